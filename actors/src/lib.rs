@@ -1,0 +1,1 @@
+//! Carnet's actors: admission, export life cycle, dispatch and timers

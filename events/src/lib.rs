@@ -1,0 +1,1 @@
+//! Carnet's domain, event codec and event stores

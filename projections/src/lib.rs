@@ -1,0 +1,1 @@
+//! Carnet's read models, folded from the events
