@@ -1,1 +1,3 @@
-//! Carnet
+//! Carnet: self-hosted account data exports whose history can be audited.
+
+pub mod export;

@@ -1,0 +1,5 @@
+//! The export pipeline: from a tenant's rows to a published artifact.
+//!
+//! classify → redact → neutralise → canonicalise → hash → compress → store
+
+pub mod catalog;
