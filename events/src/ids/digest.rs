@@ -1,0 +1,87 @@
+//! SHA-256 digests in the form they are written everywhere: `sha256:<64 lower-case hex digits>`.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::{InvalidId, serde_as_text};
+
+const PREFIX: &str = "sha256:";
+
+/// A SHA-256 digest, written `sha256:<64 lower-case hex digits>`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Digest([u8; 32]);
+
+impl Digest {
+    /// The digest with these bytes.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The 32 bytes of the digest.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut hex = [0; 64];
+        hex::encode_to_slice(self.0, &mut hex).map_err(|_| fmt::Error)?;
+        f.write_str(PREFIX)?;
+        f.write_str(std::str::from_utf8(&hex).map_err(|_| fmt::Error)?)
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for Digest {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let invalid = InvalidId::new("digest", "it is `sha256:` and 64 lower-case hex digits");
+        let hex = text.strip_prefix(PREFIX).ok_or(invalid)?;
+        if hex.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            return Err(invalid);
+        }
+        let mut bytes = [0; 32];
+        hex::decode_to_slice(hex, &mut bytes).map_err(|_| invalid)?;
+        Ok(Self(bytes))
+    }
+}
+
+serde_as_text!(Digest);
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digests_read_back_what_they_write() {
+        let digest = Digest::from_bytes([0xab; 32]);
+        assert_eq!(digest.to_string(), format!("sha256:{}", "ab".repeat(32)));
+        assert_eq!(digest.to_string().parse(), Ok(digest));
+        let json = serde_json::to_string(&digest).unwrap();
+        assert_eq!(serde_json::from_str::<Digest>(&json).unwrap(), digest);
+    }
+
+    #[test]
+    fn anything_else_is_refused() {
+        for text in [
+            "",
+            "sha256:",
+            "ab",
+            &"ab".repeat(32),
+            &format!("sha256:{}", "AB".repeat(32)),
+            &format!("sha256:{}", "ab".repeat(33)),
+        ] {
+            assert!(text.parse::<Digest>().is_err(), "{text}");
+        }
+    }
+}

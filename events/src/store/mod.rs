@@ -1,0 +1,132 @@
+//! The event store: one contract, several backends.
+//!
+//! Everything else in the service sees [`EventStore`] and nothing of the
+//! database behind it. The conformance suite (feature `conformance`) is the contract in executable form.
+
+mod error;
+pub mod memory;
+mod types;
+pub(crate) mod validate;
+
+pub use error::StoreError;
+pub use types::{Appended, Delivery, Direction, Expected, Filter, ReadFrom, StoreHealth};
+pub use validate::{MAX_APPEND_BYTES, MAX_APPEND_EVENTS, MAX_KIND_BYTES};
+
+use async_trait::async_trait;
+use futures::stream::BoxStream;
+
+use crate::envelope::{NewEvent, Position, Recorded};
+use crate::stream::StreamName;
+
+/// Events as a store hands them out: lazily, page by page, so that any length is read in bounded memory.
+///
+/// After an error there is nothing more.
+pub type EventStream<T> = BoxStream<'static, Result<T, StoreError>>;
+
+/// An append-only log of events, kept in streams and in one total order.
+///
+/// # Contract
+///
+/// Every backend keeps all of this; what it can't keep it must refuse, not approximate.
+///
+/// **Atomic.** All events of one append are written, side by side in revision and position, or none is.
+///
+/// **Contiguous.** The revisions of a stream are 0, 1, 2, … in the order of appending, without gaps.
+///
+/// **Optimistic concurrency.** An append is made only if the stream stands where [`Expected`] says; otherwise it is
+/// [`StoreError::Conflict`] and nothing is written. Of any number of appends that expect the same revision, one wins.
+///
+/// **Idempotent retry.** Event ids are unique within a stream.
+/// For `NoStream` and `Exact`: when the events that follow the expected revision have exactly the ids of the batch, in
+/// order, the append was made before and is answered with its first result ([`Appended::replayed`]), even if later events
+/// exist. For `Any` and `Exists` the same holds wherever in the stream the batch stands. A batch of which only some ids
+/// are in the stream, or in another order, is a `Conflict`. Only ids are compared; whoever repeats an append repeats it
+/// byte for byte.
+///
+/// **Durable.** An acknowledged event survives the loss of the process and of power.
+///
+/// **Definite.** [`StoreError::Unavailable`] says that nothing was written; [`StoreError::Unknown`] that it may have
+/// been: repeat the identical append until the answer is definite.
+///
+/// **Verbatim.** Type, data and metadata are any bytes (the type: any text) and come back as they were.
+///
+/// **Linearizable per stream.** [`read`](Self::read) and [`head`](Self::head) see every append acknowledged before they
+/// were called (for `read`: first polled), whichever handle or node it was made through.
+///
+/// **One total order.** [`read_all`](Self::read_all) and [`subscribe`](Self::subscribe) give events in ascending
+/// position, those of one stream in revision order, and never show a position before everything earlier is final: whoever
+/// goes on after a position misses nothing.
+///
+/// **Live follows catch-up.** A subscription delivers every matching event after its start once, in order, from history
+/// into the present; see [`Delivery`]. It ends only with an error. A consumer may be as slow as it likes: the store keeps
+/// at most a page for it.
+///
+/// **Erasure.** Only directory streams can be erased; an erased stream reads as missing and takes no events ever again
+/// ([`StoreError::Refused`]). Positions of erased events are not used again.
+///
+/// **Bounded.** [`MAX_APPEND_BYTES`], [`MAX_APPEND_EVENTS`] and [`MAX_KIND_BYTES`] hold on every backend alike; a batch
+/// beyond them, an empty one, one with a nil id or with one id twice is [`StoreError::Invalid`].
+///
+/// Dropping the future of an append does not take the append back: it may still be made. Dropping a stream ends its work.
+#[async_trait]
+pub trait EventStore: Send + Sync {
+    /// Appends `events` to `stream` as one batch, if the stream stands where `expected` says.
+    ///
+    /// # Errors
+    /// `Conflict`, `Unavailable`, `Unknown`, `Invalid`, `Refused`, `Corrupt`, as the contract says.
+    async fn append(
+        &self,
+        stream: &StreamName,
+        expected: Expected,
+        events: Vec<NewEvent>,
+    ) -> Result<Appended, StoreError>;
+
+    /// Reads at most `max` events of `stream`, beginning with the one at `from`, up or down the revisions.
+    ///
+    /// A missing stream, and whatever lies past its ends, reads as nothing; backwards from beyond the head begins at the
+    /// head.
+    fn read(
+        &self,
+        stream: &StreamName,
+        from: ReadFrom,
+        direction: Direction,
+        max: usize,
+    ) -> EventStream<Recorded>;
+
+    /// The revision of the last event of `stream`, `None` when there is none. Cheap enough to be asked on every request.
+    ///
+    /// # Errors
+    /// `Unavailable` or `Corrupt`.
+    async fn head(&self, stream: &StreamName) -> Result<Option<u64>, StoreError>;
+
+    /// Reads at most `max` events that `filter` admits, in total order, beginning after `after`; ends at the event that
+    /// was the last one when the reading began.
+    fn read_all(
+        &self,
+        after: Option<Position>,
+        filter: Filter,
+        max: usize,
+    ) -> EventStream<Recorded>;
+
+    /// Delivers every event that `filter` admits, in total order, beginning after `after`, and goes on with those to come.
+    fn subscribe(&self, after: Option<Position>, filter: Filter) -> EventStream<Delivery>;
+
+    /// Erases `stream` for good, physically where the backend can. Repeating it is harmless; so is erasing a stream that
+    /// was never written, which then can't be.
+    ///
+    /// # Errors
+    /// `Refused` unless it is a directory stream; `Unavailable`, `Unknown` or `Corrupt`.
+    async fn erase(&self, stream: &StreamName) -> Result<(), StoreError>;
+
+    /// The position of the last event of all, to measure lag by; `None` when nothing was ever written.
+    ///
+    /// # Errors
+    /// `Unavailable` or `Corrupt`.
+    async fn last_position(&self) -> Result<Option<Position>, StoreError>;
+
+    /// Finds out whether the store can write now.
+    ///
+    /// # Errors
+    /// Whatever stands in the way of writing.
+    async fn probe(&self) -> Result<StoreHealth, StoreError>;
+}

@@ -1,0 +1,231 @@
+//! Stream names: which streams there are, and how each is called.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+
+use crate::ids::{Digest, ExportId, InvalidId, Month, TenantId, serde_as_text};
+
+/// The longest stream name, in bytes.
+pub const MAX_STREAM_NAME_BYTES: usize = 512;
+
+/// Tenant ids keep RFC 3986's unreserved characters; all else is percent-encoded, so that a name is plain ASCII
+/// and no tenant can be called like another one's stream.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+/// The part of the name that says the kind; the rest is the key within it.
+const PREFIXES: [(&str, StreamKind); 5] = [
+    ("export-", StreamKind::Export),
+    ("tenant-", StreamKind::Tenant),
+    ("access-", StreamKind::Access),
+    ("policy-", StreamKind::Policy),
+    ("directory-", StreamKind::Directory),
+];
+
+const PLATFORM: &str = "platform";
+
+/// What a stream is about; told from its name alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum StreamKind {
+    /// `export-{id}`: the life of one export.
+    Export,
+    /// `tenant-{id}`: admissions and the life cycle of one tenant.
+    Tenant,
+    /// `access-{tenant}-{yyyy-mm}`: records of one tenant that decide nothing.
+    Access,
+    /// `policy-{digest}`: one compiled policy.
+    Policy,
+    /// `directory-{tenant}`: what is personal; the one kind of stream that can be erased.
+    Directory,
+    /// `platform`: what operators did to the whole service.
+    Platform,
+    /// Any other name; none is written by this service.
+    Other,
+}
+
+/// The name of a stream: 1 to 512 printable ASCII characters without spaces, not beginning with `$`
+/// (EventStoreDB keeps those to itself). Cheap to clone.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StreamName(Arc<str>);
+
+impl StreamName {
+    /// The stream of one export.
+    #[must_use]
+    pub fn export(id: ExportId) -> Self {
+        Self(format!("export-{id}").into())
+    }
+
+    /// The stream of one tenant's admissions and life cycle.
+    #[must_use]
+    pub fn tenant(id: &TenantId) -> Self {
+        Self(format!("tenant-{}", encoded(id)).into())
+    }
+
+    /// The stream of one tenant's access records of one month.
+    #[must_use]
+    pub fn access(tenant: &TenantId, month: Month) -> Self {
+        Self(format!("access-{}-{month}", encoded(tenant)).into())
+    }
+
+    /// The stream of one tenant's personal data, which can be erased.
+    #[must_use]
+    pub fn directory(tenant: &TenantId) -> Self {
+        Self(format!("directory-{}", encoded(tenant)).into())
+    }
+
+    /// The stream of one compiled policy.
+    #[must_use]
+    pub fn policy(digest: &Digest) -> Self {
+        Self(format!("policy-{digest}").into())
+    }
+
+    /// The stream of the service as a whole; its first event gives the log its id.
+    #[must_use]
+    pub fn platform() -> Self {
+        Self(PLATFORM.into())
+    }
+
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// What the stream is about.
+    #[must_use]
+    pub fn kind(&self) -> StreamKind {
+        self.split().0
+    }
+
+    /// The export whose stream this is.
+    #[must_use]
+    pub fn export_id(&self) -> Option<ExportId> {
+        match self.split() {
+            (StreamKind::Export, id) => id.parse().ok(),
+            _ => None,
+        }
+    }
+
+    /// The tenant whose stream this is: of its admissions, its access records or its directory.
+    #[must_use]
+    pub fn tenant_id(&self) -> Option<TenantId> {
+        let (kind, key) = self.split();
+        let encoded = match kind {
+            StreamKind::Tenant | StreamKind::Directory => key,
+            // The month has a fixed width, whatever hyphens the tenant's id has.
+            StreamKind::Access => key.get(..key.len().checked_sub("-yyyy-mm".len())?)?,
+            StreamKind::Export | StreamKind::Policy | StreamKind::Platform | StreamKind::Other => {
+                return None;
+            }
+        };
+        let id = percent_decode_str(encoded).decode_utf8().ok()?;
+        TenantId::new(id).ok()
+    }
+
+    /// The policy whose stream this is.
+    #[must_use]
+    pub fn policy_digest(&self) -> Option<Digest> {
+        match self.split() {
+            (StreamKind::Policy, digest) => digest.parse().ok(),
+            _ => None,
+        }
+    }
+
+    fn split(&self) -> (StreamKind, &str) {
+        if &*self.0 == PLATFORM {
+            return (StreamKind::Platform, "");
+        }
+        PREFIXES
+            .iter()
+            .find_map(|(prefix, kind)| Some((*kind, self.0.strip_prefix(prefix)?)))
+            .unwrap_or((StreamKind::Other, &self.0))
+    }
+}
+
+fn encoded(tenant: &TenantId) -> impl fmt::Display {
+    utf8_percent_encode(tenant.as_str(), ENCODED)
+}
+
+impl FromStr for StreamName {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let what = "stream name";
+        if text.is_empty() || text.len() > MAX_STREAM_NAME_BYTES {
+            return Err(InvalidId::new(what, "it has 1 to 512 bytes"));
+        }
+        if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(InvalidId::new(what, "it is printable ASCII without spaces"));
+        }
+        if text.starts_with('$') {
+            return Err(InvalidId::new(
+                what,
+                "names that begin with `$` are reserved",
+            ));
+        }
+        Ok(Self(text.into()))
+    }
+}
+
+impl fmt::Display for StreamName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for StreamName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+serde_as_text!(StreamName);
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::ids::Timestamp;
+
+    #[test]
+    fn every_constructor_makes_a_name_that_reads_back() {
+        let id: ExportId = "0198c7a1-7b0c-7abc-8def-0123456789ab".parse().unwrap();
+        let digest = Digest::from_bytes([7; 32]);
+        let month = Timestamp::EPOCH.month();
+        for tenant in ["acme", "a-1970-01", "Ö/%25 $", &"\u{1F4E6}".repeat(32)] {
+            let tenant = TenantId::new(tenant).unwrap();
+            for (name, kind) in [
+                (StreamName::tenant(&tenant), StreamKind::Tenant),
+                (StreamName::directory(&tenant), StreamKind::Directory),
+                (StreamName::access(&tenant, month), StreamKind::Access),
+            ] {
+                assert_eq!(name.as_str().parse(), Ok(name.clone()));
+                assert_eq!(
+                    (name.kind(), name.tenant_id()),
+                    (kind, Some(tenant.clone()))
+                );
+            }
+        }
+        assert_eq!(StreamName::export(id).export_id(), Some(id));
+        assert_eq!(StreamName::policy(&digest).policy_digest(), Some(digest));
+        assert_eq!(StreamName::platform().kind(), StreamKind::Platform);
+    }
+
+    #[test]
+    fn names_are_bounded_plain_and_not_reserved() {
+        for text in ["", "a b", "ö", "$all", "a\n", &"x".repeat(513)] {
+            assert!(text.parse::<StreamName>().is_err(), "{text}");
+        }
+        assert_eq!(
+            "x".repeat(512).parse::<StreamName>().unwrap().kind(),
+            StreamKind::Other
+        );
+        assert_eq!("access-x".parse::<StreamName>().unwrap().tenant_id(), None);
+    }
+}
