@@ -1,0 +1,95 @@
+//! `[artifacts]`: where finished exports are stored, in which form, and for how long.
+
+use serde::{Deserialize, Serialize};
+
+use super::duration::Span;
+use super::error::Complaints;
+
+/// `[artifacts]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Artifacts {
+    /// Where artifacts are stored: `file:DIRECTORY`.
+    pub url: String,
+    /// Format of an export that doesn't ask for one.
+    pub format: Format,
+    /// Compression of an export that doesn't ask for one.
+    pub compression: Compression,
+    /// How long an artifact can be downloaded.
+    pub ttl: Span,
+    /// How long a download link works.
+    pub link_ttl: Span,
+    /// How long after expiry the file is deleted, so that running downloads end well.
+    pub delete_after: Span,
+}
+
+/// What an artifact is written as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// One RFC 8785 canonical JSON document.
+    Json,
+}
+
+/// How an artifact is compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Compression {
+    /// One gzip member (RFC 1952).
+    Gzip,
+    /// One zstd frame (RFC 8878).
+    Zstd,
+    /// As it is.
+    None,
+}
+
+impl Default for Artifacts {
+    fn default() -> Self {
+        Self {
+            url: "file:data/artifacts".to_owned(),
+            format: Format::Json,
+            compression: Compression::Gzip,
+            ttl: Span::days(7),
+            link_ttl: Span::minutes(15),
+            delete_after: Span::hours(1),
+        }
+    }
+}
+
+impl Artifacts {
+    pub(super) fn check(&self, at: &mut Complaints<'_>) {
+        check_url("artifacts.url", &self.url, at);
+        at.within(
+            "artifacts.ttl",
+            self.ttl,
+            Span::minutes(1),
+            Span::days(3650),
+        );
+        at.within(
+            "artifacts.link_ttl",
+            self.link_ttl,
+            Span::seconds(10),
+            Span::days(1),
+        );
+        at.within(
+            "artifacts.delete_after",
+            self.delete_after,
+            Span::seconds(0),
+            Span::days(31),
+        );
+    }
+}
+
+/// Whether this build can store artifacts at `url`; tenants' own storage is checked the same way.
+pub(super) fn check_url(key: &str, url: &str, at: &mut Complaints<'_>) {
+    let known = url
+        .strip_prefix("file:")
+        .is_some_and(|path| !path.is_empty());
+    if !known {
+        at.add(
+            key,
+            "names no storage this build has",
+            "write \"file:\" and a directory, as in \"file:data/artifacts\"",
+        );
+    }
+}

@@ -1,0 +1,92 @@
+//! `[limits]`: who may ask for an export, and how often.
+
+use serde::{Deserialize, Serialize};
+
+use super::duration::Span;
+use super::error::Complaints;
+
+/// `[limits]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Exports one user may have accepted in a rolling window.
+    pub per_user: Window,
+    /// Exports one tenant may have accepted in a rolling window.
+    pub per_tenant: Window,
+    /// Exports of one user queued or running at once.
+    pub active_per_user: u32,
+    /// Exports of one tenant queued or running at once.
+    pub active_per_tenant: u32,
+    /// Roles that open the account-exports routes.
+    pub request_roles: Vec<String>,
+}
+
+/// How many in how long; the window rolls, and is half-open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Window {
+    /// Exports accepted within the window, whatever became of them.
+    pub accepted: u32,
+    /// The window's length.
+    pub window: Span,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            per_user: Window {
+                accepted: 3,
+                window: Span::hours(24),
+            },
+            per_tenant: Window {
+                accepted: 10,
+                window: Span::hours(24),
+            },
+            active_per_user: 1,
+            active_per_tenant: 1,
+            request_roles: vec!["client_admin".to_owned()],
+        }
+    }
+}
+
+impl Limits {
+    pub(super) fn check(&self, at: &mut Complaints<'_>) {
+        for (key, limit) in [
+            ("limits.per_user", &self.per_user),
+            ("limits.per_tenant", &self.per_tenant),
+        ] {
+            at.within(&format!("{key}.accepted"), limit.accepted, 1, 10_000);
+            at.within(
+                &format!("{key}.window"),
+                limit.window,
+                Span::seconds(1),
+                Span::days(31),
+            );
+        }
+        at.within("limits.active_per_user", self.active_per_user, 1, 1_000);
+        at.within("limits.active_per_tenant", self.active_per_tenant, 1, 1_000);
+        if self.request_roles.is_empty() || self.request_roles.len() > 32 {
+            at.add(
+                "limits.request_roles",
+                "must name 1 to 32 roles",
+                "name the roles that may export, as in [\"client_admin\"]",
+            );
+        }
+        for role in &self.request_roles {
+            if role.is_empty() || role.len() > 128 || role.contains(char::is_whitespace) {
+                at.add(
+                    "limits.request_roles",
+                    format!("{role:?} is not a role"),
+                    "write roles without spaces, of 1 to 128 bytes",
+                );
+            }
+            if matches!(role.as_str(), "auditor" | "operator") {
+                at.add(
+                    "limits.request_roles",
+                    format!("{role:?} never opens artifacts"),
+                    "give those people another role beside it",
+                );
+            }
+        }
+    }
+}

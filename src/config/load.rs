@@ -1,0 +1,243 @@
+//! Reading file and environment into a [`Config`], and saying well what can't be read.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use figment::error::Kind;
+use figment::providers::{Format as _, Toml};
+use figment::value::{Dict, Map, Value};
+use figment::{Figment, Metadata, Profile, Provider, Source};
+
+use super::error::{Complaint, Complaints, ConfigError};
+use super::{Config, paths};
+
+/// What every overriding variable begins with.
+const PREFIX: &str = "CARNET__";
+
+/// A configuration file is small; a larger one is some other file.
+const MAX_FILE_BYTES: u64 = 4 * 1024 * 1024;
+
+type Variables = Vec<(OsString, OsString)>;
+
+pub(super) fn from_file(
+    file: &Path,
+    env: impl IntoIterator<Item = (OsString, OsString)>,
+) -> Result<Config, ConfigError> {
+    let shown = file.display().to_string();
+    let refuse = |problem: String, remedy: &str| {
+        ConfigError::from(Complaint {
+            file: shown.clone(),
+            key: String::new(),
+            problem,
+            remedy: remedy.to_owned(),
+        })
+    };
+    let absolute = std::path::absolute(file).map_err(|e| refuse(e.to_string(), "name a file"))?;
+    let unreadable = |e: std::io::Error| {
+        refuse(
+            format!("can't be read: {e}"),
+            "name a configuration file that exists and may be read; `carnet config print --default` writes one",
+        )
+    };
+    if std::fs::metadata(&absolute).map_err(unreadable)?.len() > MAX_FILE_BYTES {
+        return Err(refuse(
+            "is larger than 4 MiB".to_owned(),
+            "name a configuration file",
+        ));
+    }
+    let text = std::fs::read_to_string(&absolute).map_err(unreadable)?;
+    let mut config = from_text(&text, &shown, env)?;
+    let base = absolute.parent().unwrap_or(Path::new("/")).to_owned();
+    paths::make_absolute(&mut config, &base);
+    config.file = absolute;
+    Ok(config)
+}
+
+/// Reads and checks; leaves paths as they stand.
+pub(super) fn from_text(
+    text: &str,
+    file: &str,
+    env: impl IntoIterator<Item = (OsString, OsString)>,
+) -> Result<Config, ConfigError> {
+    let toml = Toml::string(text);
+    let figment = Figment::from(Named {
+        inner: toml,
+        file: file.to_owned(),
+    })
+    .merge(Environment(env.into_iter().collect()));
+    let config: Config = figment.extract().map_err(|error| ConfigError {
+        complaints: error.into_iter().map(|e| explain(e, file)).collect(),
+    })?;
+    let source_of = |key: &str| source_of(&figment, key, file);
+    let mut at = Complaints::new(&source_of);
+    config.check(&mut at);
+    at.finish()?;
+    Ok(config)
+}
+
+/// The file or variable that set `key`, or set what it stands in.
+fn source_of(figment: &Figment, key: &str, file: &str) -> String {
+    let mut path = key;
+    loop {
+        if let Some(metadata) = figment.find_metadata(path) {
+            return shown(metadata, key, file);
+        }
+        match path.rsplit_once('.') {
+            Some((parent, _)) => path = parent,
+            None => return file.to_owned(),
+        }
+    }
+}
+
+fn shown(metadata: &Metadata, key: &str, file: &str) -> String {
+    if metadata.name == ENVIRONMENT {
+        format!(
+            "environment variable {PREFIX}{}",
+            key.to_ascii_uppercase().replace('.', "__")
+        )
+    } else {
+        file.to_owned()
+    }
+}
+
+fn explain(error: figment::Error, file: &str) -> Complaint {
+    let key = error.path.join(".");
+    let source = error
+        .metadata
+        .as_ref()
+        .map_or_else(|| file.to_owned(), |m| shown(m, &key, file));
+    let (problem, remedy) = match &error.kind {
+        Kind::UnknownField(name, known) => (
+            format!("{name:?} is not a known key"),
+            known_names(name, known),
+        ),
+        Kind::UnknownVariant(name, known) => (
+            format!("{name:?} is not a known value"),
+            known_names(name, known),
+        ),
+        Kind::MissingField(name) => (
+            format!("the key {name:?} is missing"),
+            "add it; the default configuration shows its form".to_owned(),
+        ),
+        Kind::InvalidType(found, expected) => (format!("is {found}"), format!("write {expected}")),
+        Kind::InvalidValue(found, expected) => (format!("is {found}"), format!("write {expected}")),
+        Kind::InvalidLength(found, expected) => {
+            (format!("has {found} members"), format!("write {expected}"))
+        }
+        Kind::Message(text) => (
+            text.trim().to_owned(),
+            "see `carnet config print --default` for the form of every key".to_owned(),
+        ),
+        other => (
+            other.to_string(),
+            "see `carnet config print --default` for the form of every key".to_owned(),
+        ),
+    };
+    Complaint {
+        file: source,
+        key,
+        problem,
+        remedy,
+    }
+}
+
+fn known_names(given: &str, known: &[&str]) -> String {
+    let near = known
+        .iter()
+        .min_by_key(|name| distance(given, name))
+        .filter(|name| distance(given, name) <= 2);
+    let all = known.join(", ");
+    match near {
+        Some(name) => format!("did you mean `{name}`? known here: {all}"),
+        None if known.is_empty() => "remove it".to_owned(),
+        None => format!("known here: {all}"),
+    }
+}
+
+/// Levenshtein's distance, for names a slip away from a known one.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().take(64).enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let substituted = diagonal + usize::from(x != *y);
+            diagonal = row[j + 1];
+            row[j + 1] = substituted.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[b.len()]
+}
+
+/// TOML text that knows the name of the file it came from.
+struct Named {
+    inner: figment::providers::Data<Toml>,
+    file: String,
+}
+
+impl Provider for Named {
+    fn metadata(&self) -> Metadata {
+        Metadata::from("configuration file", Source::File(self.file.clone().into()))
+    }
+
+    fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
+        self.inner.data()
+    }
+}
+
+const ENVIRONMENT: &str = "environment";
+
+/// `CARNET__SECTION__KEY=value`, in any case. A value is read as a TOML value where it looks like one
+/// (`2`, `true`, `["a"]`, `{…}`) and as text otherwise; a secret is always text.
+struct Environment(Variables);
+
+impl Provider for Environment {
+    fn metadata(&self) -> Metadata {
+        Metadata::named(ENVIRONMENT)
+    }
+
+    fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
+        let mut root = Dict::new();
+        for (name, value) in &self.0 {
+            let Some(key) = name.to_str().and_then(|name| name.strip_prefix(PREFIX)) else {
+                continue;
+            };
+            let key = key.to_ascii_lowercase();
+            let Some(value) = value.to_str() else {
+                return Err(figment::Error::from("is not UTF-8 text".to_owned())
+                    .with_path(&key.replace("__", ".")));
+            };
+            let path: Vec<&str> = key.split("__").collect();
+            let value = if key.ends_with("secret") {
+                Value::from(value)
+            } else {
+                value
+                    .parse()
+                    .unwrap_or_else(|never: std::convert::Infallible| match never {})
+            };
+            insert(&mut root, &path, value);
+        }
+        Ok(Map::from([(Profile::Default, root)]))
+    }
+}
+
+fn insert(into: &mut Dict, path: &[&str], value: Value) {
+    match path {
+        [] => {}
+        [last] => {
+            into.insert((*last).to_owned(), value);
+        }
+        [first, rest @ ..] => {
+            let entry = into
+                .entry((*first).to_owned())
+                .or_insert_with(|| Value::from(Dict::new()));
+            if !matches!(entry, Value::Dict(..)) {
+                *entry = Value::from(Dict::new());
+            }
+            if let Value::Dict(_, inner) = entry {
+                insert(inner, rest, value);
+            }
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! The configuration: one TOML file, overridden by `CARNET__SECTION__KEY` environment variables.
+//!
+//! - One struct per section, each with its bounds; unknown keys are refused.
+//! - Relative paths are relative to **the directory of the configuration file**, wherever the process was started;
+//!   a path given by an environment variable likewise.
+//! - Everything wrong is reported at once, with file, key and remedy ([`ConfigError`]).
+//! - `default.toml` beside this file shows every key with its default; a test keeps it true.
+
+mod artifacts;
+mod auth;
+mod duration;
+mod error;
+mod limits;
+mod load;
+mod paths;
+mod print;
+mod secret;
+mod server;
+mod stores;
+mod tenants;
+#[cfg(test)]
+mod tests;
+mod workers;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+pub use artifacts::{Artifacts, Compression, Format};
+pub use auth::{Auth, Claims};
+pub use duration::Span;
+pub use error::{Complaint, ConfigError};
+pub use limits::{Limits, Window};
+pub use secret::{MASK, Secret};
+pub use server::Server;
+pub use stores::{Keys, Projections, Store};
+pub use tenants::Tenant;
+pub use workers::Workers;
+
+use crate::export::catalog::{CategoryConfig, SourceConfig};
+
+/// Every key with its default, commented.
+pub const DEFAULT_TOML: &str = include_str!("default.toml");
+
+/// A configuration. [`Config::load`] gives a checked one, its paths made absolute.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Where the service listens.
+    pub server: Server,
+    /// Whose tokens are believed.
+    pub auth: Auth,
+    /// The key file.
+    pub keys: Keys,
+    /// The event store.
+    pub store: Store,
+    /// The read models.
+    pub projections: Projections,
+    /// Where finished exports are stored.
+    pub artifacts: Artifacts,
+    /// Who may export how often.
+    pub limits: Limits,
+    /// How exports are run.
+    pub workers: Workers,
+    /// Databases that categories read from.
+    #[serde(rename = "source")]
+    pub sources: Vec<SourceConfig>,
+    /// What can be exported.
+    #[serde(rename = "category")]
+    pub categories: Vec<CategoryConfig>,
+    /// What single tenants start with.
+    pub tenants: BTreeMap<String, Tenant>,
+    /// The file all this came from.
+    #[serde(skip)]
+    pub file: PathBuf,
+}
+
+impl Config {
+    /// Reads `file` and the process's environment, checks bounds and makes paths absolute. Touches nothing else: whether
+    /// directories can be written and sources answer is seen at start, and by `carnet config check`.
+    ///
+    /// # Errors
+    /// Everything that is wrong, with file, key and remedy.
+    pub fn load(file: &Path) -> Result<Self, ConfigError> {
+        load::from_file(file, std::env::vars_os())
+    }
+
+    /// A complaint about `key` of this configuration, for what only shows when it is put to use.
+    pub fn complaint(
+        &self,
+        key: &str,
+        problem: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Complaint {
+        Complaint {
+            file: self.file.display().to_string(),
+            key: key.to_owned(),
+            problem: problem.into(),
+            remedy: remedy.into(),
+        }
+    }
+
+    fn check(&self, at: &mut error::Complaints<'_>) {
+        self.server.check(at);
+        self.auth.check(at);
+        self.store.check(at);
+        self.artifacts.check(at);
+        self.limits.check(at);
+        self.workers.check(at);
+        for (id, tenant) in &self.tenants {
+            tenant.check(id, at);
+        }
+    }
+}

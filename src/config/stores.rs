@@ -1,0 +1,72 @@
+//! `[keys]`, `[store]` and `[projections]`: where the service keeps what it must not lose, and what it can rebuild.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::error::Complaints;
+
+/// `[keys]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Keys {
+    /// File with the master secret that links and hashes are derived from; made with mode 0600 when absent.
+    pub file: PathBuf,
+}
+
+impl Default for Keys {
+    fn default() -> Self {
+        Self {
+            file: PathBuf::from("data/keys"),
+        }
+    }
+}
+
+/// `[store]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Store {
+    /// Where events are kept: `sqlite:PATH`, or `memory:` for a trial whose history may be lost.
+    pub url: String,
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Self {
+            url: "sqlite:data/events.db".to_owned(),
+        }
+    }
+}
+
+impl Store {
+    pub(super) fn check(&self, at: &mut Complaints<'_>) {
+        let known = self.url == "memory:"
+            || self
+                .url
+                .strip_prefix("sqlite:")
+                .is_some_and(|path| !path.is_empty());
+        if !known {
+            at.add(
+                "store.url",
+                "names no event store this build has",
+                "write \"sqlite:data/events.db\" (kept on disk) or \"memory:\" (lost at exit)",
+            );
+        }
+    }
+}
+
+/// `[projections]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Projections {
+    /// Database of the read models; it may be deleted at any time and is built again from the events.
+    pub path: PathBuf,
+}
+
+impl Default for Projections {
+    fn default() -> Self {
+        Self {
+            path: PathBuf::from("data/projections.db"),
+        }
+    }
+}

@@ -1,0 +1,204 @@
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+use std::ffi::OsString;
+
+use super::load::from_text;
+use super::*;
+
+const AUTH: &str = "[auth]\nissuer = \"https://login.example\"\nhs256_secret = \"0123456789abcdef0123456789abcdef\"\n";
+
+fn load(text: &str, env: &[(&str, &str)]) -> Result<Config, ConfigError> {
+    let env = env
+        .iter()
+        .map(|(k, v)| (OsString::from(k), OsString::from(v)))
+        .collect::<Vec<_>>();
+    from_text(text, "carnet.toml", env)
+}
+
+fn refusal(text: &str, env: &[(&str, &str)]) -> Complaint {
+    match load(text, env) {
+        Ok(_) => panic!("accepted: {text}"),
+        Err(mut error) => error.complaints.remove(0),
+    }
+}
+
+#[test]
+fn the_commented_file_shows_the_defaults() {
+    let shown: Config = figment::Figment::from(
+        <figment::providers::Toml as figment::providers::Format>::string(DEFAULT_TOML),
+    )
+    .extract()
+    .unwrap();
+    assert_eq!(shown, Config::default());
+}
+
+#[test]
+fn the_commented_file_names_every_key() {
+    let all = toml::Value::try_from(Config::default()).unwrap();
+    for (section, value) in all.as_table().unwrap() {
+        for key in value.as_table().into_iter().flatten().map(|(key, _)| key) {
+            let named = DEFAULT_TOML.lines().any(|line| {
+                let line = line.trim_start_matches(['#', ' ']);
+                line.starts_with(&format!("{key} =")) || line == format!("[{section}.{key}]")
+            });
+            assert!(named, "{section}.{key}");
+        }
+    }
+}
+
+#[test]
+fn environment_overrides_the_file() {
+    let config = load(
+        AUTH,
+        &[
+            ("CARNET__SERVER__LISTEN", "0.0.0.0:9"),
+            ("CARNET__AUTH__CLAIMS__TENANT", "org"),
+            ("CARNET__WORKERS__MAX_RUNNING", "7"),
+            ("CARNET__LIMITS__REQUEST_ROLES", r#"["a","b"]"#),
+            (
+                "CARNET__AUTH__HS256_SECRET",
+                "12345678901234567890123456789012",
+            ),
+            ("CARNET_OTHER", "untouched"),
+        ],
+    )
+    .unwrap();
+    assert_eq!(config.server.listen.port(), 9);
+    assert_eq!(config.auth.claims.tenant, "org");
+    assert_eq!(config.workers.max_running, 7);
+    assert_eq!(config.limits.request_roles, ["a", "b"]);
+    assert_eq!(
+        config.auth.hs256_secret.unwrap().expose(),
+        "12345678901234567890123456789012"
+    );
+}
+
+#[test]
+fn an_unknown_key_is_refused_with_file_key_and_remedy() {
+    let complaint = refusal(
+        &format!("{AUTH}\n[server]\nlisten = \"127.0.0.1:1\"\nmax_request = 3\n"),
+        &[],
+    );
+    assert_eq!(complaint.file, "carnet.toml");
+    assert_eq!(complaint.key, "server.max_request");
+    assert!(
+        complaint.remedy.contains("did you mean `max_requests`?"),
+        "{complaint}"
+    );
+
+    let complaint = refusal(&format!("{AUTH}\n[serve]\nx = 1\n"), &[]);
+    assert_eq!(complaint.key, "serve");
+
+    let complaint = refusal(AUTH, &[("CARNET__SERVER__LISSEN", "x")]);
+    assert_eq!(
+        complaint.file,
+        "environment variable CARNET__SERVER__LISSEN"
+    );
+}
+
+#[test]
+fn a_member_of_a_list_is_named_by_its_number() {
+    let category = "[[category]]\nid = \"a\"\ntitle = \"A\"\nsource = \"s\"\nquery = \"q\"\n[category.columns]\nx = { type = \"txt\" }\n";
+    let complaint = refusal(&format!("{AUTH}{category}"), &[]);
+    assert_eq!(complaint.key, "category.0.columns.x.type");
+    assert!(
+        complaint.remedy.contains("did you mean `text`?"),
+        "{complaint}"
+    );
+}
+
+#[test]
+fn bounds_are_kept() {
+    for (key, text) in [
+        ("workers.lease", "[workers]\nlease = \"2s\""),
+        ("workers.lease", "[workers]\nlease = \"11m\""),
+        (
+            "limits.per_user.window",
+            "[limits]\nper_user = { accepted = 1, window = \"32d\" }",
+        ),
+        (
+            "limits.per_tenant.accepted",
+            "[limits]\nper_tenant = { accepted = 0, window = \"1d\" }",
+        ),
+        ("limits.request_roles", "[limits]\nrequest_roles = []"),
+        (
+            "limits.request_roles",
+            "[limits]\nrequest_roles = [\"operator\"]",
+        ),
+        ("store.url", "[store]\nurl = \"mysql:x\""),
+        ("artifacts.url", "[artifacts]\nurl = \"s3://x\""),
+        ("artifacts.ttl", "[artifacts]\nttl = \"0s\""),
+        ("artifacts.ttl", "[artifacts]\nttl = \"soon\""),
+        ("server.public_url", "[server]\npublic_url = \"exports\""),
+        ("tenants.a.artifacts", "[tenants.a]\nartifacts = \"x\""),
+    ] {
+        let complaint = refusal(&format!("{AUTH}{text}\n"), &[]);
+        assert_eq!(complaint.key, key, "{text}: {complaint}");
+        assert!(!complaint.remedy.is_empty());
+    }
+}
+
+#[test]
+fn sign_in_must_be_said() {
+    let error = load("", &[]).unwrap_err();
+    let keys: Vec<&str> = error.complaints.iter().map(|c| c.key.as_str()).collect();
+    assert_eq!(keys, ["auth.issuer", "auth"]);
+    assert_eq!(
+        refusal("[auth]\nissuer = \"x\"\nhs256_secret = \"short\"\n", &[]).key,
+        "auth.hs256_secret"
+    );
+    assert_eq!(
+        refusal(
+            "[auth]\nissuer = \"x\"\njwks_url = \"http://login.example/keys\"\n",
+            &[]
+        )
+        .key,
+        "auth.jwks_url"
+    );
+    assert_eq!(
+        refusal(&format!("{AUTH}leeway = \"31s\"\n"), &[]).key,
+        "auth.leeway"
+    );
+}
+
+#[test]
+fn malformed_text_names_the_file() {
+    let complaint = refusal("[server\n", &[]);
+    assert_eq!(complaint.file, "carnet.toml");
+    assert!(complaint.problem.contains("line 1"), "{complaint}");
+}
+
+#[test]
+fn paths_are_relative_to_the_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("carnet.toml");
+    std::fs::write(&file, format!("{AUTH}[store]\nurl = \"sqlite:a/b.db\"\n[artifacts]\nurl = \"file:/var/x\"\n[[source]]\nname = \"s\"\nurl = \"sqlite:s.db\"\n")).unwrap();
+    let config = load::from_file(&file, []).unwrap();
+    assert_eq!(
+        config.store.url,
+        format!("sqlite:{}", dir.path().join("a/b.db").display())
+    );
+    assert_eq!(config.artifacts.url, "file:/var/x");
+    assert_eq!(
+        config.sources[0].url,
+        format!("sqlite:{}", dir.path().join("s.db").display())
+    );
+    assert_eq!(config.keys.file, dir.path().join("data/keys"));
+}
+
+#[test]
+fn printing_masks_secrets_and_reads_back() {
+    let config = load(
+        &format!("{AUTH}[[source]]\nname = \"s\"\nurl = \"postgres://u:hunter2@db.example/x\"\n"),
+        &[],
+    )
+    .unwrap();
+    let printed = config.shown_toml().unwrap();
+    assert!(
+        !printed.contains("0123456789abcdef") && !printed.contains("hunter2"),
+        "{printed}"
+    );
+    assert!(!format!("{config:?}").contains("0123456789abcdef"));
+    let back: Config = toml::from_str(&printed).unwrap();
+    assert_eq!(back.limits, config.limits);
+}
