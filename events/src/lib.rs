@@ -1,5 +1,16 @@
-//! Carnet's domain, event codec and event stores
+//! Carnet's events: the domain that decides them, the codec that writes them down, the stores that keep them.
+//!
+//! | room | what is in it |
+//! |---|---|
+//! | [`domain`] | what may happen, decided purely: exports, tenants, and the records around them |
+//! | [`codec`] | between domain events and stored bytes, old versions included |
+//! | [`envelope`], [`stream`], [`ids`] | the words that all of it is written in |
+//! | [`store`] | the event store's contract and its backends |
+//!
+//! This crate depends on nothing else of Carnet's.
 
+pub mod codec;
+pub mod domain;
 pub mod envelope;
 pub mod ids;
 pub mod store;

@@ -1,0 +1,60 @@
+//! The platform: what concerns every tenant. Stream `platform`; its first event gives the log its id.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::ids::{Digest, Incarnation, NodeId, PrincipalId};
+
+/// The log exists from here on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogCreated {
+    /// Its id; objects in the bucket and copies of the log carry it.
+    pub log: Uuid,
+}
+
+/// A process began to serve with a configuration.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfigurationApplied {
+    /// The node.
+    pub node: NodeId,
+    /// The process.
+    pub incarnation: Incarnation,
+    /// SHA-256 of the effective configuration with its secrets masked.
+    pub digest: Digest,
+    /// The program's version.
+    pub version: String,
+}
+
+/// An operator stopped or allowed the intake of requests, on all nodes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Intake {
+    /// Who.
+    pub principal: PrincipalId,
+}
+
+/// An operator asked a node to finish its work and take no more, or to work again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Drain {
+    /// Which node.
+    pub node: NodeId,
+    /// Who asked.
+    pub principal: PrincipalId,
+}
+
+crate::codec::events! {
+    /// Everything that concerns the whole platform.
+    PlatformEvent in Platform {
+        /// The log exists.
+        LogCreated(LogCreated) = "log_created", 1;
+        /// A process began to serve with a configuration.
+        ConfigurationApplied(ConfigurationApplied) = "configuration_applied", 1;
+        /// No more requests are taken.
+        IntakePaused(Intake) = "intake_paused", 1;
+        /// Requests are taken again.
+        IntakeResumed(Intake) = "intake_resumed", 1;
+        /// A node finishes its work and takes no more.
+        DrainStarted(Drain) = "drain_started", 1;
+        /// The node works again.
+        DrainEnded(Drain) = "drain_ended", 1;
+    }
+}

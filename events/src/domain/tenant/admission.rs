@@ -1,0 +1,260 @@
+//! Admission: the tenant's yes or no to a request.
+//!
+//! Order of the checks: idempotency key; life cycle; storage; categories and their modules; one active
+//! export; the person's window; the tenant's window. A refusal writes nothing to this stream: it is
+//! recorded among the access records, where a flood of them slows no decision.
+
+use std::collections::BTreeMap;
+
+use super::command::{Admit, IllegalCommand, Refusal, Reply};
+use super::decide::Answer;
+use super::event::{ExportAdmitted, ExportReleased, LimitKind, Limits, Standing, TenantEvent};
+use super::state::{Exemption, KEY_MEMORY, Remembered, Tenant};
+use super::window::{Window, Windows, windows};
+use crate::domain::export::Outcome;
+use crate::domain::request::Origin;
+use crate::ids::{ExportId, PrincipalId, Timestamp};
+
+/// Lets the request in, or says why not.
+pub(super) fn admit(tenant: &Tenant, admit: &Admit, at: Timestamp) -> Answer {
+    if let Some(active) = tenant.active.get(&admit.export) {
+        // The same command again, after a crash or a lost acknowledgement.
+        return if active.principal == admit.request.principal {
+            Ok((
+                Vec::new(),
+                Reply::Admitted {
+                    export: admit.export,
+                    repeated: true,
+                },
+            ))
+        } else {
+            Err(IllegalCommand::AlreadyAdmitted)
+        };
+    }
+    match check(tenant, admit, at) {
+        Err(Verdict::Repeated(export)) => Ok((
+            Vec::new(),
+            Reply::Admitted {
+                export,
+                repeated: true,
+            },
+        )),
+        Err(Verdict::Refused(refusal)) => Ok((Vec::new(), Reply::Refused(refusal))),
+        Ok((standing, exemptions)) => {
+            let mut events: Vec<TenantEvent> = released(tenant, admit);
+            events.push(TenantEvent::ExportAdmitted(ExportAdmitted {
+                export: admit.export,
+                request: admit.request.clone(),
+                limits: admit.limits,
+                standing,
+                exemptions,
+                idempotency_key: admit.key.as_ref().map(|key| key.key.clone()),
+                fingerprint: admit.key.as_ref().map(|key| key.fingerprint.clone()),
+            }));
+            Ok((
+                events,
+                Reply::Admitted {
+                    export: admit.export,
+                    repeated: false,
+                },
+            ))
+        }
+    }
+}
+
+enum Verdict {
+    Repeated(ExportId),
+    Refused(Refusal),
+}
+
+impl From<Refusal> for Verdict {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+fn check(
+    tenant: &Tenant,
+    admit: &Admit,
+    at: Timestamp,
+) -> Result<(Standing, Vec<String>), Verdict> {
+    check_key(tenant, admit, at)?;
+    if !tenant.admits_at(at) {
+        return Err(Refusal::TenantClosed.into());
+    }
+    if !admit.storage_verified {
+        return Err(Refusal::StorageUnverified.into());
+    }
+    check_categories(tenant, admit)?;
+    check_active(
+        tenant,
+        &admit.limits,
+        &admit.request.principal,
+        &admit.settled,
+    )?;
+    Ok(check_windows(tenant, admit, at)?)
+}
+
+fn check_key(tenant: &Tenant, admit: &Admit, at: Timestamp) -> Result<(), Verdict> {
+    let Some(sent) = &admit.key else {
+        return Ok(());
+    };
+    let known = tenant
+        .keys
+        .iter()
+        .rev()
+        .find(|known| known.key == sent.key && known.at.plus(KEY_MEMORY) > at);
+    match known {
+        None => Ok(()),
+        Some(Remembered {
+            fingerprint,
+            export,
+            ..
+        }) if fingerprint.as_ref() == Some(&sent.fingerprint) => Err(Verdict::Repeated(*export)),
+        Some(_) => Err(Refusal::IdempotencyMismatch.into()),
+    }
+}
+
+fn check_categories(tenant: &Tenant, admit: &Admit) -> Result<(), Refusal> {
+    let check = &admit.categories;
+    let off = check
+        .modules
+        .iter()
+        .filter(|(_, (module, configured))| !tenant.module_is_on(module, *configured))
+        .map(|(category, _)| category);
+    let mut ids: Vec<String> = check
+        .unknown
+        .iter()
+        .chain(&check.forbidden)
+        .chain(off)
+        .cloned()
+        .collect();
+    if ids.is_empty() {
+        return Ok(());
+    }
+    ids.sort();
+    ids.dedup();
+    Err(Refusal::UnknownCategories {
+        ids,
+        forbidden: !check.forbidden.is_empty(),
+    })
+}
+
+/// The export that stands in the way of another one of `principal`, if any. `settled` ones don't.
+fn check_active(
+    tenant: &Tenant,
+    limits: &Limits,
+    principal: &PrincipalId,
+    settled: &BTreeMap<ExportId, Outcome>,
+) -> Result<(), Refusal> {
+    let all: Vec<_> = tenant
+        .active
+        .iter()
+        .filter(|(export, _)| !settled.contains_key(export))
+        .collect();
+    let own: Vec<_> = all
+        .iter()
+        .filter(|(_, active)| active.principal == *principal)
+        .copied()
+        .collect();
+    let blocking = if own.len() >= limits.active_per_user as usize {
+        own.first()
+    } else if all.len() >= limits.active_per_tenant as usize {
+        all.first()
+    } else {
+        None
+    };
+    blocking.map_or(Ok(()), |(export, active)| {
+        Err(Refusal::InProgress {
+            active: **export,
+            principal: active.principal.clone(),
+        })
+    })
+}
+
+/// The slots that turn out to be free, released in the batch that takes one.
+fn released(tenant: &Tenant, admit: &Admit) -> Vec<TenantEvent> {
+    admit
+        .settled
+        .iter()
+        .filter(|(export, _)| tenant.active.contains_key(export))
+        .map(|(export, outcome)| {
+            TenantEvent::ExportReleased(ExportReleased {
+                export: *export,
+                outcome: *outcome,
+            })
+        })
+        .collect()
+}
+
+fn check_windows(
+    tenant: &Tenant,
+    admit: &Admit,
+    at: Timestamp,
+) -> Result<(Standing, Vec<String>), Refusal> {
+    let Windows {
+        user,
+        tenant: whole,
+    } = windows(tenant, &admit.limits, &admit.request.principal, at);
+    let standing = Standing {
+        user: user.accepted,
+        tenant: whole.accepted,
+    };
+    match admit.request.origin {
+        Origin::Schedule | Origin::Operator => Ok((standing, Vec::new())),
+        Origin::User => {
+            let mut used = Vec::new();
+            for (kind, window) in [(LimitKind::User, user), (LimitKind::Tenant, whole)] {
+                used.extend(fit(tenant, kind, window, at)?.map(|exemption| exemption.id.clone()));
+            }
+            Ok((standing, used))
+        }
+    }
+}
+
+/// Whether a request fits into `window`, and the exemption it takes for that.
+fn fit(
+    tenant: &Tenant,
+    limit: LimitKind,
+    window: Window,
+    at: Timestamp,
+) -> Result<Option<&Exemption>, Refusal> {
+    if window.fits() {
+        return Ok(None);
+    }
+    tenant
+        .exemptions
+        .iter()
+        .find(|exemption| exemption.limit == limit && exemption.left > 0 && at < exemption.until)
+        .map(Some)
+        .ok_or(Refusal::LimitReached {
+            limit,
+            next_allowed_at: window.next_allowed_at,
+        })
+}
+
+/// What a request of this person would be refused for now, categories and idempotency aside; for showing it
+/// before it is asked.
+pub fn blocked_by(
+    tenant: &Tenant,
+    limits: &Limits,
+    principal: &PrincipalId,
+    storage_verified: bool,
+    settled: &BTreeMap<ExportId, Outcome>,
+    at: Timestamp,
+) -> Option<Refusal> {
+    if !tenant.admits_at(at) {
+        return Some(Refusal::TenantClosed);
+    }
+    if !storage_verified {
+        return Some(Refusal::StorageUnverified);
+    }
+    let Windows {
+        user,
+        tenant: whole,
+    } = windows(tenant, limits, principal, at);
+    check_active(tenant, limits, principal, settled)
+        .and_then(|()| fit(tenant, LimitKind::User, user, at))
+        .and_then(|_| fit(tenant, LimitKind::Tenant, whole, at))
+        .err()
+}
