@@ -1,0 +1,29 @@
+//! The artifact: one canonical JSON document, hashed, compressed, stored, read back and checked.
+//!
+//! | part | what it does |
+//! |---|---|
+//! | [`writer`] | frames the document, hashes it, appends the manifest |
+//! | [`manifest`] | the document's last member |
+//! | [`compress`] | gzip, zstd or nothing, on several threads, the same bytes whatever their number |
+//! | [`blocks`] | SHA-256 per stored MiB, and the root that stands in the `completed` event |
+//! | [`storage`] | objects: create, delete, sweep, probe |
+//! | [`read`] | reading back, every block checked before it is passed on |
+//!
+//! Writing is synchronous and runs on a blocking thread; storing is asynchronous; a bounded channel joins them.
+//! Nothing here holds more than a few blocks, whatever the size of the export.
+
+pub mod blocks;
+mod compression;
+pub mod compress;
+mod error;
+pub mod manifest;
+pub mod read;
+pub mod storage;
+pub mod writer;
+
+pub use compression::Compression;
+pub use error::{ArtifactError, StorageError};
+pub use manifest::{CategoryManifest, Manifest};
+pub use read::{ArtifactReader, ReadError};
+pub use storage::{ArtifactKey, ArtifactStore};
+pub use writer::{ArtifactSpec, ArtifactWriter, BlockSink, Finished};

@@ -1,0 +1,249 @@
+//! Writes the document front to back: `{"data":{"<category>":[<row>,…],…},"manifest":{…}}`.
+//!
+//! What is handed in must be canonical already; the writer keeps the frame, the order and the counts right. The document is hashed as it
+//! is written, once: the checksum (manifest's field blanked) and the document's own digest part only at the manifest.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+
+use aws_lc_rs::digest::{Context, SHA256};
+use bytes::Bytes;
+use carnet_events::ids::Digest;
+
+use super::blocks::{BlockHasher, finished};
+use super::compress::{Chunk, Compressor};
+use super::manifest::JcsKey;
+use super::{ArtifactError, Compression, Manifest, StorageError};
+
+/// Where the stored bytes go. Runs on the writer's thread and may block: that is the back-pressure.
+///
+/// Dropping a sink without [`commit`](BlockSink::commit) discards everything written to it.
+pub trait BlockSink: Send {
+    /// Takes the next bytes of the file.
+    ///
+    /// # Errors
+    /// When storing failed or was cancelled; nothing of the file is then left.
+    fn write(&mut self, bytes: Bytes) -> Result<(), StorageError>;
+
+    /// Ends the file and makes it durable and visible, whole, under its key; the sidecar, if there is one, beside it.
+    ///
+    /// # Errors
+    /// As for [`write`](BlockSink::write).
+    fn commit(self: Box<Self>, sidecar: Option<Bytes>) -> Result<(), StorageError>;
+}
+
+/// How an artifact is to be written.
+#[derive(Debug, Clone, Copy)]
+pub struct ArtifactSpec {
+    /// What is wrapped around the document.
+    pub compression: Compression,
+    /// Threads that may compress beside the one that writes.
+    pub threads: NonZeroUsize,
+}
+
+/// What writing came to: the numbers that the `completed` event carries.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finished {
+    /// Size of the JSON document.
+    pub json_bytes: u64,
+    /// SHA-256 of the JSON document.
+    pub json_sha256: Digest,
+    /// SHA-256 of the document with the manifest's `checksum` blanked: the value that stands there.
+    pub checksum: Digest,
+    /// Size of the stored file.
+    pub stored_bytes: u64,
+    /// SHA-256 of the stored file.
+    pub stored_sha256: Digest,
+    /// Root of the stored file's block digests.
+    pub blocks_root: Digest,
+    /// Rows per category.
+    pub rows: BTreeMap<JcsKey, u64>,
+}
+
+/// Writes one artifact. Synchronous; for a blocking thread.
+///
+/// Dropping it early discards what was written and ends its threads.
+pub struct ArtifactWriter {
+    chunk: Chunk,
+    /// How much of the chunk's buffer the hash has seen.
+    hashed: usize,
+    hash: Context,
+    json_bytes: u64,
+    compressor: Compressor,
+    stored: BlockHasher,
+    sink: Box<dyn BlockSink>,
+    rows: BTreeMap<JcsKey, u64>,
+    /// The open category and its rows so far.
+    open: Option<(JcsKey, u64)>,
+}
+
+impl ArtifactWriter {
+    /// Begins the document.
+    ///
+    /// # Errors
+    /// What the sink fails with.
+    pub fn begin(spec: ArtifactSpec, sink: Box<dyn BlockSink>) -> Result<Self, ArtifactError> {
+        let mut writer = Self {
+            chunk: Chunk::default(),
+            hashed: 0,
+            hash: Context::new(&SHA256),
+            json_bytes: 0,
+            compressor: Compressor::new(spec.compression, spec.threads),
+            stored: BlockHasher::default(),
+            sink,
+            rows: BTreeMap::new(),
+            open: None,
+        };
+        writer.put(b"{\"data\":{")?;
+        Ok(writer)
+    }
+
+    /// Begins a category. Ids must come in JCS order.
+    ///
+    /// # Errors
+    /// [`ArtifactError::Order`] when one is open, or this id doesn't sort after the last; else as for [`Self::row`].
+    pub fn begin_category(&mut self, id: &str) -> Result<(), ArtifactError> {
+        let key = JcsKey::from(id);
+        if self.open.is_some() {
+            return Err(ArtifactError::Order { what: "a category begins inside another" });
+        }
+        if self.rows.last_key_value().is_some_and(|(last, _)| *last >= key) {
+            return Err(ArtifactError::Order { what: "categories don't come in JCS order" });
+        }
+        let name = serde_json::to_vec(id).map_err(|_| ArtifactError::Order { what: "a category's id can't be written" })?;
+        let comma: &[u8] = if self.rows.is_empty() { b"" } else { b"," };
+        self.put(&[comma, &name, b":["].concat())?;
+        self.open = Some((key, 0));
+        Ok(())
+    }
+
+    /// Writes one row: a canonical JSON object.
+    ///
+    /// # Errors
+    /// [`ArtifactError::Order`] outside a category; whatever compressing or storing fails with.
+    pub fn row(&mut self, canonical: &[u8]) -> Result<(), ArtifactError> {
+        self.rows(canonical, 1)
+    }
+
+    /// Writes several rows at once: canonical JSON objects, joined by commas, and how many they are.
+    ///
+    /// # Errors
+    /// As for [`Self::row`].
+    pub fn rows(&mut self, joined: &[u8], count: u64) -> Result<(), ArtifactError> {
+        let Some((_, rows)) = &mut self.open else {
+            return Err(ArtifactError::Order { what: "a row outside a category" });
+        };
+        if count == 0 {
+            return Ok(());
+        }
+        let first = *rows == 0;
+        *rows += count;
+        if !first {
+            self.chunk.buffer().push(b',');
+            self.json_bytes += 1;
+        }
+        self.put(joined)
+    }
+
+    /// Ends the open category.
+    ///
+    /// # Errors
+    /// [`ArtifactError::Order`] when none is open; else as for [`Self::row`].
+    pub fn end_category(&mut self) -> Result<(), ArtifactError> {
+        let Some((key, rows)) = self.open.take() else {
+            return Err(ArtifactError::Order { what: "a category ends that never began" });
+        };
+        self.rows.insert(key, rows);
+        self.put(b"]")
+    }
+
+    /// Bytes of JSON written so far.
+    #[must_use]
+    pub fn json_bytes(&self) -> u64 {
+        self.json_bytes
+    }
+
+    /// Writes the manifest (whose `checksum` is filled in here), ends the file and waits until it is durable.
+    ///
+    /// # Errors
+    /// [`ArtifactError::Manifest`] when its categories or rows are not those written; else as for [`Self::row`].
+    pub fn finish(mut self, manifest: Manifest) -> Result<Finished, ArtifactError> {
+        if self.open.is_some() {
+            return Err(ArtifactError::Order { what: "the document ends inside a category" });
+        }
+        if !manifest.categories.iter().map(|(key, category)| (key, &category.rows)).eq(&self.rows) {
+            return Err(ArtifactError::Manifest { what: "categories and rows" });
+        }
+        self.put(b"},\"manifest\":")?;
+        self.hash_pending();
+        let blank = canonical(&manifest.blanked())?;
+        let mut blanked = self.hash.clone();
+        blanked.update(&blank);
+        blanked.update(b"}");
+        let checksum = finished(blanked);
+        let written = canonical(&Manifest { checksum: Some(checksum), ..manifest })?;
+        self.put(&written)?;
+        self.put(b"}")?;
+        self.end(checksum)
+    }
+
+    fn end(mut self, checksum: Digest) -> Result<Finished, ArtifactError> {
+        self.hash_pending();
+        let Self { chunk, compressor, mut stored, mut sink, .. } = self;
+        compressor.finish(chunk, &mut |bytes| store(&mut stored, sink.as_mut(), bytes))?;
+        let hashed = stored.finish();
+        let sidecar = (hashed.sidecar.blocks() > 1).then(|| hashed.sidecar.to_bytes());
+        sink.commit(sidecar)?;
+        Ok(Finished {
+            json_bytes: self.json_bytes,
+            json_sha256: finished(self.hash),
+            checksum,
+            stored_bytes: hashed.bytes,
+            stored_sha256: hashed.sha256,
+            blocks_root: hashed.sidecar.root(),
+            rows: self.rows,
+        })
+    }
+
+    /// Appends to the document; hands full chunks on.
+    fn put(&mut self, bytes: &[u8]) -> Result<(), ArtifactError> {
+        self.json_bytes += bytes.len() as u64;
+        self.chunk.buffer().extend_from_slice(bytes);
+        let mut spare = Vec::new();
+        while self.chunk.is_full() {
+            self.hash_pending();
+            let pending = self.chunk.buffer().len();
+            let full = self.chunk.cut(spare);
+            // The rest that moved along has been hashed already.
+            self.hashed = self.chunk.buffer().len();
+            debug_assert!(self.hashed <= pending);
+            let Self { compressor, stored, sink, .. } = self;
+            spare = compressor.push(full, &mut |bytes| store(stored, sink.as_mut(), bytes))?;
+        }
+        if spare.capacity() > self.chunk.buffer().capacity() {
+            spare.clear();
+            spare.extend_from_slice(self.chunk.buffer());
+            *self.chunk.buffer() = spare;
+        }
+        Ok(())
+    }
+
+    fn hash_pending(&mut self) {
+        let buffer = self.chunk.buffer();
+        self.hash.update(buffer.get(self.hashed..).unwrap_or_default());
+        self.hashed = buffer.len();
+    }
+}
+
+fn canonical(manifest: &Manifest) -> Result<Vec<u8>, ArtifactError> {
+    manifest.to_canonical().map_err(|_| ArtifactError::Manifest { what: "it can't be written" })
+}
+
+fn store(stored: &mut BlockHasher, sink: &mut dyn BlockSink, bytes: Vec<u8>) -> Result<(), ArtifactError> {
+    stored.update(&bytes)?;
+    Ok(sink.write(bytes.into())?)
+}
+
+#[cfg(test)]
+#[path = "writer_tests.rs"]
+pub(crate) mod tests;
