@@ -61,22 +61,19 @@ impl Chunk {
         &mut self.bytes
     }
 
-    /// Whether there is a whole piece in the buffer.
+    /// Bytes that may be appended before the chunk must be cut off.
     #[must_use]
-    pub fn is_full(&self) -> bool {
-        self.bytes.len() - self.history >= CHUNK_BYTES
+    pub fn room(&self) -> usize {
+        CHUNK_BYTES.saturating_sub(self.data().len())
     }
 
-    /// Cuts the first [`CHUNK_BYTES`] off and leaves the rest, with the history it needs, in `self`, for which `spare` gives the memory.
+    /// Gives the chunk away and begins the next, whose history is the end of this one, in the memory of `spare`.
     #[must_use]
     pub fn cut(&mut self, mut spare: Vec<u8>) -> Self {
-        let end = self.bytes.len().min(self.history + CHUNK_BYTES);
-        let history = end.min(WINDOW_BYTES);
+        let history = self.bytes.len().min(WINDOW_BYTES);
         spare.clear();
-        spare.extend_from_slice(self.bytes.get(end - history..).unwrap_or_default());
-        let mut full = std::mem::replace(self, Self { bytes: spare, history });
-        full.bytes.truncate(end);
-        full
+        spare.extend_from_slice(self.bytes.get(self.bytes.len() - history..).unwrap_or_default());
+        std::mem::replace(self, Self { bytes: spare, history })
     }
 }
 

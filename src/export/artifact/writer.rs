@@ -65,6 +65,8 @@ pub struct Finished {
 /// Dropping it early discards what was written and ends its threads.
 pub struct ArtifactWriter {
     chunk: Chunk,
+    /// Memory for the next chunk.
+    spare: Vec<u8>,
     /// How much of the chunk's buffer the hash has seen.
     hashed: usize,
     hash: Context,
@@ -85,6 +87,7 @@ impl ArtifactWriter {
     pub fn begin(spec: ArtifactSpec, sink: Box<dyn BlockSink>) -> Result<Self, ArtifactError> {
         let mut writer = Self {
             chunk: Chunk::default(),
+            spare: Vec::new(),
             hashed: 0,
             hash: Context::new(&SHA256),
             json_bytes: 0,
@@ -139,8 +142,7 @@ impl ArtifactWriter {
         let first = *rows == 0;
         *rows += count;
         if !first {
-            self.chunk.buffer().push(b',');
-            self.json_bytes += 1;
+            self.put(b",")?;
         }
         self.put(joined)
     }
@@ -206,25 +208,19 @@ impl ArtifactWriter {
     }
 
     /// Appends to the document; hands full chunks on.
-    fn put(&mut self, bytes: &[u8]) -> Result<(), ArtifactError> {
+    fn put(&mut self, mut bytes: &[u8]) -> Result<(), ArtifactError> {
         self.json_bytes += bytes.len() as u64;
-        self.chunk.buffer().extend_from_slice(bytes);
-        let mut spare = Vec::new();
-        while self.chunk.is_full() {
+        while bytes.len() > self.chunk.room() {
+            let (now, later) = bytes.split_at(self.chunk.room());
+            self.chunk.buffer().extend_from_slice(now);
             self.hash_pending();
-            let pending = self.chunk.buffer().len();
-            let full = self.chunk.cut(spare);
-            // The rest that moved along has been hashed already.
+            let full = self.chunk.cut(std::mem::take(&mut self.spare));
             self.hashed = self.chunk.buffer().len();
-            debug_assert!(self.hashed <= pending);
             let Self { compressor, stored, sink, .. } = self;
-            spare = compressor.push(full, &mut |bytes| store(stored, sink.as_mut(), bytes))?;
+            self.spare = compressor.push(full, &mut |bytes| store(stored, sink.as_mut(), bytes))?;
+            bytes = later;
         }
-        if spare.capacity() > self.chunk.buffer().capacity() {
-            spare.clear();
-            spare.extend_from_slice(self.chunk.buffer());
-            *self.chunk.buffer() = spare;
-        }
+        self.chunk.buffer().extend_from_slice(bytes);
         Ok(())
     }
 

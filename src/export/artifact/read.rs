@@ -1,0 +1,213 @@
+//! Reading an artifact back: no byte is passed on before its block has been checked.
+//!
+//! The root in the `completed` event vouches for the sidecar, the sidecar for each stored MiB. A range fetches the blocks it touches, checks
+//! them, and passes on its part. For clients that don't take the stored coding the blocks are decoded as they come; the last piece of the document is held
+//! back until the whole has matched its own digest. On damage a stream ends with an error, which ends the HTTP body before its announced length:
+//! a damaged file never looks like a complete download.
+
+mod decode;
+mod outcome;
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use carnet_events::ids::Digest;
+use futures::stream::BoxStream;
+use futures::{StreamExt, TryStreamExt, stream};
+
+use super::blocks::{BLOCK_BYTES, MAX_BLOCKS, Sidecar};
+use super::storage::blocking;
+use super::{ArtifactKey, ArtifactStore, Compression, StorageError};
+use outcome::Watched;
+
+pub use outcome::{End, Ended, OnEnd};
+
+/// Blocks of one download that may be under way at once.
+const AHEAD: usize = 2;
+
+/// A published artifact, as the `completed` event describes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Published {
+    /// The object.
+    pub key: ArtifactKey,
+    /// Size of the stored file.
+    pub stored_bytes: u64,
+    /// SHA-256 of the stored file.
+    pub stored_sha256: Digest,
+    /// Root of its block digests.
+    pub blocks_root: Digest,
+    /// Size of the JSON document.
+    pub json_bytes: u64,
+    /// SHA-256 of the JSON document.
+    pub json_sha256: Digest,
+}
+
+impl Published {
+    /// What is wrapped around the document.
+    #[must_use]
+    pub fn compression(&self) -> Compression {
+        self.key.compression()
+    }
+}
+
+/// What of a stored artifact is not as published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Damage {
+    /// The object is gone.
+    #[error("the stored file is missing")]
+    Missing,
+    /// The object has another size.
+    #[error("the stored file has another size than was published")]
+    Size,
+    /// The block digests are gone or not those of the published root.
+    #[error("the block digests of the stored file are missing or changed")]
+    Sidecar,
+    /// A block has other bytes.
+    #[error("block {0} of the stored file was changed")]
+    Block(u64),
+    /// The blocks are as published, but the document in them isn't.
+    #[error("the stored file doesn't decode to the published document")]
+    Document,
+}
+
+impl Damage {
+    /// Index of the first damaged block; `None` when the damage isn't in a block.
+    #[must_use]
+    pub const fn block(self) -> Option<u64> {
+        match self {
+            Self::Block(block) => Some(block),
+            Self::Missing | Self::Size | Self::Sidecar | Self::Document => None,
+        }
+    }
+}
+
+/// Why an artifact can't be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReadError {
+    /// It is not what was published.
+    #[error(transparent)]
+    Damaged(#[from] Damage),
+    /// The storage failed; it may well be whole.
+    #[error(transparent)]
+    Storage(StorageError),
+}
+
+impl From<StorageError> for ReadError {
+    fn from(error: StorageError) -> Self {
+        match error {
+            StorageError::Missing { .. } => Self::Damaged(Damage::Missing),
+            other => Self::Storage(other),
+        }
+    }
+}
+
+/// The bytes of a download: bounded pieces, each checked.
+pub type ByteStream = BoxStream<'static, Result<Bytes, ReadError>>;
+
+/// An artifact whose sidecar has been checked. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct ArtifactReader {
+    store: ArtifactStore,
+    published: Arc<Published>,
+    sidecar: Sidecar,
+}
+
+impl ArtifactReader {
+    /// Opens a published artifact: checks that it is there, its size, and its block digests against their root.
+    ///
+    /// # Errors
+    /// [`ReadError::Damaged`] when one of them is not as published; [`ReadError::Storage`] when the storage can't say.
+    pub async fn open(store: &ArtifactStore, published: Published) -> Result<Self, ReadError> {
+        if store.size(published.key.as_str()).await? != published.stored_bytes {
+            return Err(Damage::Size.into());
+        }
+        let sidecar = load_sidecar(store, &published).await?;
+        Ok(Self { store: store.clone(), published: Arc::new(published), sidecar })
+    }
+
+    /// What was published.
+    #[must_use]
+    pub fn published(&self) -> &Published {
+        &self.published
+    }
+
+    /// The stored file, or a range of it (which is cut to the file's size). `on_end` hears once how it ended, dropped early or not.
+    #[must_use]
+    pub fn stored(&self, range: Range<u64>, on_end: OnEnd) -> ByteStream {
+        Watched::wrap(self.stored_range(range), on_end)
+    }
+
+    /// The JSON document, decoded. `on_end` as for [`Self::stored`].
+    #[must_use]
+    pub fn json(&self, on_end: OnEnd) -> ByteStream {
+        let stored = self.stored_range(0..self.published.stored_bytes);
+        Watched::wrap(decode::document(stored, &self.published), on_end)
+    }
+
+    fn stored_range(&self, range: Range<u64>) -> ByteStream {
+        let end = range.end.min(self.published.stored_bytes);
+        let start = range.start.min(end);
+        if start == end {
+            return stream::empty().boxed();
+        }
+        const BLOCK: u64 = BLOCK_BYTES as u64;
+        let reader = self.clone();
+        stream::iter(start / BLOCK..end.div_ceil(BLOCK))
+            .map(move |block| reader.clone().block(block))
+            .buffered(AHEAD)
+            .map_ok(move |(block, bytes)| {
+                let first = block * BLOCK;
+                // Both lie within the block, so they fit.
+                let from = start.saturating_sub(first) as usize;
+                let to = (end - first).min(bytes.len() as u64) as usize;
+                bytes.slice(from..to)
+            })
+            .boxed()
+    }
+
+    /// One whole block, checked.
+    async fn block(self, block: u64) -> Result<(u64, Bytes), ReadError> {
+        let first = block * BLOCK_BYTES as u64;
+        let last = self.published.stored_bytes.min(first + BLOCK_BYTES as u64);
+        let bytes = match self.store.range(self.published.key.as_str(), first..last).await {
+            Ok(bytes) => bytes,
+            // It was long enough when it was opened. One that was cut since reads short or not at all.
+            Err(error) => {
+                return Err(match self.store.size(self.published.key.as_str()).await {
+                    Ok(size) if size != self.published.stored_bytes => Damage::Size.into(),
+                    Ok(_) => error.into(),
+                    Err(gone) => gone.into(),
+                });
+            }
+        };
+        let Self { sidecar, .. } = self;
+        let (bytes, whole) = blocking(move || {
+            let whole = sidecar.vouches_for(block, &bytes);
+            Ok((bytes, whole))
+        })
+        .await?;
+        if whole { Ok((block, bytes)) } else { Err(Damage::Block(block).into()) }
+    }
+}
+
+async fn load_sidecar(store: &ArtifactStore, published: &Published) -> Result<Sidecar, ReadError> {
+    if published.stored_bytes <= BLOCK_BYTES as u64 {
+        let sidecar = Sidecar::of_single_block(published.stored_bytes, published.stored_sha256);
+        return if sidecar.root() == published.blocks_root { Ok(sidecar) } else { Err(Damage::Sidecar.into()) };
+    }
+    let object = published.key.sidecar();
+    let unreadable = |error: StorageError| match error {
+        StorageError::Missing { .. } => Damage::Sidecar.into(),
+        other => ReadError::Storage(other),
+    };
+    let bytes = store.size(&object).await.map_err(unreadable)?;
+    if bytes > (MAX_BLOCKS as u64 + 1) * 32 {
+        return Err(Damage::Sidecar.into());
+    }
+    let sidecar = store.range(&object, 0..bytes).await.map_err(unreadable)?;
+    Sidecar::parse(&sidecar, &published.blocks_root, published.stored_bytes).ok_or(Damage::Sidecar.into())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,112 @@
+//! The sweep: removes what crashes left behind, and only that.
+
+use std::time::{Duration, SystemTime};
+
+use async_trait::async_trait;
+use futures::StreamExt;
+use object_store::ObjectStoreExt;
+
+use super::local::gone;
+use super::{ArtifactKey, ArtifactStore, MARKER, PROBE, blocking};
+use crate::export::artifact::StorageError;
+
+/// The most unknown objects one sweep names; it counts them all.
+const MAX_NAMED: usize = 100;
+
+/// What is to become of an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// It is published, or may yet be.
+    Keep,
+    /// A later attempt superseded it, or its export settled without it: nobody can ever publish it.
+    Remove,
+    /// The event log knows no such export. Never removed, but reported.
+    Unknown,
+}
+
+/// Who decides: whoever can read the export's own stream.
+#[async_trait]
+pub trait Judge: Send {
+    /// What is to become of the object of this key.
+    async fn judge(&mut self, key: &ArtifactKey) -> Decision;
+}
+
+/// What a sweep did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// Artifacts removed, sidecars and all.
+    pub removed: Vec<ArtifactKey>,
+    /// Half-written files and forgotten probes removed.
+    pub temporaries: u64,
+    /// Objects of no known export: how many.
+    pub unknown: u64,
+    /// The first of them.
+    pub unknown_named: Vec<String>,
+}
+
+impl Swept {
+    fn report(&mut self, object: &str) {
+        self.unknown += 1;
+        if self.unknown_named.len() < MAX_NAMED {
+            self.unknown_named.push(object.to_owned());
+        }
+    }
+}
+
+impl ArtifactStore {
+    /// Removes artifacts that `judge` gives up and half-written files of exports it knows, all of them untouched for `older_than` at `now`.
+    ///
+    /// # Errors
+    /// What a step fails with; the next sweep goes on.
+    pub async fn sweep(&self, judge: &mut dyn Judge, older_than: Duration, now: SystemTime) -> Result<Swept, StorageError> {
+        let mut swept = Swept::default();
+        let old = |modified: SystemTime| now.duration_since(modified).is_ok_and(|age| age >= older_than);
+        let mut objects = self.objects.list(None);
+        while let Some(object) = objects.next().await.transpose()? {
+            let name = object.location.as_ref();
+            if name == MARKER {
+                continue;
+            }
+            if name.starts_with(PROBE) {
+                if old(object.last_modified.into()) {
+                    self.objects.delete(&object.location).await?;
+                    swept.temporaries += 1;
+                }
+                continue;
+            }
+            let Some(key) = ArtifactKey::of_object(name) else {
+                swept.report(name);
+                continue;
+            };
+            match judge.judge(&key).await {
+                Decision::Keep => {}
+                Decision::Unknown => swept.report(name),
+                Decision::Remove if old(object.last_modified.into()) => {
+                    self.delete(&key).await?;
+                    if swept.removed.last() != Some(&key) {
+                        swept.removed.push(key);
+                    }
+                }
+                Decision::Remove => {}
+            }
+        }
+        self.sweep_temporaries(judge, &old, &mut swept).await?;
+        Ok(swept)
+    }
+
+    async fn sweep_temporaries(&self, judge: &mut dyn Judge, old: &(dyn Fn(SystemTime) -> bool + Sync), swept: &mut Swept) -> Result<(), StorageError> {
+        let Some(directory) = self.directory.clone() else { return Ok(()) };
+        let walked = directory.clone();
+        for file in blocking(move || walked.temporaries()).await? {
+            if judge.judge(&file.key).await == Decision::Unknown {
+                swept.report(&file.path.to_string_lossy());
+            } else if old(file.modified) {
+                // An upload under way touches its file all the time: one that is this old has no writer any more.
+                let directory = directory.clone();
+                blocking(move || gone(std::fs::remove_file(&file.path)).and_then(|()| directory.settle(&file.key))).await?;
+                swept.temporaries += 1;
+            }
+        }
+        Ok(())
+    }
+}
