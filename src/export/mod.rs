@@ -2,4 +2,5 @@
 //!
 //! classify → redact → neutralise → canonicalise → hash → compress → store
 
+pub mod artifact;
 pub mod catalog;

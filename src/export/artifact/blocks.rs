@@ -68,7 +68,13 @@ pub struct Hashed {
 
 impl Default for BlockHasher {
     fn default() -> Self {
-        Self { whole: Context::new(&SHA256), block: Context::new(&SHA256), in_block: 0, digests: Vec::new(), bytes: 0 }
+        Self {
+            whole: Context::new(&SHA256),
+            block: Context::new(&SHA256),
+            in_block: 0,
+            digests: Vec::new(),
+            bytes: 0,
+        }
     }
 }
 
@@ -81,7 +87,9 @@ impl BlockHasher {
         self.whole.update(bytes);
         self.bytes += bytes.len() as u64;
         if self.bytes > MAX_BLOCKS as u64 * BLOCK_BYTES as u64 {
-            return Err(ArtifactError::TooLarge { max_bytes: MAX_BLOCKS as u64 * BLOCK_BYTES as u64 });
+            return Err(ArtifactError::TooLarge {
+                max_bytes: MAX_BLOCKS as u64 * BLOCK_BYTES as u64,
+            });
         }
         while !bytes.is_empty() {
             let (now, later) = bytes.split_at(bytes.len().min(BLOCK_BYTES - self.in_block));
@@ -107,7 +115,14 @@ impl BlockHasher {
         if self.in_block > 0 {
             self.end_block();
         }
-        Hashed { bytes: self.bytes, sha256: finished(self.whole), sidecar: Sidecar { bytes: self.bytes, digests: self.digests.into() } }
+        Hashed {
+            bytes: self.bytes,
+            sha256: finished(self.whole),
+            sidecar: Sidecar {
+                bytes: self.bytes,
+                digests: self.digests.into(),
+            },
+        }
     }
 }
 
@@ -122,7 +137,11 @@ impl Sidecar {
     /// The sidecar of a file of one block (or none), which follows from the file's own digest.
     #[must_use]
     pub fn of_single_block(bytes: u64, sha256: Digest) -> Self {
-        let digests = if bytes == 0 { Bytes::new() } else { Bytes::copy_from_slice(sha256.as_bytes()) };
+        let digests = if bytes == 0 {
+            Bytes::new()
+        } else {
+            Bytes::copy_from_slice(sha256.as_bytes())
+        };
         Self { bytes, digests }
     }
 
@@ -132,9 +151,20 @@ impl Sidecar {
         if sidecar.len() < HEADER_BYTES || sha256(sidecar) != *root || !sidecar.starts_with(MAGIC) {
             return None;
         }
-        let number = |at: usize| sidecar.get(at..at + 8)?.try_into().ok().map(u64::from_be_bytes);
-        let read = Self { bytes: number(24)?, digests: sidecar.slice(HEADER_BYTES..) };
-        let whole = number(16)? == BLOCK_BYTES as u64 && read.bytes == stored_bytes && read.digests.len() as u64 == read.blocks() * DIGEST_BYTES as u64;
+        let number = |at: usize| {
+            sidecar
+                .get(at..at + 8)?
+                .try_into()
+                .ok()
+                .map(u64::from_be_bytes)
+        };
+        let read = Self {
+            bytes: number(24)?,
+            digests: sidecar.slice(HEADER_BYTES..),
+        };
+        let whole = number(16)? == BLOCK_BYTES as u64
+            && read.bytes == stored_bytes
+            && read.digests.len() as u64 == read.blocks() * DIGEST_BYTES as u64;
         whole.then_some(read)
     }
 
@@ -164,7 +194,9 @@ impl Sidecar {
     /// Whether these are the bytes of that block, all of them.
     #[must_use]
     pub fn vouches_for(&self, block: u64, bytes: &[u8]) -> bool {
-        let expected = usize::try_from(block).ok().and_then(|block| self.digests.chunks_exact(DIGEST_BYTES).nth(block));
+        let expected = usize::try_from(block)
+            .ok()
+            .and_then(|block| self.digests.chunks_exact(DIGEST_BYTES).nth(block));
         expected.is_some_and(|expected| digest(&SHA256, bytes).as_ref() == expected)
     }
 }
@@ -186,12 +218,24 @@ mod tests {
     fn a_sidecar_reads_back_under_its_root_only() {
         let data = vec![7; 2 * BLOCK_BYTES + 3];
         let hashed = hashed(&data, 700_001);
-        assert_eq!((hashed.bytes, hashed.sha256, hashed.sidecar.blocks()), (data.len() as u64, sha256(&data), 3));
+        assert_eq!(
+            (hashed.bytes, hashed.sha256, hashed.sidecar.blocks()),
+            (data.len() as u64, sha256(&data), 3)
+        );
         let (bytes, root) = (hashed.sidecar.to_bytes(), hashed.sidecar.root());
-        assert_eq!(Sidecar::parse(&bytes, &root, hashed.bytes), Some(hashed.sidecar.clone()));
+        assert_eq!(
+            Sidecar::parse(&bytes, &root, hashed.bytes),
+            Some(hashed.sidecar.clone())
+        );
         assert_eq!(Sidecar::parse(&bytes, &root, hashed.bytes + 1), None);
-        assert_eq!(Sidecar::parse(&bytes.slice(..bytes.len() - 1), &root, hashed.bytes), None);
-        assert!(hashed.sidecar.vouches_for(2, &data[..3]) && hashed.sidecar.vouches_for(1, &data[..BLOCK_BYTES]));
+        assert_eq!(
+            Sidecar::parse(&bytes.slice(..bytes.len() - 1), &root, hashed.bytes),
+            None
+        );
+        assert!(
+            hashed.sidecar.vouches_for(2, &data[..3])
+                && hashed.sidecar.vouches_for(1, &data[..BLOCK_BYTES])
+        );
         assert!(!hashed.sidecar.vouches_for(2, &data[..4]) && !hashed.sidecar.vouches_for(3, &[]));
     }
 
@@ -199,7 +243,10 @@ mod tests {
     fn one_block_needs_no_sidecar() {
         for data in [&b""[..], b"x", &vec![1; BLOCK_BYTES]] {
             let hashed = hashed(data, 1 << 20);
-            assert_eq!(hashed.sidecar, Sidecar::of_single_block(hashed.bytes, hashed.sha256));
+            assert_eq!(
+                hashed.sidecar,
+                Sidecar::of_single_block(hashed.bytes, hashed.sha256)
+            );
         }
     }
 

@@ -72,8 +72,18 @@ impl Chunk {
     pub fn cut(&mut self, mut spare: Vec<u8>) -> Self {
         let history = self.bytes.len().min(WINDOW_BYTES);
         spare.clear();
-        spare.extend_from_slice(self.bytes.get(self.bytes.len() - history..).unwrap_or_default());
-        std::mem::replace(self, Self { bytes: spare, history })
+        spare.extend_from_slice(
+            self.bytes
+                .get(self.bytes.len() - history..)
+                .unwrap_or_default(),
+        );
+        std::mem::replace(
+            self,
+            Self {
+                bytes: spare,
+                history,
+            },
+        )
     }
 }
 
@@ -96,8 +106,20 @@ impl Compressor {
     #[must_use]
     pub fn new(compression: Compression, threads: NonZeroUsize) -> Self {
         // A zstd frame is coded in one go: its matches reach across everything before.
-        let threads = if compression == Compression::Zstd { NonZeroUsize::MIN } else { threads };
-        Self { compression, threads, workers: Vec::new(), submitted: 0, collected: 0, check: Crc::new(), begun: false }
+        let threads = if compression == Compression::Zstd {
+            NonZeroUsize::MIN
+        } else {
+            threads
+        };
+        Self {
+            compression,
+            threads,
+            workers: Vec::new(),
+            submitted: 0,
+            collected: 0,
+            check: Crc::new(),
+            begun: false,
+        }
     }
 
     /// Takes the next chunk, which is not the last; gives back memory for another.
@@ -112,10 +134,15 @@ impl Compressor {
         }
         if self.workers.is_empty() {
             for _ in 0..self.threads.get() {
-                self.workers.push(Worker::start(Codec::new(self.compression)?)?);
+                self.workers
+                    .push(Worker::start(Codec::new(self.compression)?)?);
             }
         }
-        let spare = if self.submitted - self.collected == self.workers.len() * CHUNKS_PER_WORKER { self.collect(emit)? } else { Vec::new() };
+        let spare = if self.submitted - self.collected == self.workers.len() * CHUNKS_PER_WORKER {
+            self.collect(emit)?
+        } else {
+            Vec::new()
+        };
         self.submit(chunk, false)?;
         Ok(spare)
     }
@@ -143,7 +170,10 @@ impl Compressor {
             }
         }
         if self.compression == Compression::Gzip {
-            let trailer = [self.check.sum().to_le_bytes(), self.check.amount().to_le_bytes()];
+            let trailer = [
+                self.check.sum().to_le_bytes(),
+                self.check.amount().to_le_bytes(),
+            ];
             emit(trailer.concat())?;
         }
         Ok(())
@@ -157,14 +187,24 @@ impl Compressor {
     }
 
     fn submit(&mut self, chunk: Chunk, last: bool) -> Result<(), ArtifactError> {
-        let worker = self.workers.get(self.submitted % self.workers.len()).ok_or_else(worker_gone)?;
-        worker.jobs.as_ref().and_then(|jobs| jobs.send((chunk, last)).ok()).ok_or_else(worker_gone)?;
+        let worker = self
+            .workers
+            .get(self.submitted % self.workers.len())
+            .ok_or_else(worker_gone)?;
+        worker
+            .jobs
+            .as_ref()
+            .and_then(|jobs| jobs.send((chunk, last)).ok())
+            .ok_or_else(worker_gone)?;
         self.submitted += 1;
         Ok(())
     }
 
     fn collect(&mut self, emit: Emit<'_>) -> Result<Vec<u8>, ArtifactError> {
-        let worker = self.workers.get(self.collected % self.workers.len()).ok_or_else(worker_gone)?;
+        let worker = self
+            .workers
+            .get(self.collected % self.workers.len())
+            .ok_or_else(worker_gone)?;
         let coded = worker.done.recv().map_err(|_| worker_gone())??;
         self.collected += 1;
         self.check.combine(&coded.check);
@@ -176,7 +216,9 @@ impl Compressor {
 }
 
 fn worker_gone() -> ArtifactError {
-    ArtifactError::Compression { reason: "a compression thread ended early".to_owned() }
+    ArtifactError::Compression {
+        reason: "a compression thread ended early".to_owned(),
+    }
 }
 
 /// One compression thread. Ends, and is waited for, when dropped.
@@ -206,8 +248,14 @@ impl Worker {
         let thread = std::thread::Builder::new()
             .name("compress".to_owned())
             .spawn(run)
-            .map_err(|error| ArtifactError::Compression { reason: format!("no thread: {error}") })?;
-        Ok(Self { jobs: Some(jobs), done, thread: Some(thread) })
+            .map_err(|error| ArtifactError::Compression {
+                reason: format!("no thread: {error}"),
+            })?;
+        Ok(Self {
+            jobs: Some(jobs),
+            done,
+            thread: Some(thread),
+        })
     }
 }
 
@@ -222,16 +270,16 @@ impl Drop for Worker {
 }
 
 enum Codec {
-    Deflate(Compress),
+    Deflate,
     Zstd(Encoder<'static>),
 }
 
 impl Codec {
     fn new(compression: Compression) -> Result<Self, ArtifactError> {
         if compression != Compression::Zstd {
-            return Ok(Self::Deflate(Compress::new(flate2::Compression::new(DEFLATE_LEVEL), false)));
+            return Ok(Self::Deflate);
         }
-        let encoder = || {
+        let encoder = || -> std::io::Result<_> {
             let mut encoder = Encoder::new(ZSTD_LEVEL)?;
             encoder.set_parameter(CParameter::ChecksumFlag(true))?;
             encoder.set_parameter(CParameter::WindowLog(ZSTD_WINDOW_LOG))?;
@@ -244,36 +292,54 @@ impl Codec {
         let mut bytes = Vec::with_capacity(chunk.data().len() / 3 + 1024);
         let mut check = Crc::new();
         match self {
-            Self::Deflate(deflate) => {
+            Self::Deflate => {
                 check.update(chunk.data());
-                code_deflate(deflate, &chunk, last, &mut bytes)?;
+                code_deflate(&chunk, last, &mut bytes)?;
             }
-            Self::Zstd(encoder) => code_zstd(encoder, chunk.data(), last, &mut bytes).map_err(failed)?,
+            Self::Zstd(encoder) => {
+                code_zstd(encoder, chunk.data(), last, &mut bytes).map_err(failed)?
+            }
         }
-        Ok(Coded { bytes, check, spare: chunk.bytes })
+        Ok(Coded {
+            bytes,
+            check,
+            spare: chunk.bytes,
+        })
     }
 }
 
-fn code_deflate(deflate: &mut Compress, chunk: &Chunk, last: bool, out: &mut Vec<u8>) -> Result<(), ArtifactError> {
-    deflate.reset();
+fn code_deflate(chunk: &Chunk, last: bool, out: &mut Vec<u8>) -> Result<(), ArtifactError> {
+    // A fresh one each time: after `reset` what comes out depends on what went in before, that is on the number of threads.
+    let mut deflate = Compress::new(flate2::Compression::new(DEFLATE_LEVEL), false);
     if !chunk.history().is_empty() {
         deflate.set_dictionary(chunk.history()).map_err(failed)?;
     }
-    let flush = if last { FlushCompress::Finish } else { FlushCompress::Sync };
+    let flush = if last {
+        FlushCompress::Finish
+    } else {
+        FlushCompress::Sync
+    };
     loop {
         let taken = usize::try_from(deflate.total_in()).unwrap_or(usize::MAX);
         let rest = chunk.data().get(taken..).unwrap_or_default();
         let status = deflate.compress_vec(rest, out, flush).map_err(failed)?;
         // Room left over means that everything has come out.
         let room = out.len() < out.capacity();
-        if status == Status::StreamEnd || (!last && room && deflate.total_in() == chunk.data().len() as u64) {
+        if status == Status::StreamEnd
+            || (!last && room && deflate.total_in() == chunk.data().len() as u64)
+        {
             return Ok(());
         }
         out.reserve(out.capacity().max(64 * 1024));
     }
 }
 
-fn code_zstd(encoder: &mut Encoder<'_>, data: &[u8], last: bool, out: &mut Vec<u8>) -> std::io::Result<()> {
+fn code_zstd(
+    encoder: &mut Encoder<'_>,
+    data: &[u8],
+    last: bool,
+    out: &mut Vec<u8>,
+) -> std::io::Result<()> {
     let mut buffer = vec![0; 64 * 1024];
     let mut rest = data;
     while !rest.is_empty() {
@@ -291,7 +357,9 @@ fn code_zstd(encoder: &mut Encoder<'_>, data: &[u8], last: bool, out: &mut Vec<u
 }
 
 fn failed(error: impl std::fmt::Display) -> ArtifactError {
-    ArtifactError::Compression { reason: error.to_string() }
+    ArtifactError::Compression {
+        reason: error.to_string(),
+    }
 }
 
 #[cfg(test)]

@@ -41,8 +41,17 @@ fn document(bytes: usize) -> Vec<u8> {
     let mut state = 1_u64;
     let mut out = Vec::with_capacity(bytes + 100);
     while out.len() < bytes {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        out.extend(format!(r#"{{"id":"{state:016x}","n":{},"t":"{}"}},"#, out.len(), "ab".repeat((state >> 60) as usize)).bytes());
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        out.extend(
+            format!(
+                r#"{{"id":"{state:016x}","n":{},"t":"{}"}},"#,
+                out.len(),
+                "ab".repeat((state >> 60) as usize)
+            )
+            .bytes(),
+        );
     }
     out.truncate(bytes);
     out
@@ -50,11 +59,31 @@ fn document(bytes: usize) -> Vec<u8> {
 
 #[test]
 fn every_length_around_a_chunk_comes_back() {
-    for bytes in [0, 1, CHUNK_BYTES - 1, CHUNK_BYTES, CHUNK_BYTES + 1, 2 * CHUNK_BYTES, 3 * CHUNK_BYTES + 17] {
+    for bytes in [
+        0,
+        1,
+        CHUNK_BYTES - 1,
+        CHUNK_BYTES,
+        CHUNK_BYTES + 1,
+        2 * CHUNK_BYTES,
+        3 * CHUNK_BYTES + 17,
+    ] {
         let document = document(bytes);
-        assert_eq!(gunzip(&compressed(Compression::Gzip, 2, &document)), document, "{bytes}");
-        assert_eq!(zstd::stream::decode_all(&compressed(Compression::Zstd, 2, &document)[..]).unwrap(), document, "{bytes}");
-        assert_eq!(compressed(Compression::None, 2, &document), document, "{bytes}");
+        assert_eq!(
+            gunzip(&compressed(Compression::Gzip, 2, &document)),
+            document,
+            "{bytes}"
+        );
+        assert_eq!(
+            zstd::stream::decode_all(&compressed(Compression::Zstd, 2, &document)[..]).unwrap(),
+            document,
+            "{bytes}"
+        );
+        assert_eq!(
+            compressed(Compression::None, 2, &document),
+            document,
+            "{bytes}"
+        );
     }
 }
 
@@ -68,8 +97,14 @@ fn noise_and_runs_come_back() {
     .take(3 * CHUNK_BYTES)
     .collect();
     for document in [noise, vec![b'a'; 5 * CHUNK_BYTES]] {
-        assert_eq!(gunzip(&compressed(Compression::Gzip, 3, &document)), document);
-        assert_eq!(zstd::stream::decode_all(&compressed(Compression::Zstd, 1, &document)[..]).unwrap(), document);
+        assert_eq!(
+            gunzip(&compressed(Compression::Gzip, 3, &document)),
+            document
+        );
+        assert_eq!(
+            zstd::stream::decode_all(&compressed(Compression::Zstd, 1, &document)[..]).unwrap(),
+            document
+        );
     }
 }
 

@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 /// The compression of a stored artifact.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Compression {
     /// RFC 1952, exactly one member: every reader and browser gets all of it.

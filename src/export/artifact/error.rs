@@ -24,7 +24,9 @@ pub enum StorageError {
         key: String,
     },
     /// The storage was made by another event log.
-    #[error("the artifact storage belongs to the event log {found}, this is {expected}: name an empty directory in [artifacts] url, or restore the matching event store")]
+    #[error(
+        "the artifact storage belongs to the event log {found}, this is {expected}: name an empty directory in [artifacts] url, or restore the matching event store"
+    )]
     ForeignLog {
         /// This service's log.
         expected: String,
@@ -32,7 +34,9 @@ pub enum StorageError {
         found: String,
     },
     /// The storage holds objects, but not the mark of an event log.
-    #[error("the artifact storage isn't empty and bears no mark of an event log (the object {marker}): name an empty directory in [artifacts] url")]
+    #[error(
+        "the artifact storage isn't empty and bears no mark of an event log (the object {marker}): name an empty directory in [artifacts] url"
+    )]
     NotOurs {
         /// The key of the mark that is missing.
         marker: &'static str,
@@ -58,16 +62,25 @@ impl StorageError {
         match self {
             Self::Full => "storage_full",
             Self::Cancelled => "cancelled",
-            Self::Exists { .. } | Self::Missing { .. } | Self::ForeignLog { .. } | Self::NotOurs { .. } | Self::Unfaithful | Self::Failed { .. } => {
-                "storage_failed"
-            }
+            Self::Exists { .. }
+            | Self::Missing { .. }
+            | Self::ForeignLog { .. }
+            | Self::NotOurs { .. }
+            | Self::Unfaithful
+            | Self::Failed { .. } => "storage_failed",
         }
     }
 
     /// Takes an I/O error for what it means here.
     #[must_use]
     pub fn from_io(error: &io::Error) -> Self {
-        if is_full(error) { Self::Full } else { Self::Failed { reason: error.to_string() } }
+        if is_full(error) {
+            Self::Full
+        } else {
+            Self::Failed {
+                reason: error.to_string(),
+            }
+        }
     }
 }
 
@@ -77,23 +90,31 @@ impl From<object_store::Error> for StorageError {
             object_store::Error::NotFound { path, .. } => Self::Missing { key: path },
             object_store::Error::AlreadyExists { path, .. } => Self::Exists { key: path },
             other if chain_is_full(&other) => Self::Full,
-            other => Self::Failed { reason: chain(&other) },
+            other => Self::Failed {
+                reason: chain(&other),
+            },
         }
     }
 }
 
 fn is_full(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge)
+    matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge
+    )
 }
 
 /// The store wraps the operating system's error several layers deep.
 fn chain_is_full(error: &(dyn Error + 'static)) -> bool {
-    std::iter::successors(Some(error), |error| error.source()).any(|error| error.downcast_ref::<io::Error>().is_some_and(is_full))
+    std::iter::successors(Some(error), |error| (*error).source())
+        .any(|error| error.downcast_ref::<io::Error>().is_some_and(is_full))
 }
 
 fn chain(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
-    for cause in std::iter::successors(error.source(), |error| error.source()).map(ToString::to_string) {
+    for cause in
+        std::iter::successors(error.source(), |error| (*error).source()).map(ToString::to_string)
+    {
         if !text.contains(&cause) {
             text.push_str(": ");
             text.push_str(&cause);

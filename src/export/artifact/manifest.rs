@@ -3,7 +3,6 @@
 //! Its fields are declared in the order of RFC 8785 (UTF-16 code units), so that serialising it compactly gives its canonical form;
 //! a test holds that against an independent canonicaliser.
 
-use std::borrow::Borrow;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -72,7 +71,10 @@ impl Manifest {
     /// The same with the checksum blanked, as the checksum is taken.
     #[must_use]
     pub fn blanked(&self) -> Self {
-        Self { checksum: None, ..self.clone() }
+        Self {
+            checksum: None,
+            ..self.clone()
+        }
     }
 }
 
@@ -98,12 +100,6 @@ impl From<&str> for JcsKey {
 impl From<String> for JcsKey {
     fn from(key: String) -> Self {
         Self(key)
-    }
-}
-
-impl Borrow<String> for JcsKey {
-    fn borrow(&self) -> &String {
-        &self.0
     }
 }
 
@@ -137,7 +133,13 @@ impl fmt::Display for JcsKey {
 /// U+E000–U+FFFF, whose UTF-8 begins with EE or EF; theirs begins with F0 or more.
 #[must_use]
 pub fn utf16_cmp(a: &[u8], b: &[u8]) -> Ordering {
-    let raised = |byte: u8| if matches!(byte, 0xEE | 0xEF) { byte + 0x10 } else { byte };
+    let raised = |byte: u8| {
+        if matches!(byte, 0xEE | 0xEF) {
+            byte + 0x10
+        } else {
+            byte
+        }
+    };
     match a.iter().zip(b).find(|(a, b)| a != b) {
         Some((&a, &b)) => raised(a).cmp(&raised(b)),
         None => a.len().cmp(&b.len()),
@@ -148,16 +150,25 @@ pub fn utf16_cmp(a: &[u8], b: &[u8]) -> Ordering {
 mod blank {
     use super::{Deserialize, Deserializer, Digest, Serializer};
 
-    pub(super) fn serialize<S: Serializer>(digest: &Option<Digest>, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(super) fn serialize<S: Serializer>(
+        digest: &Option<Digest>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
         match digest {
             Some(digest) => serializer.collect_str(digest),
             None => serializer.serialize_str(""),
         }
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Digest>, D::Error> {
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Digest>, D::Error> {
         let text = String::deserialize(deserializer)?;
-        if text.is_empty() { Ok(None) } else { text.parse().map(Some).map_err(serde::de::Error::custom) }
+        if text.is_empty() {
+            Ok(None)
+        } else {
+            text.parse().map(Some).map_err(serde::de::Error::custom)
+        }
     }
 }
 
@@ -165,31 +176,47 @@ mod blank {
 mod moment {
     use super::{Deserialize, Deserializer, Serializer, Timestamp};
 
-    pub(super) fn serialize<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(super) fn serialize<S: Serializer>(
+        time: &Timestamp,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
         serializer.collect_str(time)
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Timestamp, D::Error> {
         parse(&String::deserialize(deserializer)?)
     }
 
     fn parse<E: serde::de::Error>(text: &str) -> Result<Timestamp, E> {
         let time: Timestamp = text.parse().map_err(E::custom)?;
-        if time.to_string() == text { Ok(time) } else { Err(E::custom("a time is RFC 3339 in UTC with milliseconds")) }
+        if time.to_string() == text {
+            Ok(time)
+        } else {
+            Err(E::custom("a time is RFC 3339 in UTC with milliseconds"))
+        }
     }
 
     pub(super) mod optional {
         use super::{Deserialize, Deserializer, Serializer, Timestamp};
 
-        pub(in super::super) fn serialize<S: Serializer>(time: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
+        pub(in super::super) fn serialize<S: Serializer>(
+            time: &Option<Timestamp>,
+            serializer: S,
+        ) -> Result<S::Ok, S::Error> {
             match time {
                 Some(time) => serializer.collect_str(time),
                 None => serializer.serialize_none(),
             }
         }
 
-        pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
-            Option::<String>::deserialize(deserializer)?.map(|text| super::parse(&text)).transpose()
+        pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
+            deserializer: D,
+        ) -> Result<Option<Timestamp>, D::Error> {
+            Option::<String>::deserialize(deserializer)?
+                .map(|text| super::parse(&text))
+                .transpose()
         }
     }
 }
@@ -211,7 +238,11 @@ pub(crate) mod tests {
         Manifest {
             attempt: 1,
             carnet: ARTIFACT_VERSION,
-            categories: BTreeMap::from([("users".into(), category(2)), ("\u{1F600}".into(), category(0)), ("\u{FB33}".into(), category(1))]),
+            categories: BTreeMap::from([
+                ("users".into(), category(2)),
+                ("\u{1F600}".into(), category(0)),
+                ("\u{FB33}".into(), category(1)),
+            ]),
             checksum: None,
             expires_at: None,
             export_id: "0198c7a1-7b0c-7abc-8def-0123456789ab".parse().unwrap(),
@@ -225,14 +256,35 @@ pub(crate) mod tests {
     #[test]
     fn the_manifest_is_written_canonically() {
         let written = sample().to_canonical().unwrap();
-        let independent = serde_json_canonicalizer::to_vec(&serde_json::from_slice::<serde_json::Value>(&written).unwrap()).unwrap();
-        assert_eq!(String::from_utf8(written.clone()).unwrap(), String::from_utf8(independent).unwrap());
-        assert_eq!(serde_json::from_slice::<Manifest>(&written).unwrap(), sample());
+        let independent = serde_json_canonicalizer::to_vec(
+            &serde_json::from_slice::<serde_json::Value>(&written).unwrap(),
+        )
+        .unwrap();
+        assert_eq!(
+            String::from_utf8(written.clone()).unwrap(),
+            String::from_utf8(independent).unwrap()
+        );
+        assert_eq!(
+            serde_json::from_slice::<Manifest>(&written).unwrap(),
+            sample()
+        );
     }
 
     #[test]
     fn keys_sort_by_utf16_code_units() {
-        let mut keys = ["\u{20ac}", "\r", "\u{fb33}", "1", "\u{1f600}", "\u{80}", "\u{f6}", "", "1\u{1f600}", "1\u{e000}", "\u{ffff}"];
+        let mut keys = [
+            "\u{20ac}",
+            "\r",
+            "\u{fb33}",
+            "1",
+            "\u{1f600}",
+            "\u{80}",
+            "\u{f6}",
+            "",
+            "1\u{1f600}",
+            "1\u{e000}",
+            "\u{ffff}",
+        ];
         let mut expected = keys;
         expected.sort_by(|a, b| a.encode_utf16().cmp(b.encode_utf16()));
         keys.sort_by(|a, b| utf16_cmp(a.as_bytes(), b.as_bytes()));
@@ -242,10 +294,17 @@ pub(crate) mod tests {
     #[test]
     fn a_time_has_one_spelling() {
         let written = String::from_utf8(sample().to_canonical().unwrap()).unwrap();
-        for other in ["2026-11-14T10:02:03.123+00:00", "2026-11-14T10:02:03.123000Z", "2026-11-14t10:02:03.123Z"] {
+        for other in [
+            "2026-11-14T10:02:03.123+00:00",
+            "2026-11-14T10:02:03.123000Z",
+            "2026-11-14t10:02:03.123Z",
+        ] {
             let changed = written.replace("2026-11-14T10:02:03.123Z", other);
             assert_ne!(changed, written);
-            assert!(serde_json::from_str::<Manifest>(&changed).is_err(), "{other}");
+            assert!(
+                serde_json::from_str::<Manifest>(&changed).is_err(),
+                "{other}"
+            );
         }
     }
 }

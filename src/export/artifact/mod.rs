@@ -13,8 +13,8 @@
 //! Nothing here holds more than a few blocks, whatever the size of the export.
 
 pub mod blocks;
-mod compression;
 pub mod compress;
+mod compression;
 mod error;
 pub mod manifest;
 pub mod read;

@@ -123,7 +123,11 @@ impl ArtifactReader {
             return Err(Damage::Size.into());
         }
         let sidecar = load_sidecar(store, &published).await?;
-        Ok(Self { store: store.clone(), published: Arc::new(published), sidecar })
+        Ok(Self {
+            store: store.clone(),
+            published: Arc::new(published),
+            sidecar,
+        })
     }
 
     /// What was published.
@@ -170,7 +174,11 @@ impl ArtifactReader {
     async fn block(self, block: u64) -> Result<(u64, Bytes), ReadError> {
         let first = block * BLOCK_BYTES as u64;
         let last = self.published.stored_bytes.min(first + BLOCK_BYTES as u64);
-        let bytes = match self.store.range(self.published.key.as_str(), first..last).await {
+        let bytes = match self
+            .store
+            .range(self.published.key.as_str(), first..last)
+            .await
+        {
             Ok(bytes) => bytes,
             // It was long enough when it was opened. One that was cut since reads short or not at all.
             Err(error) => {
@@ -187,14 +195,22 @@ impl ArtifactReader {
             Ok((bytes, whole))
         })
         .await?;
-        if whole { Ok((block, bytes)) } else { Err(Damage::Block(block).into()) }
+        if whole {
+            Ok((block, bytes))
+        } else {
+            Err(Damage::Block(block).into())
+        }
     }
 }
 
 async fn load_sidecar(store: &ArtifactStore, published: &Published) -> Result<Sidecar, ReadError> {
     if published.stored_bytes <= BLOCK_BYTES as u64 {
         let sidecar = Sidecar::of_single_block(published.stored_bytes, published.stored_sha256);
-        return if sidecar.root() == published.blocks_root { Ok(sidecar) } else { Err(Damage::Sidecar.into()) };
+        return if sidecar.root() == published.blocks_root {
+            Ok(sidecar)
+        } else {
+            Err(Damage::Sidecar.into())
+        };
     }
     let object = published.key.sidecar();
     let unreadable = |error: StorageError| match error {
@@ -206,7 +222,8 @@ async fn load_sidecar(store: &ArtifactStore, published: &Published) -> Result<Si
         return Err(Damage::Sidecar.into());
     }
     let sidecar = store.range(&object, 0..bytes).await.map_err(unreadable)?;
-    Sidecar::parse(&sidecar, &published.blocks_root, published.stored_bytes).ok_or(Damage::Sidecar.into())
+    Sidecar::parse(&sidecar, &published.blocks_root, published.stored_bytes)
+        .ok_or(Damage::Sidecar.into())
 }
 
 #[cfg(test)]

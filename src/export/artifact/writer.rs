@@ -108,12 +108,22 @@ impl ArtifactWriter {
     pub fn begin_category(&mut self, id: &str) -> Result<(), ArtifactError> {
         let key = JcsKey::from(id);
         if self.open.is_some() {
-            return Err(ArtifactError::Order { what: "a category begins inside another" });
+            return Err(ArtifactError::Order {
+                what: "a category begins inside another",
+            });
         }
-        if self.rows.last_key_value().is_some_and(|(last, _)| *last >= key) {
-            return Err(ArtifactError::Order { what: "categories don't come in JCS order" });
+        if self
+            .rows
+            .last_key_value()
+            .is_some_and(|(last, _)| *last >= key)
+        {
+            return Err(ArtifactError::Order {
+                what: "categories don't come in JCS order",
+            });
         }
-        let name = serde_json::to_vec(id).map_err(|_| ArtifactError::Order { what: "a category's id can't be written" })?;
+        let name = serde_json::to_vec(id).map_err(|_| ArtifactError::Order {
+            what: "a category's id can't be written",
+        })?;
         let comma: &[u8] = if self.rows.is_empty() { b"" } else { b"," };
         self.put(&[comma, &name, b":["].concat())?;
         self.open = Some((key, 0));
@@ -134,7 +144,9 @@ impl ArtifactWriter {
     /// As for [`Self::row`].
     pub fn rows(&mut self, joined: &[u8], count: u64) -> Result<(), ArtifactError> {
         let Some((_, rows)) = &mut self.open else {
-            return Err(ArtifactError::Order { what: "a row outside a category" });
+            return Err(ArtifactError::Order {
+                what: "a row outside a category",
+            });
         };
         if count == 0 {
             return Ok(());
@@ -153,7 +165,9 @@ impl ArtifactWriter {
     /// [`ArtifactError::Order`] when none is open; else as for [`Self::row`].
     pub fn end_category(&mut self) -> Result<(), ArtifactError> {
         let Some((key, rows)) = self.open.take() else {
-            return Err(ArtifactError::Order { what: "a category ends that never began" });
+            return Err(ArtifactError::Order {
+                what: "a category ends that never began",
+            });
         };
         self.rows.insert(key, rows);
         self.put(b"]")
@@ -171,10 +185,19 @@ impl ArtifactWriter {
     /// [`ArtifactError::Manifest`] when its categories or rows are not those written; else as for [`Self::row`].
     pub fn finish(mut self, manifest: Manifest) -> Result<Finished, ArtifactError> {
         if self.open.is_some() {
-            return Err(ArtifactError::Order { what: "the document ends inside a category" });
+            return Err(ArtifactError::Order {
+                what: "the document ends inside a category",
+            });
         }
-        if !manifest.categories.iter().map(|(key, category)| (key, &category.rows)).eq(&self.rows) {
-            return Err(ArtifactError::Manifest { what: "categories and rows" });
+        if !manifest
+            .categories
+            .iter()
+            .map(|(key, category)| (key, &category.rows))
+            .eq(&self.rows)
+        {
+            return Err(ArtifactError::Manifest {
+                what: "categories and rows",
+            });
         }
         self.put(b"},\"manifest\":")?;
         self.hash_pending();
@@ -183,7 +206,10 @@ impl ArtifactWriter {
         blanked.update(&blank);
         blanked.update(b"}");
         let checksum = finished(blanked);
-        let written = canonical(&Manifest { checksum: Some(checksum), ..manifest })?;
+        let written = canonical(&Manifest {
+            checksum: Some(checksum),
+            ..manifest
+        })?;
         self.put(&written)?;
         self.put(b"}")?;
         self.end(checksum)
@@ -191,7 +217,13 @@ impl ArtifactWriter {
 
     fn end(mut self, checksum: Digest) -> Result<Finished, ArtifactError> {
         self.hash_pending();
-        let Self { chunk, compressor, mut stored, mut sink, .. } = self;
+        let Self {
+            chunk,
+            compressor,
+            mut stored,
+            mut sink,
+            ..
+        } = self;
         compressor.finish(chunk, &mut |bytes| store(&mut stored, sink.as_mut(), bytes))?;
         let hashed = stored.finish();
         let sidecar = (hashed.sidecar.blocks() > 1).then(|| hashed.sidecar.to_bytes());
@@ -216,7 +248,12 @@ impl ArtifactWriter {
             self.hash_pending();
             let full = self.chunk.cut(std::mem::take(&mut self.spare));
             self.hashed = self.chunk.buffer().len();
-            let Self { compressor, stored, sink, .. } = self;
+            let Self {
+                compressor,
+                stored,
+                sink,
+                ..
+            } = self;
             self.spare = compressor.push(full, &mut |bytes| store(stored, sink.as_mut(), bytes))?;
             bytes = later;
         }
@@ -226,16 +263,25 @@ impl ArtifactWriter {
 
     fn hash_pending(&mut self) {
         let buffer = self.chunk.buffer();
-        self.hash.update(buffer.get(self.hashed..).unwrap_or_default());
+        self.hash
+            .update(buffer.get(self.hashed..).unwrap_or_default());
         self.hashed = buffer.len();
     }
 }
 
 fn canonical(manifest: &Manifest) -> Result<Vec<u8>, ArtifactError> {
-    manifest.to_canonical().map_err(|_| ArtifactError::Manifest { what: "it can't be written" })
+    manifest
+        .to_canonical()
+        .map_err(|_| ArtifactError::Manifest {
+            what: "it can't be written",
+        })
 }
 
-fn store(stored: &mut BlockHasher, sink: &mut dyn BlockSink, bytes: Vec<u8>) -> Result<(), ArtifactError> {
+fn store(
+    stored: &mut BlockHasher,
+    sink: &mut dyn BlockSink,
+    bytes: Vec<u8>,
+) -> Result<(), ArtifactError> {
     stored.update(&bytes)?;
     Ok(sink.write(bytes.into())?)
 }

@@ -20,11 +20,22 @@ const PIECE_BYTES: usize = 256 * 1024;
 
 /// The document in `stored`, checked as a whole before its last piece is passed on.
 pub(super) fn document(stored: ByteStream, published: &Published) -> ByteStream {
-    let expected = Expected { bytes: published.json_bytes, sha256: published.json_sha256 };
+    let expected = Expected {
+        bytes: published.json_bytes,
+        sha256: published.json_sha256,
+    };
     let Ok(decoder) = Decoder::new(published.compression()) else {
         return stream::once(async { Err(Damage::Document.into()) }).boxed();
     };
-    let state = State { stored, input: Bytes::new(), decoder, hash: Context::new(&SHA256), bytes: 0, held: Bytes::new(), expected };
+    let state = State {
+        stored,
+        input: Bytes::new(),
+        decoder,
+        hash: Context::new(&SHA256),
+        bytes: 0,
+        held: Bytes::new(),
+        expected,
+    };
     stream::try_unfold(Some(state), |state| async move {
         match state {
             Some(state) => state.next().await,
@@ -82,7 +93,10 @@ impl State {
 
     fn decode(&mut self) -> Result<Bytes, Damage> {
         let mut piece = Vec::with_capacity(PIECE_BYTES);
-        let taken = self.decoder.decode(&self.input, &mut piece).ok_or(Damage::Document)?;
+        let taken = self
+            .decoder
+            .decode(&self.input, &mut piece)
+            .ok_or(Damage::Document)?;
         self.input = self.input.slice(taken.min(self.input.len())..);
         self.hash.update(&piece);
         self.bytes += piece.len() as u64;
@@ -90,8 +104,14 @@ impl State {
     }
 
     fn last(self) -> Result<Option<(Bytes, Option<Self>)>, ReadError> {
-        let whole = self.decoder.is_done() && self.bytes == self.expected.bytes && finished(self.hash) == self.expected.sha256;
-        if whole { Ok(Some((self.held, None))) } else { Err(Damage::Document.into()) }
+        let whole = self.decoder.is_done()
+            && self.bytes == self.expected.bytes
+            && finished(self.hash) == self.expected.sha256;
+        if whole {
+            Ok(Some((self.held, None)))
+        } else {
+            Err(Damage::Document.into())
+        }
     }
 }
 
@@ -130,7 +150,10 @@ impl Decoder {
                 let mut decoder = Zstd::new()?;
                 // A frame that asks for more memory than ours do is not ours.
                 decoder.set_parameter(DParameter::WindowLogMax(ZSTD_WINDOW_LOG))?;
-                Self::Zstd { decoder, done: false }
+                Self::Zstd {
+                    decoder,
+                    done: false,
+                }
             }
             Compression::None => Self::None,
         })
@@ -180,14 +203,18 @@ impl Gzip {
         }
         if self.header == GZIP_HEADER.len() && !self.deflate_done {
             let (before_in, before_out) = (self.inflate.total_in(), out.len());
-            let status = self.inflate.decompress_vec(input.get(used..)?, out, FlushDecompress::None).ok()?;
+            let status = self
+                .inflate
+                .decompress_vec(input.get(used..)?, out, FlushDecompress::None)
+                .ok()?;
             used += usize::try_from(self.inflate.total_in() - before_in).ok()?;
             self.check.update(out.get(before_out..)?);
             self.deflate_done = status == Status::StreamEnd;
         }
         if self.deflate_done {
             let rest = input.get(used..)?;
-            self.trailer.extend_from_slice(rest.get(..rest.len().min(9 - self.trailer.len().min(9)))?);
+            self.trailer
+                .extend_from_slice(rest.get(..rest.len().min(9 - self.trailer.len().min(9)))?);
             // A ninth byte is one too many.
             if self.trailer.len() > 8 || (self.trailer.len() == 8 && !self.is_done()) {
                 return None;
@@ -198,6 +225,12 @@ impl Gzip {
     }
 
     fn is_done(&self) -> bool {
-        self.deflate_done && self.trailer == [self.check.sum().to_le_bytes(), self.check.amount().to_le_bytes()].concat()
+        self.deflate_done
+            && self.trailer
+                == [
+                    self.check.sum().to_le_bytes(),
+                    self.check.amount().to_le_bytes(),
+                ]
+                .concat()
     }
 }

@@ -42,12 +42,20 @@ pub(super) struct Watched {
 
 impl Watched {
     pub(super) fn wrap(inner: ByteStream, on_end: OnEnd) -> ByteStream {
-        Self { inner, bytes: 0, on_end: Some(on_end) }.boxed()
+        Self {
+            inner,
+            bytes: 0,
+            on_end: Some(on_end),
+        }
+        .boxed()
     }
 
     fn end(&mut self, end: End) {
         if let Some(on_end) = self.on_end.take() {
-            on_end(Ended { bytes: self.bytes, end });
+            on_end(Ended {
+                bytes: self.bytes,
+                end,
+            });
         }
     }
 }

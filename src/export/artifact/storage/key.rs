@@ -31,13 +31,33 @@ pub struct ArtifactKey {
 impl ArtifactKey {
     /// The key for an attempt at an export.
     #[must_use]
-    pub fn new(tenant: &TenantId, export: ExportId, attempt: u32, claim: Uuid, compression: Compression) -> Self {
+    pub fn new(
+        tenant: &TenantId,
+        export: ExportId,
+        attempt: u32,
+        claim: Uuid,
+        compression: Compression,
+    ) -> Self {
         let mut segment = utf8_percent_encode(tenant.as_str(), ENCODED).to_string();
         if segment.len() > MAX_SEGMENT {
-            segment = format!("%{}", sha256(tenant.as_str().as_bytes()).to_string().replace(':', "-"));
+            segment = format!(
+                "%{}",
+                sha256(tenant.as_str().as_bytes())
+                    .to_string()
+                    .replace(':', "-")
+            );
         }
-        let text = format!("{segment}/{export}/{attempt}-{}.{}", claim.simple(), compression.extension());
-        Self { text, export, attempt, compression }
+        let text = format!(
+            "{segment}/{export}/{attempt}-{}.{}",
+            claim.simple(),
+            compression.extension()
+        );
+        Self {
+            text,
+            export,
+            attempt,
+            compression,
+        }
     }
 
     /// The key as it is written.
@@ -88,20 +108,38 @@ impl FromStr for ArtifactKey {
 
     /// Reads a key of ours; anything else, a path that leads elsewhere above all, is refused.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        parse(text).ok_or(InvalidId { what: "artifact key", reason: "it is `{tenant}/{export}/{attempt}-{claim}.{extension}`" })
+        parse(text).ok_or(InvalidId {
+            what: "artifact key",
+            reason: "it is `{tenant}/{export}/{attempt}-{claim}.{extension}`",
+        })
     }
 }
 
 fn parse(text: &str) -> Option<ArtifactKey> {
     let mut segments = text.split('/');
     let (tenant, export, name) = (segments.next()?, segments.next()?, segments.next()?);
-    let tenant_ok = !tenant.is_empty() && tenant.len() <= 255 && tenant.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_%".contains(&byte));
+    let tenant_ok = !tenant.is_empty()
+        && tenant.len() <= 255
+        && tenant
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-_%".contains(&byte));
     let (stem, extension) = name.split_once('.')?;
     let (attempt, claim) = stem.split_once('-')?;
-    let compression = [Compression::Gzip, Compression::Zstd, Compression::None].into_iter().find(|it| it.extension() == extension)?;
-    let claim_ok = claim.len() == 32 && claim.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-    let key = ArtifactKey { text: text.to_owned(), export: export.parse().ok()?, attempt: attempt.parse().ok()?, compression };
-    (segments.next().is_none() && tenant_ok && claim_ok && key.attempt.to_string() == attempt).then_some(key)
+    let compression = [Compression::Gzip, Compression::Zstd, Compression::None]
+        .into_iter()
+        .find(|it| it.extension() == extension)?;
+    let claim_ok = claim.len() == 32
+        && claim
+            .bytes()
+            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    let key = ArtifactKey {
+        text: text.to_owned(),
+        export: export.parse().ok()?,
+        attempt: attempt.parse().ok()?,
+        compression,
+    };
+    (segments.next().is_none() && tenant_ok && claim_ok && key.attempt.to_string() == attempt)
+        .then_some(key)
 }
 
 #[cfg(test)]
@@ -112,18 +150,42 @@ mod tests {
     const EXPORT: &str = "0198c7a1-7b0c-7abc-8def-0123456789ab";
 
     fn key(tenant: &str) -> ArtifactKey {
-        ArtifactKey::new(&TenantId::new(tenant).unwrap(), EXPORT.parse().unwrap(), 3, Uuid::from_u128(0xabc), Compression::Zstd)
+        ArtifactKey::new(
+            &TenantId::new(tenant).unwrap(),
+            EXPORT.parse().unwrap(),
+            3,
+            Uuid::from_u128(0xabc),
+            Compression::Zstd,
+        )
     }
 
     #[test]
     fn keys_read_back_whatever_the_tenant() {
-        assert_eq!(key("acme").as_str(), format!("acme/{EXPORT}/3-00000000000000000000000000000abc.json.zst"));
-        for tenant in ["..", ".", "a/b", "../../etc", "%2e%2e", "Kuratorium Österreich", &"ß".repeat(64), "~", "a#1"] {
+        assert_eq!(
+            key("acme").as_str(),
+            format!("acme/{EXPORT}/3-00000000000000000000000000000abc.json.zst")
+        );
+        for tenant in [
+            "..",
+            ".",
+            "a/b",
+            "../../etc",
+            "%2e%2e",
+            "Kuratorium Österreich",
+            &"ß".repeat(64),
+            "~",
+            "a#1",
+        ] {
             let key = key(tenant);
             assert_eq!(key.as_str().parse(), Ok(key.clone()));
             assert_eq!(ArtifactKey::of_object(&key.sidecar()), Some(key.clone()));
             assert_eq!(key.as_str().split('/').count(), 3);
-            assert!(key.as_str().split('/').all(|segment| segment.len() <= 255 && !segment.starts_with('.')), "{key}");
+            assert!(
+                key.as_str()
+                    .split('/')
+                    .all(|segment| segment.len() <= 255 && !segment.starts_with('.')),
+                "{key}"
+            );
         }
         assert_ne!(key("a/b"), key("a%2Fb"));
     }

@@ -41,7 +41,9 @@ impl Directory {
                 sync(parent)?;
             }
         }
-        Ok(Self { root: root.canonicalize()? })
+        Ok(Self {
+            root: root.canonicalize()?,
+        })
     }
 
     pub(super) fn root(&self) -> &Path {
@@ -55,7 +57,9 @@ impl Directory {
 
     /// Removes what a failed upload to this key left half-written.
     pub(super) fn clear(&self, key: &ArtifactKey) -> io::Result<()> {
-        let Some(folder) = self.folder(key) else { return Ok(()) };
+        let Some(folder) = self.folder(key) else {
+            return Ok(());
+        };
         for file in temporaries_in(&folder)? {
             if file.key == *key {
                 gone(fs::remove_file(&file.path))?;
@@ -66,7 +70,9 @@ impl Directory {
 
     /// Makes deletions below this key's export durable, and removes its folder when nothing is left in it.
     pub(super) fn settle(&self, key: &ArtifactKey) -> io::Result<()> {
-        let Some(folder) = self.folder(key) else { return Ok(()) };
+        let Some(folder) = self.folder(key) else {
+            return Ok(());
+        };
         if fs::remove_dir(&folder).is_ok() {
             return folder.parent().map_or(Ok(()), sync);
         }
@@ -103,13 +109,28 @@ fn temporaries_in(folder: &Path) -> io::Result<Vec<Temporary>> {
     let mut found = Vec::new();
     for entry in entries(folder)? {
         let path = entry.path();
-        let parts: Vec<_> = path.iter().rev().take(3).filter_map(|part| part.to_str()).collect();
-        let [name, export, tenant] = parts[..] else { continue };
-        let Some((object, serial)) = name.rsplit_once('#') else { continue };
+        let parts: Vec<_> = path
+            .iter()
+            .rev()
+            .take(3)
+            .filter_map(|part| part.to_str())
+            .collect();
+        let [name, export, tenant] = parts[..] else {
+            continue;
+        };
+        let Some((object, serial)) = name.rsplit_once('#') else {
+            continue;
+        };
         let ours = !serial.is_empty() && serial.bytes().all(|byte| byte.is_ascii_digit());
         let key = ArtifactKey::of_object(&format!("{tenant}/{export}/{object}"));
-        if let (true, Some(key), Ok(modified)) = (ours, key, entry.metadata().and_then(|it| it.modified())) {
-            found.push(Temporary { key, path, modified });
+        if let (true, Some(key), Ok(modified)) =
+            (ours, key, entry.metadata().and_then(|it| it.modified()))
+        {
+            found.push(Temporary {
+                key,
+                path,
+                modified,
+            });
         }
     }
     Ok(found)

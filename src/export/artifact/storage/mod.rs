@@ -73,12 +73,17 @@ impl ArtifactStore {
     /// [`StorageError::ForeignLog`] and [`StorageError::NotOurs`] when the place is another's; else what opening it fails with.
     pub async fn open(url: &str, log_id: &str) -> Result<Self, StorageError> {
         let Some(path) = url.strip_prefix("file:") else {
-            return Err(StorageError::Failed { reason: format!("the url {url:?} is not of the form file:PATH") });
+            return Err(StorageError::Failed {
+                reason: format!("the url {url:?} is not of the form file:PATH"),
+            });
         };
         let path = PathBuf::from(path.strip_prefix("//").unwrap_or(path));
         let directory = blocking(move || Directory::create(&path)).await?;
         let objects = LocalFileSystem::new_with_prefix(directory.root())?.with_fsync(true);
-        let store = Self { objects: Arc::new(objects), directory: Some(directory) };
+        let store = Self {
+            objects: Arc::new(objects),
+            directory: Some(directory),
+        };
         store.claim(log_id).await?;
         Ok(store)
     }
@@ -92,21 +97,45 @@ impl ArtifactStore {
             Err(error) => return Err(error.into()),
         }
         let probe = |object: &object_store::ObjectMeta| object.location.as_ref().starts_with(PROBE);
-        if self.objects.list(None).try_filter(|object| std::future::ready(!probe(object))).try_next().await?.is_some() {
+        if self
+            .objects
+            .list(None)
+            .try_filter(|object| std::future::ready(!probe(object)))
+            .try_next()
+            .await?
+            .is_some()
+        {
             return Err(StorageError::NotOurs { marker: MARKER });
         }
-        let marker = serde_json::to_vec(&Marker { carnet: 1, log_id: log_id.to_owned() }).map_err(|error| failed(&error))?;
-        match self.objects.put_opts(&path, marker.into(), PutMode::Create.into()).await {
+        let marker = serde_json::to_vec(&Marker {
+            carnet: 1,
+            log_id: log_id.to_owned(),
+        })
+        .map_err(|error| failed(&error))?;
+        match self
+            .objects
+            .put_opts(&path, marker.into(), PutMode::Create.into())
+            .await
+        {
             Ok(_) => Ok(()),
             // Another node of this service, or of another, came first.
-            Err(object_store::Error::AlreadyExists { .. }) => Self::check_marker(&self.objects.get(&path).await?.bytes().await?, log_id),
+            Err(object_store::Error::AlreadyExists { .. }) => {
+                Self::check_marker(&self.objects.get(&path).await?.bytes().await?, log_id)
+            }
             Err(error) => Err(error.into()),
         }
     }
 
     fn check_marker(marker: &Bytes, log_id: &str) -> Result<(), StorageError> {
         let found: Marker = serde_json::from_slice(marker).map_err(|error| failed(&error))?;
-        if found.log_id == log_id { Ok(()) } else { Err(StorageError::ForeignLog { expected: log_id.to_owned(), found: found.log_id }) }
+        if found.log_id == log_id {
+            Ok(())
+        } else {
+            Err(StorageError::ForeignLog {
+                expected: log_id.to_owned(),
+                found: found.log_id,
+            })
+        }
     }
 
     /// Proves that the store keeps what it is given: writes a small object, reads it back and deletes it.
@@ -117,7 +146,13 @@ impl ArtifactStore {
         let name = Uuid::new_v4();
         let path = path(&format!("{PROBE}{name}"))?;
         let written = Bytes::from(format!("carnet probe {name}\n").repeat(64));
-        self.objects.put_opts(&path, written.clone().into(), PutOptions::from(PutMode::Create)).await?;
+        self.objects
+            .put_opts(
+                &path,
+                written.clone().into(),
+                PutOptions::from(PutMode::Create),
+            )
+            .await?;
         let read = match self.objects.get(&path).await {
             Ok(object) => object.bytes().await,
             Err(error) => Err(error),
@@ -185,7 +220,11 @@ impl ArtifactStore {
     }
 
     /// A range of the object of this key.
-    pub(super) async fn range(&self, object: &str, range: std::ops::Range<u64>) -> Result<Bytes, StorageError> {
+    pub(super) async fn range(
+        &self,
+        object: &str,
+        range: std::ops::Range<u64>,
+    ) -> Result<Bytes, StorageError> {
         Ok(self.objects.get_range(&path(object)?, range).await?)
     }
 
@@ -204,7 +243,9 @@ impl ArtifactStore {
 
     /// Removes what a failed upload left half-written.
     async fn clear(&self, key: &ArtifactKey) -> Result<(), StorageError> {
-        let Some(directory) = self.directory.clone() else { return Ok(()) };
+        let Some(directory) = self.directory.clone() else {
+            return Ok(());
+        };
         let key = key.clone();
         blocking(move || directory.clear(&key)).await
     }
@@ -216,11 +257,15 @@ fn path(key: &str) -> Result<Path, StorageError> {
 }
 
 fn failed(error: &dyn std::fmt::Display) -> StorageError {
-    StorageError::Failed { reason: error.to_string() }
+    StorageError::Failed {
+        reason: error.to_string(),
+    }
 }
 
 /// Runs file-system work off the asynchronous threads.
-pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> std::io::Result<T> + Send + 'static) -> Result<T, StorageError> {
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
+) -> Result<T, StorageError> {
     match tokio::task::spawn_blocking(work).await {
         Ok(result) => result.map_err(|error| StorageError::from_io(&error)),
         Err(error) => Err(failed(&error)),

@@ -58,9 +58,17 @@ impl ArtifactStore {
     ///
     /// # Errors
     /// What a step fails with; the next sweep goes on.
-    pub async fn sweep(&self, judge: &mut dyn Judge, older_than: Duration, now: SystemTime) -> Result<Swept, StorageError> {
+    pub async fn sweep(
+        &self,
+        judge: &mut dyn Judge,
+        older_than: Duration,
+        now: SystemTime,
+    ) -> Result<Swept, StorageError> {
         let mut swept = Swept::default();
-        let old = |modified: SystemTime| now.duration_since(modified).is_ok_and(|age| age >= older_than);
+        let old = |modified: SystemTime| {
+            now.duration_since(modified)
+                .is_ok_and(|age| age >= older_than)
+        };
         let mut objects = self.objects.list(None);
         while let Some(object) = objects.next().await.transpose()? {
             let name = object.location.as_ref();
@@ -94,8 +102,15 @@ impl ArtifactStore {
         Ok(swept)
     }
 
-    async fn sweep_temporaries(&self, judge: &mut dyn Judge, old: &(dyn Fn(SystemTime) -> bool + Sync), swept: &mut Swept) -> Result<(), StorageError> {
-        let Some(directory) = self.directory.clone() else { return Ok(()) };
+    async fn sweep_temporaries(
+        &self,
+        judge: &mut dyn Judge,
+        old: &(dyn Fn(SystemTime) -> bool + Sync),
+        swept: &mut Swept,
+    ) -> Result<(), StorageError> {
+        let Some(directory) = self.directory.clone() else {
+            return Ok(());
+        };
         let walked = directory.clone();
         for file in blocking(move || walked.temporaries()).await? {
             if judge.judge(&file.key).await == Decision::Unknown {
@@ -103,7 +118,11 @@ impl ArtifactStore {
             } else if old(file.modified) {
                 // An upload under way touches its file all the time: one that is this old has no writer any more.
                 let directory = directory.clone();
-                blocking(move || gone(std::fs::remove_file(&file.path)).and_then(|()| directory.settle(&file.key))).await?;
+                blocking(move || {
+                    gone(std::fs::remove_file(&file.path))
+                        .and_then(|()| directory.settle(&file.key))
+                })
+                .await?;
                 swept.temporaries += 1;
             }
         }

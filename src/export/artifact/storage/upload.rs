@@ -19,7 +19,10 @@ const QUEUE: usize = 4;
 
 enum Message {
     Bytes(Bytes),
-    Commit { sidecar: Option<Bytes>, done: oneshot::Sender<Result<(), StorageError>> },
+    Commit {
+        sidecar: Option<Bytes>,
+        done: oneshot::Sender<Result<(), StorageError>>,
+    },
 }
 
 /// The writer's end of an upload. Use it on a blocking thread only.
@@ -38,33 +41,61 @@ impl Failure {
     }
 
     fn get(&self) -> StorageError {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone().unwrap_or(StorageError::Cancelled)
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+            .unwrap_or(StorageError::Cancelled)
     }
 }
 
 impl BlockSink for UploadSink {
     fn write(&mut self, bytes: Bytes) -> Result<(), StorageError> {
-        self.messages.blocking_send(Message::Bytes(bytes)).map_err(|_| self.failure.get())
+        self.messages
+            .blocking_send(Message::Bytes(bytes))
+            .map_err(|_| self.failure.get())
     }
 
     fn commit(self: Box<Self>, sidecar: Option<Bytes>) -> Result<(), StorageError> {
         let (done, committed) = oneshot::channel();
-        self.messages.blocking_send(Message::Commit { sidecar, done }).map_err(|_| self.failure.get())?;
-        committed.blocking_recv().unwrap_or_else(|_| Err(self.failure.get()))
+        self.messages
+            .blocking_send(Message::Commit { sidecar, done })
+            .map_err(|_| self.failure.get())?;
+        committed
+            .blocking_recv()
+            .unwrap_or_else(|_| Err(self.failure.get()))
     }
 }
 
 /// Starts an upload on the current runtime.
-pub(super) fn start(store: ArtifactStore, key: ArtifactKey, cancel: CancellationToken) -> UploadSink {
+pub(super) fn start(
+    store: ArtifactStore,
+    key: ArtifactKey,
+    cancel: CancellationToken,
+) -> UploadSink {
     let (messages, queue) = mpsc::channel(QUEUE);
     let failure = Failure::default();
-    let sink = UploadSink { messages, failure: failure.clone() };
-    let mut upload = Upload { store, key, parts: None, sent: 0, pending: Vec::new(), pending_bytes: 0, sidecar: false };
+    let sink = UploadSink {
+        messages,
+        failure: failure.clone(),
+    };
+    let mut upload = Upload {
+        store,
+        key,
+        parts: None,
+        sent: 0,
+        pending: Vec::new(),
+        pending_bytes: 0,
+        sidecar: false,
+    };
     tokio::spawn(async move {
         // Dropping the queue is what wakes the writer, so it must outlive the clearing up.
         let mut queue = queue;
         let mut done = None;
-        let result = cancel.run_until_cancelled(upload.run(&mut queue, &mut done)).await.unwrap_or(Err(StorageError::Cancelled));
+        let result = cancel
+            .run_until_cancelled(upload.run(&mut queue, &mut done))
+            .await
+            .unwrap_or(Err(StorageError::Cancelled));
         if let Err(error) = &result {
             failure.set(error.clone());
             upload.discard().await;
@@ -88,7 +119,11 @@ struct Upload {
 }
 
 impl Upload {
-    async fn run(&mut self, queue: &mut mpsc::Receiver<Message>, reply: &mut Option<oneshot::Sender<Result<(), StorageError>>>) -> Result<(), StorageError> {
+    async fn run(
+        &mut self,
+        queue: &mut mpsc::Receiver<Message>,
+        reply: &mut Option<oneshot::Sender<Result<(), StorageError>>>,
+    ) -> Result<(), StorageError> {
         loop {
             match queue.recv().await {
                 Some(Message::Bytes(bytes)) => {
@@ -117,9 +152,16 @@ impl Upload {
         if self.parts.is_none() {
             // Completing an upload in parts replaces what is there. Keys are used once, so looking first is enough.
             if self.store.exists(self.key.as_str()).await? {
-                return Err(StorageError::Exists { key: self.key.to_string() });
+                return Err(StorageError::Exists {
+                    key: self.key.to_string(),
+                });
             }
-            self.parts = Some(self.store.objects.put_multipart(&path(self.key.as_str())?).await?);
+            self.parts = Some(
+                self.store
+                    .objects
+                    .put_multipart(&path(self.key.as_str())?)
+                    .await?,
+            );
         }
         if let Some(parts) = &mut self.parts {
             parts.put_part(payload).await?;
@@ -132,7 +174,10 @@ impl Upload {
     async fn commit(&mut self, sidecar: Option<Bytes>) -> Result<(), StorageError> {
         let create = || PutOptions::from(PutMode::Create);
         if let Some(sidecar) = sidecar {
-            self.store.objects.put_opts(&path(&self.key.sidecar())?, sidecar.into(), create()).await?;
+            self.store
+                .objects
+                .put_opts(&path(&self.key.sidecar())?, sidecar.into(), create())
+                .await?;
             self.sidecar = true;
         }
         if self.parts.is_some() && self.pending_bytes > 0 {
@@ -141,7 +186,12 @@ impl Upload {
         let payload = self.take_pending();
         match &mut self.parts {
             Some(parts) => drop(parts.complete().await?),
-            None => drop(self.store.objects.put_opts(&path(self.key.as_str())?, payload, create()).await?),
+            None => drop(
+                self.store
+                    .objects
+                    .put_opts(&path(self.key.as_str())?, payload, create())
+                    .await?,
+            ),
         }
         Ok(())
     }
