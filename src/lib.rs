@@ -1,4 +1,6 @@
 //! Carnet: self-hosted account data exports whose history can be audited.
 
+pub mod auth;
 pub mod config;
 pub mod export;
+pub mod keys;

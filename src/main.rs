@@ -1,1 +1,3 @@
+//! The `carnet` command.
+
 fn main() {}

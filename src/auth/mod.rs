@@ -1,0 +1,19 @@
+//! Who is calling: bearer tokens (JWT, RFC 7519) verified against the issuer's keys.
+//!
+//! Tenant, user, roles and permissions come from a verified token and from nowhere else; an `X-API-Key` header is
+//! never looked at. A token is believed when its algorithm fits the type of the key that verifies it, and issuer,
+//! audience, expiry and not-before hold. Verified tokens are remembered until they expire or the keys change.
+
+mod cache;
+mod caller;
+mod fetch;
+mod jwks;
+mod sign;
+mod source;
+#[cfg(test)]
+mod tests;
+mod verify;
+
+pub use caller::{Caller, Fingerprint};
+pub use sign::{SignError, TokenRequest, sign};
+pub use verify::{AuthError, Verifier};
