@@ -11,6 +11,8 @@ pub mod platform;
 pub mod policy;
 pub mod request;
 pub mod tenant;
+#[cfg(test)]
+pub(crate) mod testing;
 
 use crate::ids::Timestamp;
 

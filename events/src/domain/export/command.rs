@@ -113,7 +113,7 @@ pub struct BackOff {
 impl BackOff {
     /// When an export that has lost `losses` attempts may start again; `None`: at once.
     pub fn retry_at(&self, losses: u32, now: Timestamp) -> Option<Timestamp> {
-        let beyond = losses.checked_sub(self.free_losses + 1)?;
+        let beyond = losses.checked_sub(self.free_losses.saturating_add(1))?;
         let factor = 1u32.checked_shl(beyond).unwrap_or(u32::MAX);
         Some(now.plus(self.first.saturating_mul(factor).min(self.longest)))
     }

@@ -366,7 +366,7 @@ fn record_deletion(export: &Export) -> Answer {
         Deletion::Done { .. } => UNCHANGED,
         Deletion::Started { cause, .. } => done(ExportEvent::ArtifactDeleted(ArtifactDeleted {
             key: published.artifact.key.clone(),
-            sha256: published.artifact.sha256.clone(),
+            sha256: published.artifact.sha256,
             bytes: published.artifact.bytes,
             cause: *cause,
         })),

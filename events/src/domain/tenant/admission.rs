@@ -48,8 +48,8 @@ pub(super) fn admit(tenant: &Tenant, admit: &Admit, at: Timestamp) -> Answer {
                 limits: admit.limits,
                 standing,
                 exemptions,
-                idempotency_key: admit.key.as_ref().map(|key| key.key.clone()),
-                fingerprint: admit.key.as_ref().map(|key| key.fingerprint.clone()),
+                idempotency_key: admit.key.as_ref().map(|key| key.key),
+                fingerprint: admit.key.as_ref().map(|key| key.fingerprint),
             }));
             Ok((
                 events,

@@ -59,8 +59,8 @@ fn admit(tenant: &mut Tenant, at: Timestamp, admitted: &ExportAdmitted) {
     );
     if let Some(key) = &admitted.idempotency_key {
         tenant.keys.push_back(Remembered {
-            key: key.clone(),
-            fingerprint: admitted.fingerprint.clone(),
+            key: *key,
+            fingerprint: admitted.fingerprint,
             export: admitted.export,
             at,
         });
