@@ -20,7 +20,10 @@ pub(crate) struct Scenario<D: Decider> {
 
 /// Starts a scenario with events, each with its time in seconds.
 pub(crate) fn given<D: Decider>(history: impl IntoIterator<Item = (i64, D::Event)>) -> Scenario<D> {
-    let mut scenario = Scenario { state: D::initial(), clock: at(0) };
+    let mut scenario = Scenario {
+        state: D::initial(),
+        clock: at(0),
+    };
     for (seconds, event) in history {
         scenario.clock = at(seconds);
         scenario.state = D::evolve(scenario.state, &Timed::new(at(seconds), event));
@@ -50,7 +53,13 @@ where
             Err(_) => self.state,
         };
         let answer = decision.map(|decision| (decision.events, decision.reply));
-        Outcome { answer, next: Scenario { state, clock: self.clock } }
+        Outcome {
+            answer,
+            next: Scenario {
+                state,
+                clock: self.clock,
+            },
+        }
     }
 
     /// The state as it is.

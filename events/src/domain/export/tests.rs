@@ -1,6 +1,6 @@
 //! The life of an export, told as given / when / then.
 
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod properties;
 
@@ -16,12 +16,20 @@ pub(super) fn claim(by: u128) -> Claim {
         incarnation: incarnation(by),
         lease: seconds(30),
         policy_digests: policies(),
-        back_off: BackOff { free_losses: 2, first: seconds(10), longest: seconds(600) },
+        back_off: BackOff {
+            free_losses: 2,
+            first: seconds(10),
+            longest: seconds(600),
+        },
     }
 }
 
 pub(super) fn runner(attempt: u32, by: u128) -> Runner {
-    Runner { attempt, node: node(by), incarnation: incarnation(by) }
+    Runner {
+        attempt,
+        node: node(by),
+        incarnation: incarnation(by),
+    }
 }
 
 pub(super) fn artifact(key: &str) -> PublishedArtifact {
@@ -79,15 +87,25 @@ fn failure(retry: Option<i64>) -> Failure {
 }
 
 fn lost(attempt: u32, retry: Option<i64>) -> ExportEvent {
-    ExportEvent::AttemptLost(AttemptLost { attempt, retry_at: retry.map(at) })
+    ExportEvent::AttemptLost(AttemptLost {
+        attempt,
+        retry_at: retry.map(at),
+    })
 }
 
 fn cancel() -> ExportCommand {
-    ExportCommand::Cancel { principal: principal("ada"), code: "requested".to_owned() }
+    ExportCommand::Cancel {
+        principal: principal("ada"),
+        code: "requested".to_owned(),
+    }
 }
 
 fn take_over(attempt: u32, ground: LostGround, by: u128) -> ExportCommand {
-    ExportCommand::TakeOver { lost: attempt, ground, claim: claim(by) }
+    ExportCommand::TakeOver {
+        lost: attempt,
+        ground,
+        claim: claim(by),
+    }
 }
 
 #[test]
@@ -114,7 +132,9 @@ fn the_same_request_again_changes_nothing_and_another_is_illegal() {
 fn a_second_claim_loses() {
     given::<ExportDecider>([(0, requested()), (1, started(1, 1))])
         .when(ExportCommand::Start(claim(2)))
-        .is_illegal(&IllegalCommand::NotStartable { status: Status::Running });
+        .is_illegal(&IllegalCommand::NotStartable {
+            status: Status::Running,
+        });
 }
 
 #[test]
@@ -133,7 +153,9 @@ fn a_failed_attempt_waits_then_runs_again_and_the_last_one_fails_the_export() {
         .then(&[failed(1)])
         .at(19)
         .when(ExportCommand::Start(claim(1)))
-        .is_illegal(&IllegalCommand::NotStartable { status: Status::Queued })
+        .is_illegal(&IllegalCommand::NotStartable {
+            status: Status::Queued,
+        })
         .at(20)
         .when(ExportCommand::Start(claim(1)))
         .then(&[started(2, 1)])
@@ -206,20 +228,31 @@ fn attempts_that_keep_being_lost_wait_longer_and_in_the_end_fail() {
         history.push((1, lost(attempt, None)));
         history.push((1, started(attempt + 1, 1)));
     }
-    given::<ExportDecider>(history).when(take_over(10, LostGround::LeaseLapsed, 2)).then(&[
-        lost(10, None),
-        ExportEvent::Failed(Failed {
-            attempt: Some(10),
-            code: "attempts_lost".to_owned(),
-            parameters: [("attempts".to_owned(), "10".to_owned())].into(),
-        }),
-    ]);
+    given::<ExportDecider>(history)
+        .when(take_over(10, LostGround::LeaseLapsed, 2))
+        .then(&[
+            lost(10, None),
+            ExportEvent::Failed(Failed {
+                attempt: Some(10),
+                code: "attempts_lost".to_owned(),
+                parameters: [("attempts".to_owned(), "10".to_owned())].into(),
+            }),
+        ]);
 }
 
 #[test]
 fn the_late_result_of_a_lost_attempt_is_fenced_off() {
-    let history = [(0, requested()), (1, started(1, 1)), (2, lost(1, None)), (2, started(2, 2))];
-    let fenced = IllegalCommand::Fenced { reported: 1, current: 2, status: Status::Running };
+    let history = [
+        (0, requested()),
+        (1, started(1, 1)),
+        (2, lost(1, None)),
+        (2, started(2, 2)),
+    ];
+    let fenced = IllegalCommand::Fenced {
+        reported: 1,
+        current: 2,
+        status: Status::Running,
+    };
     given::<ExportDecider>(history)
         .when(complete(1, 1))
         .is_illegal(&fenced)
@@ -233,14 +266,22 @@ fn the_late_result_of_a_lost_attempt_is_fenced_off() {
 fn the_same_attempt_of_another_process_is_fenced_off_too() {
     given::<ExportDecider>([(0, requested()), (1, started(1, 1))])
         .when(complete(1, 2))
-        .is_illegal(&IllegalCommand::Fenced { reported: 1, current: 1, status: Status::Running });
+        .is_illegal(&IllegalCommand::Fenced {
+            reported: 1,
+            current: 1,
+            status: Status::Running,
+        });
 }
 
 #[test]
 fn completing_twice_with_one_file_is_harmless() {
-    given::<ExportDecider>([(0, requested()), (1, started(1, 1)), (2, completed(1, None))])
-        .when(complete(1, 1))
-        .replies(&Reply::Unchanged);
+    given::<ExportDecider>([
+        (0, requested()),
+        (1, started(1, 1)),
+        (2, completed(1, None)),
+    ])
+    .when(complete(1, 1))
+    .replies(&Reply::Unchanged);
 }
 
 #[test]
@@ -249,8 +290,13 @@ fn handing_back_counts_towards_nothing() {
         .when(ExportCommand::HandBack(runner(1, 1)))
         .then(&[ExportEvent::HandedBack(HandedBack { attempt: 1 })]);
     let export = scenario.state().export().unwrap();
-    assert_eq!((export.failures, export.losses, export.status()), (0, 0, Status::Queued));
-    scenario.when(ExportCommand::Start(claim(2))).then(&[started(2, 2)]);
+    assert_eq!(
+        (export.failures, export.losses, export.status()),
+        (0, 0, Status::Queued)
+    );
+    scenario
+        .when(ExportCommand::Start(claim(2)))
+        .then(&[started(2, 2)]);
 }
 
 #[test]
@@ -268,19 +314,33 @@ fn queued_and_running_exports_can_be_cancelled_and_twice_is_once() {
         .when(cancel())
         .then(&[cancelled])
         .when(complete(1, 1))
-        .is_illegal(&IllegalCommand::Fenced { reported: 1, current: 1, status: Status::Cancelled });
+        .is_illegal(&IllegalCommand::Fenced {
+            reported: 1,
+            current: 1,
+            status: Status::Cancelled,
+        });
 }
 
 #[test]
 fn a_finished_export_can_not_be_cancelled() {
-    given::<ExportDecider>([(0, requested()), (1, started(1, 1)), (2, completed(1, None))])
-        .when(cancel())
-        .is_illegal(&IllegalCommand::NotCancellable { status: Status::Completed });
+    given::<ExportDecider>([
+        (0, requested()),
+        (1, started(1, 1)),
+        (2, completed(1, None)),
+    ])
+    .when(cancel())
+    .is_illegal(&IllegalCommand::NotCancellable {
+        status: Status::Completed,
+    });
 }
 
 #[test]
 fn a_download_window_ends_to_the_millisecond() {
-    let history = [(0, requested()), (1, started(1, 1)), (2, completed(1, Some(1000)))];
+    let history = [
+        (0, requested()),
+        (1, started(1, 1)),
+        (2, completed(1, Some(1000))),
+    ];
     let scenario = given::<ExportDecider>(history).at(999);
     let export = scenario.state().export().unwrap();
     assert_eq!(export.status_at(at(999)), Status::Completed);
@@ -303,50 +363,76 @@ fn deletion_leaves_a_receipt_and_can_be_repeated() {
         bytes: 10,
         cause: DeletionCause::Expired,
     });
-    let start = ExportCommand::StartDeletion { cause: DeletionCause::Expired };
-    given::<ExportDecider>([(0, requested()), (1, started(1, 1)), (2, completed(1, Some(10)))])
-        .when(start.clone())
-        .is_illegal(&IllegalCommand::NotDue)
-        .when(ExportCommand::RecordDeletion)
-        .is_illegal(&IllegalCommand::DeletionNotStarted)
-        .at(10)
-        .when(start.clone())
-        .then(&[ExportEvent::DeletionStarted(DeletionStarted { cause: DeletionCause::Expired })])
-        .when(start)
-        .then(&[])
-        .when(ExportCommand::RecordDeletion)
-        .then(&[receipt])
-        .when(ExportCommand::RecordDeletion)
-        .then(&[]);
+    let start = ExportCommand::StartDeletion {
+        cause: DeletionCause::Expired,
+    };
+    given::<ExportDecider>([
+        (0, requested()),
+        (1, started(1, 1)),
+        (2, completed(1, Some(10))),
+    ])
+    .when(start.clone())
+    .is_illegal(&IllegalCommand::NotDue)
+    .when(ExportCommand::RecordDeletion)
+    .is_illegal(&IllegalCommand::DeletionNotStarted)
+    .at(10)
+    .when(start.clone())
+    .then(&[ExportEvent::DeletionStarted(DeletionStarted {
+        cause: DeletionCause::Expired,
+    })])
+    .when(start)
+    .then(&[])
+    .when(ExportCommand::RecordDeletion)
+    .then(&[receipt])
+    .when(ExportCommand::RecordDeletion)
+    .then(&[]);
 }
 
 #[test]
 fn a_hold_stops_deletion_but_not_expiry_and_comes_too_late_after_deletion_began() {
-    let hold = || ExportCommand::Hold { principal: principal("eve") };
-    let start = || ExportCommand::StartDeletion { cause: DeletionCause::Expired };
-    given::<ExportDecider>([(0, requested()), (1, started(1, 1)), (2, completed(1, Some(10)))])
-        .at(10)
-        .when(hold())
-        .then(&[ExportEvent::Held(Held { principal: principal("eve") })])
-        .when(ExportCommand::Expire)
-        .replies(&Reply::Done)
-        .when(start())
-        .is_illegal(&IllegalCommand::OnHold)
-        .when(ExportCommand::ReleaseHold { principal: principal("eve") })
-        .replies(&Reply::Done)
-        .when(start())
-        .replies(&Reply::Done)
-        .when(hold())
-        .is_illegal(&IllegalCommand::DeletionStarted);
+    let hold = || ExportCommand::Hold {
+        principal: principal("eve"),
+    };
+    let start = || ExportCommand::StartDeletion {
+        cause: DeletionCause::Expired,
+    };
+    given::<ExportDecider>([
+        (0, requested()),
+        (1, started(1, 1)),
+        (2, completed(1, Some(10))),
+    ])
+    .at(10)
+    .when(hold())
+    .then(&[ExportEvent::Held(Held {
+        principal: principal("eve"),
+    })])
+    .when(ExportCommand::Expire)
+    .replies(&Reply::Done)
+    .when(start())
+    .is_illegal(&IllegalCommand::OnHold)
+    .when(ExportCommand::ReleaseHold {
+        principal: principal("eve"),
+    })
+    .replies(&Reply::Done)
+    .when(start())
+    .replies(&Reply::Done)
+    .when(hold())
+    .is_illegal(&IllegalCommand::DeletionStarted);
 }
 
 #[test]
 fn damage_is_recorded_once() {
-    given::<ExportDecider>([(0, requested()), (1, started(1, 1)), (2, completed(1, None))])
-        .when(ExportCommand::RecordDamage { block: Some(3) })
-        .then(&[ExportEvent::ArtifactDamaged(ArtifactDamaged { block: Some(3) })])
-        .when(ExportCommand::RecordDamage { block: Some(4) })
-        .then(&[]);
+    given::<ExportDecider>([
+        (0, requested()),
+        (1, started(1, 1)),
+        (2, completed(1, None)),
+    ])
+    .when(ExportCommand::RecordDamage { block: Some(3) })
+    .then(&[ExportEvent::ArtifactDamaged(ArtifactDamaged {
+        block: Some(3),
+    })])
+    .when(ExportCommand::RecordDamage { block: Some(4) })
+    .then(&[]);
 }
 
 #[test]

@@ -17,8 +17,14 @@ const DAY: i64 = 24 * HOUR;
 pub(super) fn limits() -> Limits {
     let window_ms = 24 * 60 * 60 * 1000;
     Limits {
-        per_user: Quota { accepted: 3, window_ms },
-        per_tenant: Quota { accepted: 10, window_ms },
+        per_user: Quota {
+            accepted: 3,
+            window_ms,
+        },
+        per_tenant: Quota {
+            accepted: 10,
+            window_ms,
+        },
         active_per_user: 1,
         active_per_tenant: 1,
     }
@@ -64,7 +70,10 @@ fn released(number: u128) -> TenantEvent {
 }
 
 fn yes(number: u128) -> Reply {
-    Reply::Admitted { export: export(number), repeated: false }
+    Reply::Admitted {
+        export: export(number),
+        repeated: false,
+    }
 }
 
 fn no(refusal: Refusal) -> Reply {
@@ -83,16 +92,24 @@ fn past(by: &str, start: i64, numbers: std::ops::Range<u128>) -> Vec<(i64, Tenan
 }
 
 fn in_progress(number: u128, by: &str) -> Reply {
-    no(Refusal::InProgress { active: export(number), principal: principal(by) })
+    no(Refusal::InProgress {
+        active: export(number),
+        principal: principal(by),
+    })
 }
 
 fn full(limit: LimitKind, opens: i64) -> Reply {
-    no(Refusal::LimitReached { limit, next_allowed_at: Some(at(opens)) })
+    no(Refusal::LimitReached {
+        limit,
+        next_allowed_at: Some(at(opens)),
+    })
 }
 
 #[test]
 fn the_first_request_is_let_in() {
-    given::<TenantDecider>([]).when(command(admit(1, "ada"))).then(&[admitted(1, "ada")]);
+    given::<TenantDecider>([])
+        .when(command(admit(1, "ada")))
+        .then(&[admitted(1, "ada")]);
 }
 
 #[test]
@@ -102,7 +119,10 @@ fn one_active_export_per_user_and_per_tenant() {
         .replies(&in_progress(1, "ada"))
         .when(command(admit(2, "bob")))
         .replies(&in_progress(1, "ada"))
-        .when(TenantCommand::Release { export: export(1), outcome: Outcome::Failed })
+        .when(TenantCommand::Release {
+            export: export(1),
+            outcome: Outcome::Failed,
+        })
         .replies(&Reply::Done)
         .when(command(admit(2, "bob")))
         .replies(&yes(2));
@@ -127,7 +147,9 @@ fn a_refusal_releases_nothing() {
     let mut next = admit(2, "ada");
     next.settled.insert(export(1), Outcome::Completed);
     next.storage_verified = false;
-    given::<TenantDecider>([(0, admitted(1, "ada"))]).when(command(next)).then(&[]);
+    given::<TenantDecider>([(0, admitted(1, "ada"))])
+        .when(command(next))
+        .then(&[]);
 }
 
 #[test]
@@ -177,17 +199,42 @@ fn accepted_counts_whatever_became_of_it() {
 
 #[test]
 fn scheduled_and_operators_exports_hold_a_slot_but_no_place_in_a_window() {
-    let scheduled = Request { origin: Origin::Schedule, ..request("ada") };
+    let scheduled = Request {
+        origin: Origin::Schedule,
+        ..request("ada")
+    };
     let mut history: Vec<_> = (0..5u128)
-        .flat_map(|number| [(0, admitted_as(number, scheduled.clone())), (0, released(number))])
+        .flat_map(|number| {
+            [
+                (0, admitted_as(number, scheduled.clone())),
+                (0, released(number)),
+            ]
+        })
         .collect();
-    history.push((1, admitted_as(9, Request { origin: Origin::Operator, ..request("ada") })));
+    history.push((
+        1,
+        admitted_as(
+            9,
+            Request {
+                origin: Origin::Operator,
+                ..request("ada")
+            },
+        ),
+    ));
     let scenario = given::<TenantDecider>(history);
-    assert_eq!(windows(scenario.state(), &limits(), &principal("ada"), at(1)).user.accepted, 0);
+    assert_eq!(
+        windows(scenario.state(), &limits(), &principal("ada"), at(1))
+            .user
+            .accepted,
+        0
+    );
     scenario
         .when(command(admit(10, "ada")))
         .replies(&in_progress(9, "ada"))
-        .when(TenantCommand::Release { export: export(9), outcome: Outcome::Completed })
+        .when(TenantCommand::Release {
+            export: export(9),
+            outcome: Outcome::Completed,
+        })
         .replies(&Reply::Done)
         .when(command(admit(10, "ada")))
         .replies(&yes(10));
@@ -197,17 +244,28 @@ fn scheduled_and_operators_exports_hold_a_slot_but_no_place_in_a_window() {
 fn a_scheduled_export_is_let_in_when_the_windows_are_full() {
     let mut scheduled = admit(9, "ada");
     scheduled.request.origin = Origin::Schedule;
-    given::<TenantDecider>(past("ada", 0, 1..4)).when(command(scheduled)).replies(&yes(9));
+    given::<TenantDecider>(past("ada", 0, 1..4))
+        .when(command(scheduled))
+        .replies(&yes(9));
 }
 
 fn keyed(number: u128, by: &str, key: u8, fingerprint: u8) -> TenantCommand {
-    let key = IdempotencyKey { key: digest(key), fingerprint: digest(fingerprint) };
-    command(Admit { key: Some(key), ..admit(number, by) })
+    let key = IdempotencyKey {
+        key: digest(key),
+        fingerprint: digest(fingerprint),
+    };
+    command(Admit {
+        key: Some(key),
+        ..admit(number, by)
+    })
 }
 
 #[test]
 fn an_idempotency_key_gives_the_same_export_for_a_day() {
-    let again = Reply::Admitted { export: export(1), repeated: true };
+    let again = Reply::Admitted {
+        export: export(1),
+        repeated: true,
+    };
     given::<TenantDecider>([])
         .when(keyed(1, "ada", 7, 1))
         .replies(&yes(1))
@@ -217,7 +275,10 @@ fn an_idempotency_key_gives_the_same_export_for_a_day() {
         .replies(&no(Refusal::IdempotencyMismatch))
         .when(keyed(2, "ada", 8, 1))
         .replies(&in_progress(1, "ada"))
-        .when(TenantCommand::Release { export: export(1), outcome: Outcome::Completed })
+        .when(TenantCommand::Release {
+            export: export(1),
+            outcome: Outcome::Completed,
+        })
         .replies(&Reply::Done)
         .at(DAY - 1)
         .when(keyed(2, "ada", 7, 1))
@@ -232,14 +293,19 @@ fn the_same_command_again_is_the_same_admission() {
     let scenario: Scenario<TenantDecider> = given::<TenantDecider>([(0, admitted(1, "ada"))]);
     scenario
         .when(command(admit(1, "ada")))
-        .replies(&Reply::Admitted { export: export(1), repeated: true })
+        .replies(&Reply::Admitted {
+            export: export(1),
+            repeated: true,
+        })
         .when(command(admit(1, "bob")))
         .is_illegal(&IllegalCommand::AlreadyAdmitted);
 }
 
 #[test]
 fn the_checks_come_in_their_order() {
-    let closed = TenantEvent::Closed(Closed { principal: principal("op") });
+    let closed = TenantEvent::Closed(Closed {
+        principal: principal("op"),
+    });
     let mut bad = admit(9, "ada");
     bad.storage_verified = false;
     bad.categories.unknown = vec!["nonsense".to_owned()];
@@ -252,15 +318,23 @@ fn the_checks_come_in_their_order() {
     given::<TenantDecider>(history.clone().into_iter().chain([(4 * HOUR, closed)]))
         .when(command(bad.clone()))
         .replies(&no(Refusal::TenantClosed))
-        .when(TenantCommand::Reopen { principal: principal("op") })
+        .when(TenantCommand::Reopen {
+            principal: principal("op"),
+        })
         .replies(&Reply::Done)
         .when(command(bad.clone()))
         .replies(&no(Refusal::StorageUnverified))
-        .when(command(Admit { storage_verified: true, ..bad }))
+        .when(command(Admit {
+            storage_verified: true,
+            ..bad
+        }))
         .replies(&no(unknown()))
         .when(command(admit(9, "ada")))
         .replies(&in_progress(5, "ada"))
-        .when(TenantCommand::Release { export: export(5), outcome: Outcome::Completed })
+        .when(TenantCommand::Release {
+            export: export(5),
+            outcome: Outcome::Completed,
+        })
         .replies(&Reply::Done)
         .when(command(admit(9, "ada")))
         .replies(&full(LimitKind::User, DAY + HOUR));
@@ -270,21 +344,28 @@ fn the_checks_come_in_their_order() {
 fn a_forbidden_category_is_refused_like_an_unknown_one_but_told_apart_in_the_record() {
     let mut asked = admit(1, "ada");
     asked.categories.forbidden = vec!["users".to_owned()];
-    given::<TenantDecider>([]).when(command(asked)).replies(&no(Refusal::UnknownCategories {
-        ids: vec!["users".to_owned()],
-        forbidden: true,
-    }));
+    given::<TenantDecider>([])
+        .when(command(asked))
+        .replies(&no(Refusal::UnknownCategories {
+            ids: vec!["users".to_owned()],
+            forbidden: true,
+        }));
 }
 
 #[test]
 fn a_category_is_there_only_when_its_module_is_on() {
     let asked = |configured| {
         let mut asked = admit(1, "ada");
-        asked.categories.modules.insert("users".to_owned(), ("core".to_owned(), configured));
+        asked
+            .categories
+            .modules
+            .insert("users".to_owned(), ("core".to_owned(), configured));
         command(asked)
     };
-    let off =
-        Refusal::UnknownCategories { ids: vec!["users".to_owned()], forbidden: false };
+    let off = Refusal::UnknownCategories {
+        ids: vec!["users".to_owned()],
+        forbidden: false,
+    };
     let switch = |on| TenantCommand::SwitchModule {
         module: "core".to_owned(),
         on,
@@ -324,7 +405,9 @@ fn an_exemption_lets_so_many_through_and_is_then_used_up() {
         .when(exempt("more", LimitKind::User, 1, DAY))
         .replies(&Reply::Done);
     assert_eq!(
-        windows(scenario.state(), &limits(), &principal("ada"), at(4 * HOUR)).user.remaining(),
+        windows(scenario.state(), &limits(), &principal("ada"), at(4 * HOUR))
+            .user
+            .remaining(),
         1
     );
     let scenario = scenario
@@ -333,7 +416,9 @@ fn an_exemption_lets_so_many_through_and_is_then_used_up() {
         .when(released(4))
         .replies(&Reply::Done);
     assert!(scenario.state().exemptions.is_empty());
-    scenario.when(command(admit(5, "ada"))).replies(&full(LimitKind::User, DAY + HOUR));
+    scenario
+        .when(command(admit(5, "ada")))
+        .replies(&full(LimitKind::User, DAY + HOUR));
 }
 
 #[test]
@@ -357,7 +442,10 @@ fn an_exemption_ends_with_its_time_and_a_useless_one_is_illegal() {
 fn a_cancelled_tenant_exports_until_its_grace_window_ends_and_may_come_back_until_then() {
     let by = || principal("op");
     let scenario = given::<TenantDecider>([])
-        .when(TenantCommand::Cancel { grace: seconds(100), principal: by() })
+        .when(TenantCommand::Cancel {
+            grace: seconds(100),
+            principal: by(),
+        })
         .replies(&Reply::Done);
     assert!(scenario.state().serves_at(at(99)) && !scenario.state().serves_at(at(100)));
     scenario
@@ -368,7 +456,10 @@ fn a_cancelled_tenant_exports_until_its_grace_window_ends_and_may_come_back_unti
         .replies(&yes(1))
         .when(TenantCommand::Reactivate { principal: by() })
         .replies(&Reply::Done)
-        .when(TenantCommand::Cancel { grace: seconds(100), principal: by() })
+        .when(TenantCommand::Cancel {
+            grace: seconds(100),
+            principal: by(),
+        })
         .replies(&Reply::Done)
         .at(199)
         .when(command(admit(2, "ada")))
@@ -392,16 +483,29 @@ fn what_is_shown_before_a_request_is_what_the_request_would_be_told() {
     let scenario = given::<TenantDecider>(past("ada", 0, 1..4)).at(4 * HOUR);
     let shown = |scenario: &Scenario<TenantDecider>, who: &str| {
         let none = std::collections::BTreeMap::<ExportId, Outcome>::new();
-        blocked_by(scenario.state(), &limits(), &principal(who), true, &none, at(4 * HOUR))
+        blocked_by(
+            scenario.state(),
+            &limits(),
+            &principal(who),
+            true,
+            &none,
+            at(4 * HOUR),
+        )
     };
     assert_eq!(
         shown(&scenario, "ada"),
-        Some(Refusal::LimitReached { limit: LimitKind::User, next_allowed_at: Some(at(DAY)) })
+        Some(Refusal::LimitReached {
+            limit: LimitKind::User,
+            next_allowed_at: Some(at(DAY))
+        })
     );
     assert_eq!(shown(&scenario, "bob"), None);
     let scenario = scenario.when(command(admit(9, "bob"))).replies(&yes(9));
     assert_eq!(
         shown(&scenario, "cyd"),
-        Some(Refusal::InProgress { active: export(9), principal: principal("bob") })
+        Some(Refusal::InProgress {
+            active: export(9),
+            principal: principal("bob")
+        })
     );
 }

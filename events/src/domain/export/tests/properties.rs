@@ -22,13 +22,24 @@ fn any_command() -> impl Strategy<Value = ExportCommand> {
         (0u32..5, any::<bool>(), 1u128..4, 1u128..4).prop_map(|(lost, own, by, process)| {
             let mut claim = claim(by);
             claim.incarnation = crate::domain::testing::incarnation(process);
-            let ground =
-                if own { LostGround::OwnEarlierIncarnation } else { LostGround::LeaseLapsed };
-            ExportCommand::TakeOver { lost, ground, claim }
+            let ground = if own {
+                LostGround::OwnEarlierIncarnation
+            } else {
+                LostGround::LeaseLapsed
+            };
+            ExportCommand::TakeOver {
+                lost,
+                ground,
+                claim,
+            }
         }),
         (any_runner(), any::<u64>()).prop_map(|(runner, rows)| {
-            let progress =
-                Progress { phase: Phase::Reading, category: None, rows, bytes: rows / 2 };
+            let progress = Progress {
+                phase: Phase::Reading,
+                category: None,
+                rows,
+                bytes: rows / 2,
+            };
             ExportCommand::Progress(runner, progress)
         }),
         (any_runner(), "[ab]", proptest::option::of(0i64..200)).prop_map(
@@ -51,11 +62,21 @@ fn any_command() -> impl Strategy<Value = ExportCommand> {
             )
         }),
         any_runner().prop_map(ExportCommand::HandBack),
-        Just(ExportCommand::Abort { code: "x".to_owned(), parameters: Default::default() }),
-        Just(ExportCommand::Cancel { principal: principal("ada"), code: "x".to_owned() }),
+        Just(ExportCommand::Abort {
+            code: "x".to_owned(),
+            parameters: Default::default()
+        }),
+        Just(ExportCommand::Cancel {
+            principal: principal("ada"),
+            code: "x".to_owned()
+        }),
         Just(ExportCommand::Expire),
-        Just(ExportCommand::Hold { principal: principal("eve") }),
-        Just(ExportCommand::ReleaseHold { principal: principal("eve") }),
+        Just(ExportCommand::Hold {
+            principal: principal("eve")
+        }),
+        Just(ExportCommand::ReleaseHold {
+            principal: principal("eve")
+        }),
         prop_oneof![
             Just(DeletionCause::Expired),
             Just(DeletionCause::Purged),
@@ -63,8 +84,7 @@ fn any_command() -> impl Strategy<Value = ExportCommand> {
         ]
         .prop_map(|cause| ExportCommand::StartDeletion { cause }),
         Just(ExportCommand::RecordDeletion),
-        proptest::option::of(any::<u64>())
-            .prop_map(|block| ExportCommand::RecordDamage { block }),
+        proptest::option::of(any::<u64>()).prop_map(|block| ExportCommand::RecordDamage { block }),
     ]
 }
 
@@ -93,7 +113,13 @@ fn drive(commands: Vec<(i64, ExportCommand)>) -> (Vec<Timed<ExportEvent>>, Expor
 
 /// The event as a store would give it back.
 fn stored(event: &Timed<ExportEvent>) -> Timed<ExportEvent> {
-    let new = encode(uuid::Uuid::nil(), event.at, &event.what, &Context::default()).unwrap();
+    let new = encode(
+        uuid::Uuid::nil(),
+        event.at,
+        &event.what,
+        &Context::default(),
+    )
+    .unwrap();
     let recorded = Recorded {
         stream: StreamName::export(crate::domain::testing::export(1)),
         revision: 0,
@@ -171,13 +197,30 @@ proptest! {
 
 #[test]
 fn back_off_doubles_up_to_its_longest() {
-    let back_off =
-        BackOff { free_losses: 2, first: seconds(10), longest: seconds(60) };
-    let waits: Vec<_> =
-        (0..8).map(|losses| back_off.retry_at(losses, at(0)).map(|due| due.as_millis() / 1000)).collect();
+    let back_off = BackOff {
+        free_losses: 2,
+        first: seconds(10),
+        longest: seconds(60),
+    };
+    let waits: Vec<_> = (0..8)
+        .map(|losses| {
+            back_off
+                .retry_at(losses, at(0))
+                .map(|due| due.as_millis() / 1000)
+        })
+        .collect();
     assert_eq!(
         waits,
-        [None, None, None, Some(10), Some(20), Some(40), Some(60), Some(60)]
+        [
+            None,
+            None,
+            None,
+            Some(10),
+            Some(20),
+            Some(40),
+            Some(60),
+            Some(60)
+        ]
     );
     assert_eq!(back_off.retry_at(u32::MAX, at(0)), Some(at(60)));
 }

@@ -60,14 +60,21 @@ struct Run {
 }
 
 fn drive(commands: Vec<(i64, bool, TenantCommand)>) -> Run {
-    let mut run = Run { history: Vec::new(), live: TenantDecider::initial() };
+    let mut run = Run {
+        history: Vec::new(),
+        live: TenantDecider::initial(),
+    };
     let mut minutes = 0;
     for (pause, settle, mut command) in commands {
         minutes += pause;
         let at = Timestamp::from_millis(minutes * 60_000);
         if let (true, TenantCommand::Admit(admit)) = (settle, &mut command) {
-            admit.settled =
-                run.live.active.keys().map(|export| (*export, Outcome::Completed)).collect();
+            admit.settled = run
+                .live
+                .active
+                .keys()
+                .map(|export| (*export, Outcome::Completed))
+                .collect();
         }
         let Ok(decision) = TenantDecider::decide(&run.live, &Timed::new(at, command)) else {
             continue;
@@ -82,7 +89,13 @@ fn drive(commands: Vec<(i64, bool, TenantCommand)>) -> Run {
 }
 
 fn stored(event: &Timed<TenantEvent>) -> Timed<TenantEvent> {
-    let new = encode(uuid::Uuid::nil(), event.at, &event.what, &Context::default()).unwrap();
+    let new = encode(
+        uuid::Uuid::nil(),
+        event.at,
+        &event.what,
+        &Context::default(),
+    )
+    .unwrap();
     let recorded = Recorded {
         stream: StreamName::platform(),
         revision: 0,
