@@ -1,0 +1,89 @@
+//! No request under `/api` reaches a route without a verified token.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
+use actix_web::http::header::{self, HeaderMap};
+use actix_web::middleware::Next;
+use actix_web::{Error, FromRequest, HttpMessage as _, HttpRequest, web};
+use futures::future::{Ready, ready};
+
+use super::codes::Code;
+use super::problem::Problem;
+use super::state::AppState;
+use crate::auth::{AuthError, Caller};
+
+/// How soon tokens may be verifiable again when the issuer's keys can't be had.
+const RETRY_KEYS: Duration = Duration::from_secs(30);
+
+/// The verified caller, as an argument of handlers. Answers 401 where no token was verified, so a route outside the
+/// authenticated scope fails closed.
+#[derive(Debug, Clone)]
+pub struct SignedIn(pub Arc<Caller>);
+
+impl FromRequest for SignedIn {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let caller = request.extensions().get::<Self>().cloned();
+        ready(caller.ok_or_else(|| refusal("")))
+    }
+}
+
+pub(super) async fn authenticate(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    match caller(&request).await {
+        Ok(caller) => {
+            request.extensions_mut().insert(SignedIn(caller));
+            Ok(next.call(request).await?.map_into_boxed_body())
+        }
+        Err(problem) => Ok(request.into_response(problem.into_response())),
+    }
+}
+
+/// The caller of a request, from its `Authorization` header alone.
+pub(super) async fn caller(request: &ServiceRequest) -> Result<Arc<Caller>, Problem> {
+    let token = bearer(request.headers())
+        .ok_or_else(|| refusal(""))?
+        .to_owned();
+    let Some(state) = request.app_data::<web::Data<AppState>>().cloned() else {
+        return Err(Problem::from(Code::Internal));
+    };
+    state
+        .verifier
+        .verify(&token, state.now())
+        .await
+        .map_err(|error| {
+            tracing::info!(reason = %error, "a token was refused");
+            match error {
+                AuthError::NoKeys => Problem::from(Code::SignInUnavailable).retry_after(RETRY_KEYS),
+                _ => refusal(r#", error="invalid_token""#),
+            }
+        })
+}
+
+/// RFC 6750: the challenge says that a token is needed and, if one was sent, that it isn't valid; not why.
+fn refusal(error: &str) -> Problem {
+    Problem::from(Code::Unauthenticated).header(
+        header::WWW_AUTHENTICATE,
+        &format!(r#"Bearer realm="carnet"{error}"#),
+    )
+}
+
+/// The one bearer token; two `Authorization` headers are two opinions and count as none.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let mut all = headers.get_all(header::AUTHORIZATION);
+    let value = all.next()?.to_str().ok()?;
+    if all.next().is_some() {
+        return None;
+    }
+    let (scheme, token) = value.split_once(' ')?;
+    let token = token.trim_matches(' ');
+    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty() && !token.contains(' '))
+        .then_some(token)
+}

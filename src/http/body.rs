@@ -1,0 +1,71 @@
+//! Reading a JSON body: bounded in size and time, strict in form, and only when a handler asks, so that access is
+//! decided before a byte of it is looked at.
+
+use std::time::Duration;
+
+use actix_web::http::header;
+use actix_web::{HttpRequest, web};
+use futures::StreamExt as _;
+use serde::de::DeserializeOwned;
+
+use super::codes::Code;
+use super::problem::Problem;
+
+/// The largest body of any route.
+pub(super) const MAX_BODY_BYTES: usize = 16 * 1024;
+/// How long a body may take to arrive.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The body as `T`.
+///
+/// # Errors
+/// A problem that names what is wrong: media type, size, time, syntax, type or unknown field.
+pub(super) async fn json<T: DeserializeOwned>(
+    request: &HttpRequest,
+    payload: web::Payload,
+) -> Result<T, Problem> {
+    check_media_type(request)?;
+    let bytes = read(request, payload).await?;
+    serde_json::from_slice(&bytes)
+        .map_err(|error| Problem::new(Code::MalformedRequest, format!("The body: {error}")))
+}
+
+fn check_media_type(request: &HttpRequest) -> Result<(), Problem> {
+    let value = request
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    let media_type = value.split(';').next().unwrap_or_default().trim();
+    if media_type.eq_ignore_ascii_case("application/json") {
+        Ok(())
+    } else {
+        Err(Code::UnsupportedMediaType.into())
+    }
+}
+
+async fn read(request: &HttpRequest, mut payload: web::Payload) -> Result<web::BytesMut, Problem> {
+    let announced = request
+        .headers()
+        .get(header::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    if announced.is_some_and(|length| length > MAX_BODY_BYTES) {
+        return Err(Code::BodyTooLarge.into());
+    }
+    let mut body = web::BytesMut::new();
+    let all = async {
+        while let Some(chunk) = payload.next().await {
+            let chunk =
+                chunk.map_err(|_| Problem::new(Code::MalformedRequest, "The body ended early."))?;
+            if body.len() + chunk.len() > MAX_BODY_BYTES {
+                return Err(Code::BodyTooLarge.into());
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(())
+    };
+    match tokio::time::timeout(TIMEOUT, all).await {
+        Ok(outcome) => outcome.map(|()| body),
+        Err(_) => Err(Code::RequestTimeout.into()),
+    }
+}

@@ -1,0 +1,154 @@
+//! Every problem code: its status, what happened, and what to do. One table serves the responses, the pages under
+//! `/problems/`, and the API description.
+
+use actix_web::http::StatusCode;
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident = $code:literal, $status:ident, $title:literal, $happened:literal, $remedy:literal;)+) => {
+        /// Why a request wasn't answered as asked.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Code {
+            $($(#[$doc])* $name,)+
+        }
+
+        impl Code {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)+];
+
+            /// What stands for this code on the wire and in `/problems/<code>`.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $code,)+ }
+            }
+
+            /// The status it is answered with.
+            pub const fn status(self) -> StatusCode {
+                match self { $(Self::$name => StatusCode::$status,)+ }
+            }
+
+            /// The same few words wherever it occurs.
+            pub const fn title(self) -> &'static str {
+                match self { $(Self::$name => $title,)+ }
+            }
+
+            /// What happened.
+            pub const fn happened(self) -> &'static str {
+                match self { $(Self::$name => $happened,)+ }
+            }
+
+            /// What to do about it.
+            pub const fn remedy(self) -> &'static str {
+                match self { $(Self::$name => $remedy,)+ }
+            }
+        }
+    };
+}
+
+codes! {
+    /// A body or parameter that can't be read.
+    MalformedRequest = "malformed_request", BAD_REQUEST, "The request can't be read",
+        "The body is not the JSON that was expected, or a parameter has the wrong form. The detail names the place.",
+        "Correct the request; the API description at /docs shows every field and parameter.";
+    /// No credentials, or ones that aren't believed.
+    Unauthenticated = "unauthenticated", UNAUTHORIZED, "Sign-in needed",
+        "The request carried no bearer token, or one that is expired, not yet valid, for another audience, or not signed by the issuer this service trusts.",
+        "Get a token from your identity provider and send it as `Authorization: Bearer …`.";
+    /// Something changed since the export was made.
+    AccessChanged = "access_changed", FORBIDDEN, "Access has changed since this export was made",
+        "The permissions you hold, the redaction policy of a category in this export, or the state of the tenant is no longer what it was when the export was made.",
+        "Request a new export. If access is given back, this one can be downloaded again while it lasts.";
+    /// The tenant takes no exports.
+    TenantClosed = "tenant_closed", FORBIDDEN, "The tenant is closed",
+        "Exports of this tenant are closed.",
+        "Ask the platform's operators; they can open it again.";
+    /// The one not-found.
+    NotFound = "not_found", NOT_FOUND, "Not found",
+        "There is nothing here that you may see. It may never have existed, belong to someone else, or need a role you don't have; the answer is the same for all of these.",
+        "Check the address, and whether you are signed in as the right person.";
+    /// A method the resource doesn't have.
+    MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, "The resource doesn't have this method",
+        "The address exists, but can't be used with this HTTP method. The `Allow` header names those it has.",
+        "Use one of the allowed methods.";
+    /// The body didn't come in time.
+    RequestTimeout = "request_timeout", REQUEST_TIMEOUT, "The request took too long to arrive",
+        "The body was not received in time.",
+        "Send the request again over a working connection.";
+    /// One export is active.
+    ExportInProgress = "export_in_progress", CONFLICT, "An export is in progress",
+        "You or your tenant already have an export queued or running, and only one may be at a time. `active_export_id` names it where it is yours to see.",
+        "Wait for it to finish, or cancel it.";
+    /// The export is settled.
+    NotCancellable = "not_cancellable", CONFLICT, "The export can't be cancelled any more",
+        "Only a queued or running export can be cancelled; this one has completed, failed or expired.",
+        "Nothing needs to be done.";
+    /// There is no artifact.
+    NotReady = "not_ready", CONFLICT, "There is no file to download",
+        "The export hasn't completed: it is queued or running, or it failed or was cancelled.",
+        "Follow the export's status and download once it is completed; after a failure, request a new export.";
+    /// The artifact's time is over.
+    Expired = "expired", GONE, "The export has expired",
+        "The file could be downloaded for a limited time, which is over.",
+        "Request a new export.";
+    /// The body is too large.
+    BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE, "The body is too large",
+        "A request's body may have 16 KiB.",
+        "Send a smaller body.";
+    /// The body isn't JSON.
+    UnsupportedMediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, "The body's media type isn't supported",
+        "Bodies are read as JSON only.",
+        "Send JSON, with `Content-Type: application/json`.";
+    /// The range lies outside the file.
+    RangeNotSatisfiable = "range_not_satisfiable", RANGE_NOT_SATISFIABLE, "The range lies outside the file",
+        "The `Range` header asks for bytes the file doesn't have. `Content-Range` tells its length.",
+        "Ask for a range within the file, or leave the header out.";
+    /// A category that isn't there for the caller.
+    UnknownCategory = "unknown_category", UNPROCESSABLE_ENTITY, "There is no such category",
+        "A requested category is not in the catalog, or not in yours.",
+        "Choose categories from GET /api/account-exports/catalog.";
+    /// A format, compression or scope that isn't offered.
+    UnsupportedOption = "unsupported_option", UNPROCESSABLE_ENTITY, "This option isn't offered",
+        "The requested format, compression or scope is not one this service offers.",
+        "Choose from what GET /api/account-exports/catalog lists.";
+    /// The key was used for another request.
+    IdempotencyMismatch = "idempotency_mismatch", UNPROCESSABLE_ENTITY, "The idempotency key was used for another request",
+        "An earlier request with the same `Idempotency-Key` asked for something else.",
+        "Repeat the earlier request exactly, or choose a new key.";
+    /// The user's window is full.
+    LimitUser = "limit_user", TOO_MANY_REQUESTS, "You have used up your exports for now",
+        "You have had as many exports accepted as one person may in the rolling window.",
+        "Try again at `next_allowed_at`, or ask the platform's operators for an exemption.";
+    /// The tenant's window is full.
+    LimitTenant = "limit_tenant", TOO_MANY_REQUESTS, "Your tenant has used up its exports for now",
+        "Your tenant has had as many exports accepted as it may in the rolling window.",
+        "Try again at `next_allowed_at`, or ask the platform's operators for an exemption.";
+    /// A fault of ours.
+    Internal = "internal", INTERNAL_SERVER_ERROR, "Something went wrong on our side",
+        "The service failed in a way it shouldn't. The failure is in its log under the request id.",
+        "Try again; if it persists, give the operators the request id.";
+    /// Too much at once.
+    Overloaded = "overloaded", SERVICE_UNAVAILABLE, "The service is busy",
+        "More requests are being handled than the service takes on at once, or it is stopping.",
+        "Try again after the time in `Retry-After`.";
+    /// The event store can't be reached or written.
+    StoreUnavailable = "store_unavailable", SERVICE_UNAVAILABLE, "The history can't be written now",
+        "The event store doesn't answer or can't be written. Nothing was changed; a request whose fate is unknown can be repeated safely with the same `Idempotency-Key`.",
+        "Try again after the time in `Retry-After`; operators look at /readyz.";
+    /// The storage isn't verified.
+    StorageUnverified = "storage_unverified", SERVICE_UNAVAILABLE, "The storage isn't verified",
+        "Exports run only when the storage for their files has been verified by writing, reading and deleting a test file.",
+        "Operators look at /readyz and the log; requests are accepted once the storage works.";
+    /// The stored file is damaged.
+    ArtifactDamaged = "artifact_damaged", SERVICE_UNAVAILABLE, "The stored file is damaged",
+        "The stored file no longer has the digests it was published with, so it isn't served.",
+        "Request a new export. The damage is recorded; operators can restore the file from a backup.";
+    /// The issuer's keys can't be had.
+    SignInUnavailable = "sign_in_unavailable", SERVICE_UNAVAILABLE, "Tokens can't be verified now",
+        "The keys of the identity provider can't be fetched, so no token can be verified.",
+        "Try again after the time in `Retry-After`; operators look at /readyz.";
+}
+
+impl Code {
+    /// The code written `text`.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|code| code.as_str() == text)
+    }
+}

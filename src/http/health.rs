@@ -1,0 +1,68 @@
+//! `/healthz`: the process answers. `/readyz`: it can do its work. `/metrics`: what it has been doing.
+
+use std::time::Duration;
+
+use actix_web::http::header;
+use actix_web::{HttpResponse, web};
+use futures::future::join_all;
+use serde_json::{Map, Value, json};
+
+use super::authenticate::SignedIn;
+use super::codes::Code;
+use super::problem::Problem;
+use super::state::AppState;
+
+/// A check that takes longer has failed.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
+
+pub(super) async fn healthz() -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .json(json!({"status": "ok"}))
+}
+
+/// 200 when everything works, else 503 and the names of what doesn't; reasons stand in the log.
+pub(super) async fn readyz(state: web::Data<AppState>) -> HttpResponse {
+    let outcomes = join_all(state.ready.iter().map(|check| async move {
+        let outcome = tokio::time::timeout(CHECK_TIMEOUT, check.check()).await;
+        let outcome = outcome.unwrap_or_else(|_| Err("took too long".to_owned()));
+        if let Err(reason) = &outcome {
+            tracing::warn!(check = check.name(), reason, "not ready");
+        }
+        (check.name(), outcome.is_ok())
+    }))
+    .await;
+    let ready = outcomes.iter().all(|(_, works)| *works);
+    let checks: Map<String, Value> = outcomes
+        .into_iter()
+        .map(|(name, works)| (name.to_owned(), json!(if works { "ok" } else { "failed" })))
+        .collect();
+    let mut response = if ready {
+        HttpResponse::Ok()
+    } else {
+        HttpResponse::ServiceUnavailable()
+    };
+    response
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .json(json!({"status": if ready { "ready" } else { "not_ready" }, "checks": checks}))
+}
+
+/// On the main listener metrics are for operators; to others the route isn't there.
+pub(super) async fn metrics_for_operators(
+    caller: SignedIn,
+    state: web::Data<AppState>,
+) -> Result<HttpResponse, Problem> {
+    if !caller.0.has_role("operator") || state.config.server.metrics_listen.is_some() {
+        return Err(Code::NotFound.into());
+    }
+    metrics_for_all(state).await
+}
+
+/// On a listener of their own, metrics are for whoever reaches it.
+pub(super) async fn metrics_for_all(state: web::Data<AppState>) -> Result<HttpResponse, Problem> {
+    let handle = state.metrics.as_ref().ok_or(Code::NotFound)?;
+    Ok(HttpResponse::Ok()
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .content_type("text/plain; version=0.0.4; charset=utf-8")
+        .body(handle.render()))
+}

@@ -1,0 +1,60 @@
+//! The HTTP interface.
+//!
+//! Layers, from the outside: [`observe`] (ids, bound, panics, problem documents, log), [`authenticate`] (every `/api`
+//! path), then the routes, one file per resource. A handler first decides access, then reads the body, then acts.
+
+/// A resource that is read: GET, and HEAD beside it (RFC 9110, section 9.1).
+macro_rules! readable {
+    ($path:literal, $handler:path) => {
+        web::resource($path)
+            .route(web::get().to($handler))
+            .route(web::head().to($handler))
+    };
+}
+
+mod authenticate;
+mod body;
+mod codes;
+mod context;
+mod health;
+mod observe;
+mod page;
+mod problem;
+mod problem_pages;
+mod server;
+mod state;
+#[cfg(test)]
+mod tests;
+
+use actix_web::middleware::from_fn;
+use actix_web::{HttpResponse, web};
+
+pub use authenticate::SignedIn;
+pub use codes::Code;
+pub use context::{RequestContext, TraceId};
+pub use observe::Admission;
+pub use problem::Problem;
+pub use server::{Server, ServerError};
+pub use state::{AppState, ReadyCheck};
+
+/// The routes of the main listener.
+fn routes(app: &mut web::ServiceConfig) {
+    app.service(readable!("/healthz", health::healthz))
+        .service(readable!("/readyz", health::readyz))
+        .service(
+            readable!("/metrics", health::metrics_for_operators)
+                .wrap(from_fn(authenticate::authenticate)),
+        )
+        .service(readable!("/problems", problem_pages::all))
+        .service(readable!("/problems/{code}", problem_pages::one))
+        .service(
+            web::scope("/api")
+                .wrap(from_fn(authenticate::authenticate))
+                .default_service(web::to(not_found)),
+        )
+        .default_service(web::to(not_found));
+}
+
+async fn not_found() -> Result<HttpResponse, Problem> {
+    Err(Code::NotFound.into())
+}

@@ -1,0 +1,217 @@
+//! The outermost layer: names every request, bounds how many there are, survives panics, writes problem documents,
+//! adds the security headers, and logs and counts what was answered.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpMessage as _, web};
+use futures::FutureExt as _;
+use tokio::sync::OwnedSemaphorePermit;
+use tracing::Instrument as _;
+
+use super::codes::Code;
+use super::context::RequestContext;
+use super::problem::Problem;
+use super::state::AppState;
+
+/// Where the request's id is answered.
+pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// How soon an overloaded service is worth trying again.
+const RETRY_OVERLOADED: Duration = Duration::from_secs(1);
+
+/// What stands for an address no route has; the address itself may hold anything and isn't logged.
+const UNMATCHED: &str = "unmatched";
+
+/// A request's share of [`max_requests`](crate::config::Server::max_requests). Held until the response begins; a
+/// command that outlives its client holds a clone until it is done.
+#[derive(Clone)]
+pub struct Admission(#[allow(dead_code, reason = "held for its drop")] Arc<OwnedSemaphorePermit>);
+
+pub(super) async fn observe(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let started = Instant::now();
+    let context = RequestContext::new(request.headers());
+    request.extensions_mut().insert(context);
+    let method = request.method().clone();
+    let span = tracing::info_span!("request", request_id = %context.request_id, trace_id = %context.trace_id);
+    let (mut response, route) = answer(request, next, context)
+        .instrument(span.clone())
+        .await?;
+    finish_headers(response.headers_mut(), context);
+    record(
+        &span,
+        method.as_str(),
+        &route,
+        response.status().as_u16(),
+        started.elapsed(),
+    );
+    Ok(response)
+}
+
+async fn answer(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+    context: RequestContext,
+) -> Result<(ServiceResponse<BoxBody>, String), Error> {
+    let id = context.request_id.to_string();
+    if !is_probe(request.path()) {
+        let state = request.app_data::<web::Data<AppState>>().cloned();
+        match state.and_then(|state| Arc::clone(&state.requests).try_acquire_owned().ok()) {
+            Some(permit) => request.extensions_mut().insert(Admission(Arc::new(permit))),
+            None => {
+                let problem = Problem::from(Code::Overloaded).retry_after(RETRY_OVERLOADED);
+                return Ok((
+                    request.into_response(problem.response(&id)),
+                    UNMATCHED.to_owned(),
+                ));
+            }
+        };
+    }
+    // The one place that must not lose a connection to a defect elsewhere.
+    match AssertUnwindSafe(next.call(request)).catch_unwind().await {
+        Ok(Ok(response)) => {
+            response.request().extensions_mut().remove::<Admission>();
+            let route = response
+                .request()
+                .match_pattern()
+                .unwrap_or_else(|| UNMATCHED.to_owned());
+            Ok((write_problem(response, &id), route))
+        }
+        Ok(Err(error)) => Err(error),
+        Err(panic) => {
+            let message = panic
+                .downcast_ref::<&str>()
+                .map(|s| (*s).to_owned())
+                .or_else(|| panic.downcast_ref::<String>().cloned());
+            tracing::error!(
+                panic = message.unwrap_or_default(),
+                "a request handler panicked"
+            );
+            // The request is gone with the panic, so the answer can't be a `ServiceResponse`.
+            Err(PanicAnswer(id).into())
+        }
+    }
+}
+
+/// Probes and metrics are answered under load too: that is when they matter.
+fn is_probe(path: &str) -> bool {
+    matches!(path, "/healthz" | "/readyz" | "/metrics")
+}
+
+fn write_problem(
+    response: ServiceResponse<impl MessageBody + 'static>,
+    id: &str,
+) -> ServiceResponse<BoxBody> {
+    let problem = response.response().extensions().get::<Problem>().cloned();
+    let problem = problem.or_else(|| foreign_problem(&response));
+    match problem {
+        Some(problem) => {
+            let document = problem.response(id);
+            response.into_response(document)
+        }
+        None => response.map_into_boxed_body(),
+    }
+}
+
+/// What the framework answered by itself, in our form.
+fn foreign_problem<B>(response: &ServiceResponse<B>) -> Option<Problem> {
+    let status = response.status();
+    if status == StatusCode::METHOD_NOT_ALLOWED {
+        let allowed = response
+            .headers()
+            .get(header::ALLOW)
+            .and_then(|value| value.to_str().ok());
+        return Some(
+            Problem::from(Code::MethodNotAllowed)
+                .header(header::ALLOW, allowed.unwrap_or_default()),
+        );
+    }
+    if !(status.is_client_error() || status.is_server_error())
+        || response.response().error().is_none()
+    {
+        return None;
+    }
+    Some(Problem::from(match status.as_u16() {
+        400 => Code::MalformedRequest,
+        401 => Code::Unauthenticated,
+        404 => Code::NotFound,
+        408 => Code::RequestTimeout,
+        413 => Code::BodyTooLarge,
+        415 => Code::UnsupportedMediaType,
+        _ => Code::Internal,
+    }))
+}
+
+fn finish_headers(headers: &mut HeaderMap, context: RequestContext) {
+    if let Ok(id) = HeaderValue::from_str(&context.request_id.to_string()) {
+        headers.insert(REQUEST_ID, id);
+    }
+    for (name, value) in [
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (
+            HeaderName::from_static("cross-origin-resource-policy"),
+            "same-origin",
+        ),
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; frame-ancestors 'none'",
+        ),
+    ] {
+        if !headers.contains_key(&name) {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+    }
+}
+
+/// The access log and the request metrics: the route's template, never the address or query, which can hold secrets.
+fn record(span: &tracing::Span, method: &str, route: &str, status: u16, took: Duration) {
+    let duration_ms = took.as_secs_f64() * 1000.0;
+    span.in_scope(|| tracing::info!(method, route, status, duration_ms, "answered"));
+    let labels = [
+        ("method", known_method(method)),
+        ("route", route.to_owned()),
+        ("status", status.to_string()),
+    ];
+    metrics::counter!("carnet_http_requests_total", &labels).increment(1);
+    metrics::histogram!("carnet_http_request_seconds", "route" => route.to_owned())
+        .record(took.as_secs_f64());
+}
+
+/// Methods are free text; a metric's labels must not be.
+fn known_method(method: &str) -> String {
+    match method {
+        "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS" => method.to_owned(),
+        _ => "other".to_owned(),
+    }
+}
+
+/// Answers `internal` for a request whose handler panicked.
+#[derive(Debug)]
+struct PanicAnswer(String);
+
+impl std::fmt::Display for PanicAnswer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a request handler panicked")
+    }
+}
+
+impl actix_web::ResponseError for PanicAnswer {
+    fn error_response(&self) -> actix_web::HttpResponse<BoxBody> {
+        let mut response = Problem::from(Code::Internal).response(&self.0);
+        if let Ok(id) = HeaderValue::from_str(&self.0) {
+            response.headers_mut().insert(REQUEST_ID, id);
+        }
+        response
+    }
+}

@@ -1,0 +1,317 @@
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::body::to_bytes;
+use actix_web::dev::ServiceResponse;
+use actix_web::http::{StatusCode, header};
+use actix_web::{test, web};
+use async_trait::async_trait;
+use carnet_events::ids::Timestamp;
+use serde_json::Value;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use super::*;
+use crate::auth::{TokenRequest, Verifier, sign};
+use crate::config::{Auth, Config, Secret};
+
+const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
+
+struct Broken;
+
+#[async_trait]
+impl ReadyCheck for Broken {
+    fn name(&self) -> &'static str {
+        "store"
+    }
+
+    async fn check(&self) -> Result<(), String> {
+        Err("secret reason".to_owned())
+    }
+}
+
+fn config() -> Config {
+    let secret = Secret::new("0123456789abcdef0123456789abcdef".to_owned());
+    let auth = Auth {
+        issuer: "https://login.example".to_owned(),
+        hs256_secret: Some(secret),
+        ..Auth::default()
+    };
+    Config {
+        auth,
+        ..Config::default()
+    }
+}
+
+fn state(change: impl FnOnce(&mut AppState)) -> web::Data<AppState> {
+    let config = Arc::new(config());
+    let mut state = AppState {
+        verifier: Arc::new(Verifier::new(&config.auth).unwrap()),
+        config,
+        clock: Arc::new(|| NOW),
+        requests: Arc::new(Semaphore::new(4)),
+        streams: Arc::new(Semaphore::new(4)),
+        stopping: CancellationToken::new(),
+        ready: Vec::new(),
+        metrics: None,
+    };
+    change(&mut state);
+    web::Data::new(state)
+}
+
+fn token(roles: &[&str]) -> String {
+    let request = TokenRequest {
+        tenant: Some("acme".to_owned()),
+        user: "ada".to_owned(),
+        roles: roles.iter().map(|r| (*r).to_owned()).collect(),
+        permissions: vec![],
+        ttl: Duration::from_secs(60),
+    };
+    sign(&config().auth, &request, NOW).unwrap()
+}
+
+async fn send(state: &web::Data<AppState>, request: test::TestRequest) -> ServiceResponse {
+    let app = test::init_service(server::app(state.clone())).await;
+    test::call_service(&app, request.to_request()).await
+}
+
+async fn get(path: &str, bearer: Option<&str>) -> ServiceResponse {
+    let mut request = test::TestRequest::get().uri(path);
+    if let Some(token) = bearer {
+        request = request.insert_header((header::AUTHORIZATION, format!("Bearer {token}")));
+    }
+    send(&state(|_| ()), request).await
+}
+
+async fn json(response: ServiceResponse) -> Value {
+    serde_json::from_slice(&to_bytes(response.into_body()).await.unwrap()).unwrap()
+}
+
+#[actix_web::test]
+async fn every_problem_has_a_page_and_is_listed() {
+    let list = get("/problems", None).await;
+    let list = String::from_utf8(to_bytes(list.into_body()).await.unwrap().to_vec()).unwrap();
+    for code in Code::ALL {
+        let page = get(&format!("/problems/{}", code.as_str()), None).await;
+        assert_eq!(page.status(), StatusCode::OK);
+        let policy = page
+            .headers()
+            .get(header::CONTENT_SECURITY_POLICY)
+            .unwrap()
+            .to_str()
+            .unwrap()
+            .to_owned();
+        assert!(
+            policy.starts_with("default-src 'none'; style-src 'sha256-"),
+            "{policy}"
+        );
+        let text = String::from_utf8(to_bytes(page.into_body()).await.unwrap().to_vec()).unwrap();
+        assert!(text.contains(code.title()) && !text.contains("<script"));
+        assert!(list.contains(code.as_str()));
+        assert_eq!(Code::parse(code.as_str()), Some(*code));
+    }
+    assert_eq!(
+        get("/problems/nonsense", None).await.status(),
+        StatusCode::NOT_FOUND
+    );
+}
+
+#[actix_web::test]
+async fn a_problem_document_has_its_members_and_the_request_id() {
+    let response = get("/nowhere", None).await;
+    assert_eq!(response.status(), StatusCode::NOT_FOUND);
+    let headers = response.headers().clone();
+    assert_eq!(
+        headers.get(header::CONTENT_TYPE).unwrap(),
+        "application/problem+json"
+    );
+    assert_eq!(
+        headers.get(header::X_CONTENT_TYPE_OPTIONS).unwrap(),
+        "nosniff"
+    );
+    let document = json(response).await;
+    assert_eq!(document["type"], "/problems/not_found");
+    assert_eq!(document["status"], 404);
+    assert_eq!(document["code"], "not_found");
+    assert_eq!(
+        document["request_id"].as_str().unwrap(),
+        headers.get("x-request-id").unwrap().to_str().unwrap()
+    );
+}
+
+#[actix_web::test]
+async fn every_api_path_needs_a_token_before_it_is_routed() {
+    for path in [
+        "/api",
+        "/api/",
+        "/api/nowhere",
+        "/api/account-exports",
+        "/%61pi/nowhere",
+        "/api/%2e%2e/healthz",
+        "/api/a/b/c?x=y",
+    ] {
+        let response = get(path, None).await;
+        assert_eq!(response.status(), StatusCode::UNAUTHORIZED, "{path}");
+        assert_eq!(
+            response.headers().get(header::WWW_AUTHENTICATE).unwrap(),
+            "Bearer realm=\"carnet\""
+        );
+        let response = get(path, Some("nonsense")).await;
+        assert_eq!(response.status(), StatusCode::UNAUTHORIZED, "{path}");
+        assert_eq!(
+            response.headers().get(header::WWW_AUTHENTICATE).unwrap(),
+            "Bearer realm=\"carnet\", error=\"invalid_token\""
+        );
+    }
+    let nowhere = get("/api/nowhere", Some(&token(&["client_admin"]))).await;
+    assert_eq!(nowhere.status(), StatusCode::NOT_FOUND);
+}
+
+#[actix_web::test]
+async fn only_one_bearer_token_and_no_other_credential_counts() {
+    let good = token(&["client_admin"]);
+    let attempts: Vec<Vec<(&str, String)>> = vec![
+        vec![("X-API-Key", good.clone())],
+        vec![("Authorization", format!("Basic {good}"))],
+        vec![("Authorization", "Bearer".to_owned())],
+        vec![("Authorization", "Bearer ".to_owned())],
+        vec![("Authorization", format!("Bearer {good} {good}"))],
+        vec![
+            ("Authorization", format!("Bearer {good}")),
+            ("Authorization", format!("Bearer {good}")),
+        ],
+        vec![("Cookie", format!("token={good}"))],
+    ];
+    for headers in attempts {
+        let mut request = test::TestRequest::get().uri("/api/x");
+        for header in &headers {
+            request = request.append_header((header.0, header.1.as_str()));
+        }
+        assert_eq!(
+            send(&state(|_| ()), request).await.status(),
+            StatusCode::UNAUTHORIZED,
+            "{headers:?}"
+        );
+    }
+    for scheme in ["Bearer", "bearer", "BEARER"] {
+        let request = test::TestRequest::get()
+            .uri("/api/x")
+            .insert_header(("Authorization", format!("{scheme} {good}")))
+            .insert_header(("X-API-Key", "k"));
+        assert_eq!(
+            send(&state(|_| ()), request).await.status(),
+            StatusCode::NOT_FOUND
+        );
+    }
+}
+
+#[actix_web::test]
+async fn a_wrong_method_is_answered_with_those_allowed() {
+    let response = send(&state(|_| ()), test::TestRequest::delete().uri("/healthz")).await;
+    assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED);
+    assert!(
+        response
+            .headers()
+            .get(header::ALLOW)
+            .unwrap()
+            .to_str()
+            .unwrap()
+            .contains("GET")
+    );
+    assert_eq!(json(response).await["code"], "method_not_allowed");
+}
+
+#[actix_web::test]
+async fn an_overloaded_service_says_so_but_still_answers_probes() {
+    let full = state(|state| state.requests = Arc::new(Semaphore::new(0)));
+    let response = send(&full, test::TestRequest::get().uri("/problems")).await;
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(response.headers().get(header::RETRY_AFTER).unwrap(), "1");
+    assert_eq!(json(response).await["code"], "overloaded");
+    assert_eq!(
+        send(&full, test::TestRequest::get().uri("/healthz"))
+            .await
+            .status(),
+        StatusCode::OK
+    );
+}
+
+#[actix_web::test]
+async fn permits_come_back() {
+    let state = state(|state| state.requests = Arc::new(Semaphore::new(1)));
+    for _ in 0..3 {
+        assert_eq!(
+            send(&state, test::TestRequest::get().uri("/problems"))
+                .await
+                .status(),
+            StatusCode::OK
+        );
+    }
+}
+
+#[actix_web::test]
+async fn readiness_names_what_fails_but_not_why() {
+    assert_eq!(get("/readyz", None).await.status(), StatusCode::OK);
+    let broken = state(|state| state.ready.push(Arc::new(Broken)));
+    let response = send(&broken, test::TestRequest::get().uri("/readyz")).await;
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    let answer = json(response).await;
+    assert_eq!(answer["checks"]["store"], "failed");
+    assert!(!answer.to_string().contains("secret reason"));
+}
+
+#[actix_web::test]
+async fn metrics_are_for_operators() {
+    let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+    let state = state(|state| state.metrics = Some(recorder.handle()));
+    let ask = |token: Option<String>| {
+        let mut request = test::TestRequest::get().uri("/metrics");
+        if let Some(token) = token {
+            request = request.insert_header((header::AUTHORIZATION, format!("Bearer {token}")));
+        }
+        request
+    };
+    assert_eq!(
+        send(&state, ask(None)).await.status(),
+        StatusCode::UNAUTHORIZED
+    );
+    assert_eq!(
+        send(&state, ask(Some(token(&["client_admin"]))))
+            .await
+            .status(),
+        StatusCode::NOT_FOUND
+    );
+    assert_eq!(
+        send(&state, ask(Some(token(&["operator"])))).await.status(),
+        StatusCode::OK
+    );
+}
+
+#[actix_web::test]
+async fn a_panic_is_answered_and_hurts_nobody_else() {
+    async fn boom() -> HttpResponse {
+        panic!("a defect")
+    }
+    let state = state(|state| state.requests = Arc::new(Semaphore::new(1)));
+    let app = actix_web::App::new()
+        .app_data(state.clone())
+        .route("/boom", web::get().to(boom))
+        .wrap(from_fn(observe::observe));
+    let app = test::init_service(app).await;
+    for _ in 0..2 {
+        let error =
+            test::try_call_service(&app, test::TestRequest::get().uri("/boom").to_request())
+                .await
+                .unwrap_err();
+        let response = error.error_response();
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert!(response.headers().contains_key("x-request-id"));
+        let body = to_bytes(response.into_body()).await.unwrap();
+        let document: Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(document["code"], "internal");
+        assert!(!document.to_string().contains("a defect"));
+    }
+    assert_eq!(state.requests.available_permits(), 1);
+}
