@@ -15,6 +15,7 @@
 pub mod blocks;
 pub mod compress;
 mod compression;
+pub(crate) mod decode;
 mod error;
 pub mod manifest;
 pub mod read;

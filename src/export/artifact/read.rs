@@ -5,7 +5,7 @@
 //! back until the whole has matched its own digest. On damage a stream ends with an error, which ends the HTTP body before its announced length:
 //! a damaged file never looks like a complete download.
 
-mod decode;
+mod document;
 mod outcome;
 
 use std::ops::Range;
@@ -146,7 +146,7 @@ impl ArtifactReader {
     #[must_use]
     pub fn json(&self, on_end: OnEnd) -> ByteStream {
         let stored = self.stored_range(0..self.published.stored_bytes);
-        Watched::wrap(decode::document(stored, &self.published), on_end)
+        Watched::wrap(document::decoded(stored, &self.published), on_end)
     }
 
     fn stored_range(&self, range: Range<u64>) -> ByteStream {

@@ -183,3 +183,21 @@ fn a_failing_sink_fails_the_writer() {
         assert_eq!(failed, Some(ArtifactError::Storage(StorageError::Full)));
     }
 }
+
+impl Kept {
+    /// An artifact of that many times the same row.
+    pub(crate) fn write_rows(&self, compression: Compression, row: &[u8], rows: u64) -> Vec<u8> {
+        let mut writer = begin(compression, 1, self);
+        writer.begin_category("users").unwrap();
+        (0..rows).for_each(|_| writer.row(row).unwrap());
+        writer.end_category().unwrap();
+        let mut manifest = sample();
+        manifest.categories.retain(|id, _| id.as_str() == "users");
+        manifest
+            .categories
+            .values_mut()
+            .for_each(|category| category.rows = rows);
+        writer.finish(manifest).unwrap();
+        self.0.lock().unwrap().bytes.clone()
+    }
+}
