@@ -218,4 +218,6 @@ pub struct Column {
     pub rule: Rule,
     /// What it was declared to hold.
     pub class: Option<Class>,
+    /// Why text or json is kept unscanned.
+    pub why: Option<String>,
 }
