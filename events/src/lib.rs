@@ -6,10 +6,13 @@
 //! | [`codec`] | between domain events and stored bytes, old versions included |
 //! | [`envelope`], [`stream`], [`ids`] | the words that all of it is written in |
 //! | [`store`] | the event store's contract and its backends |
+//! | `conformance` (a feature) | that contract as a suite of tests for every backend |
 //!
 //! This crate depends on nothing else of Carnet's.
 
 pub mod codec;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 pub mod domain;
 pub mod envelope;
 pub mod ids;

@@ -9,7 +9,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use futures::stream::{self, StreamExt};
 use tokio::sync::watch;
+use uuid::Uuid;
 
+use super::concurrency::{Verdict, judge};
 use super::{
     Appended, Delivery, Direction, EventStore, EventStream, Expected, Filter, ReadFrom, StoreError,
     StoreHealth, validate,
@@ -93,50 +95,42 @@ impl Log {
         if stream.erased {
             return Err(StoreError::refused(format!("{name} was erased")));
         }
-        let conflict = || StoreError::Conflict {
-            stream: name.clone(),
-            expected,
-            actual: head,
-        };
         let recorded = |index: &usize| self.events.get(*index).and_then(Option::as_ref);
+        let has =
+            |id: Uuid| move |index: &usize| recorded(index).is_some_and(|event| event.id == id);
         let find = |event: &NewEvent| {
             stream
                 .events
                 .iter()
-                .position(|index| recorded(index).is_some_and(|r| r.id == event.id))
+                .position(has(event.id))
+                .map(|revision| revision as u64)
         };
-
-        let found: Vec<Option<usize>> = batch.iter().map(find).collect();
-        if let Some(Some(first)) = found.first().copied() {
-            let expected_here = match expected {
-                Expected::Any | Expected::Exists => true,
-                Expected::NoStream => first == 0,
-                Expected::Exact(revision) => Some(first as u64) == revision.checked_add(1),
-            };
-            let whole = found
-                .iter()
-                .enumerate()
-                .all(|(offset, at)| *at == Some(first + offset));
-            if !expected_here || !whole {
-                return Err(conflict());
+        let found: Vec<Option<u64>> = batch.iter().map(find).collect();
+        match judge(expected, head, &found) {
+            Verdict::Append => {}
+            Verdict::Conflict => {
+                let stream = name.clone();
+                return Err(StoreError::Conflict {
+                    stream,
+                    expected,
+                    actual: head,
+                });
             }
-            let last = first + batch.len() - 1;
-            let position = stream.events.get(last).map_or(0, |index| index + 1);
-            return Ok(Appended {
-                first_revision: first as u64,
-                last_revision: last as u64,
-                position: Position::single(position as u64),
-                replayed: true,
-            });
-        }
-        let stands = match expected {
-            Expected::Any => true,
-            Expected::NoStream => head.is_none(),
-            Expected::Exists => head.is_some(),
-            Expected::Exact(revision) => head == Some(revision),
-        };
-        if !stands || found.iter().any(Option::is_some) {
-            return Err(conflict());
+            Verdict::Replay { first } => {
+                let last = first + batch.len() as u64 - 1;
+                let index = stream
+                    .events
+                    .get(index_of(last))
+                    .copied()
+                    .unwrap_or_default();
+                let position = Position::single(index as u64 + 1);
+                return Ok(Appended {
+                    first_revision: first,
+                    last_revision: last,
+                    position,
+                    replayed: true,
+                });
+            }
         }
 
         let first_revision = stream.events.len() as u64;
@@ -172,13 +166,12 @@ impl Log {
             return Vec::new();
         };
         let count = stream.events.len();
-        let at = |revision: u64| usize::try_from(revision).unwrap_or(usize::MAX);
         let event = |index: &usize| self.events.get(*index).cloned().flatten();
         match direction {
             Direction::Forwards => {
                 let start = match from {
                     ReadFrom::Start => 0,
-                    ReadFrom::Revision(revision) => at(revision),
+                    ReadFrom::Revision(revision) => index_of(revision),
                     ReadFrom::End => count,
                 };
                 stream
@@ -192,7 +185,7 @@ impl Log {
             Direction::Backwards => {
                 let end = match from {
                     ReadFrom::Start => 1,
-                    ReadFrom::Revision(revision) => at(revision).saturating_add(1),
+                    ReadFrom::Revision(revision) => index_of(revision).saturating_add(1),
                     ReadFrom::End => count,
                 };
                 stream
@@ -210,9 +203,11 @@ impl Log {
 
 /// How many events stand at or before a position.
 fn index_after(after: Option<Position>) -> usize {
-    after.map_or(0, |position| {
-        usize::try_from(position.commit).unwrap_or(usize::MAX)
-    })
+    after.map_or(0, |position| index_of(position.commit))
+}
+
+fn index_of(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
 }
 
 #[async_trait]

@@ -1,15 +1,19 @@
 //! The event store: one contract, several backends.
 //!
-//! Everything else in the service sees [`EventStore`] and nothing of the
+//! [`open`] gives the store a URL names; everything else in the service sees [`EventStore`] and nothing of the
 //! database behind it. The conformance suite (feature `conformance`) is the contract in executable form.
 
+pub(crate) mod concurrency;
 mod error;
 pub mod memory;
+pub mod sqlite;
 mod types;
+mod url;
 pub(crate) mod validate;
 
 pub use error::StoreError;
 pub use types::{Appended, Delivery, Direction, Expected, Filter, ReadFrom, StoreHealth};
+pub use url::{Access, open};
 pub use validate::{MAX_APPEND_BYTES, MAX_APPEND_EVENTS, MAX_KIND_BYTES};
 
 use async_trait::async_trait;

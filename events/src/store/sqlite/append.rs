@@ -1,0 +1,202 @@
+//! What one request does to the database, within the transaction of its group.
+//!
+//! Everything is checked before the first row is written, so that a request that is turned down leaves nothing to undo.
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::heads::{Head, Heads, Moved};
+use crate::envelope::{NewEvent, Position};
+use crate::store::concurrency::{Verdict, judge};
+use crate::store::{Appended, Expected, StoreError};
+use crate::stream::{StreamKind, StreamName};
+
+/// The outer error is the database's and fails the whole group; the inner one is this request's own answer.
+pub(super) type Answered<T> = rusqlite::Result<Result<T, StoreError>>;
+
+/// A transaction in the making: what was moved in it, and the last position given out.
+pub(super) struct Group<'a> {
+    pub(super) conn: &'a Connection,
+    pub(super) heads: &'a Heads,
+    pub(super) moved: Moved,
+    pub(super) last: i64,
+}
+
+impl Group<'_> {
+    pub(super) fn append(
+        &mut self,
+        stream: &StreamName,
+        expected: Expected,
+        batch: &[NewEvent],
+    ) -> Answered<Appended> {
+        let head = self.head(stream)?;
+        if head.erased {
+            return Ok(Err(StoreError::refused(format!("{stream} was erased"))));
+        }
+        let found = self.find(head, batch)?;
+        match judge(expected, head.revision(), &found) {
+            Verdict::Append => self.write(stream, head, batch).map(Ok),
+            Verdict::Replay { first } => self.replay(head, first, batch.len()).map(Ok),
+            Verdict::Conflict => Ok(Err(StoreError::Conflict {
+                stream: stream.clone(),
+                expected,
+                actual: head.revision(),
+            })),
+        }
+    }
+
+    pub(super) fn erase(&mut self, stream: &StreamName) -> Answered<()> {
+        if stream.kind() != StreamKind::Directory {
+            return Ok(Err(StoreError::refused(format!(
+                "{stream} is not a directory: its events stay"
+            ))));
+        }
+        let head = self.head(stream)?;
+        if !head.erased {
+            let id = self.row(stream, head)?;
+            self.conn
+                .prepare_cached("INSERT INTO erasures (stream, position) VALUES (?1, ?2)")?
+                .execute(params![id, self.last])?;
+            self.conn
+                .prepare_cached("DELETE FROM events WHERE stream = ?1")?
+                .execute(params![id])?;
+            self.moved.insert(
+                stream.clone(),
+                Head {
+                    id: Some(id),
+                    count: 0,
+                    erased: true,
+                },
+            );
+        }
+        Ok(Ok(()))
+    }
+
+    pub(super) fn probe(&mut self) -> Answered<()> {
+        let sql = "INSERT INTO probe (id, count) VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET count = count + 1";
+        self.conn.prepare_cached(sql)?.execute([])?;
+        Ok(Ok(()))
+    }
+
+    /// The stream's head as this transaction sees it.
+    fn head(&self, stream: &StreamName) -> rusqlite::Result<Head> {
+        match self
+            .moved
+            .get(stream)
+            .copied()
+            .or_else(|| self.heads.for_writer(stream))
+        {
+            Some(head) => Ok(head),
+            None => head(self.conn, stream),
+        }
+    }
+
+    /// At which revisions the ids of the batch stand in the stream.
+    fn find(&self, head: Head, batch: &[NewEvent]) -> rusqlite::Result<Vec<Option<u64>>> {
+        let Some(stream) = head.id else {
+            return Ok(vec![None; batch.len()]);
+        };
+        let mut statement = self
+            .conn
+            .prepare_cached("SELECT revision FROM events WHERE stream = ?1 AND id = ?2")?;
+        let find = |event: &NewEvent| {
+            let revision = |row: &Row<'_>| row.get::<_, i64>(0).map(i64::cast_unsigned);
+            statement
+                .query_row(params![stream, event.id.as_bytes()], revision)
+                .optional()
+        };
+        batch.iter().map(find).collect()
+    }
+
+    fn write(
+        &mut self,
+        stream: &StreamName,
+        head: Head,
+        batch: &[NewEvent],
+    ) -> rusqlite::Result<Appended> {
+        let id = self.row(stream, head)?;
+        let mut insert = self.conn.prepare_cached(
+            "INSERT INTO events (position, stream, revision, id, kind, data, metadata) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        )?;
+        let mut revision = head.count;
+        for event in batch {
+            self.last += 1;
+            insert.execute(params![
+                self.last,
+                id,
+                revision,
+                event.id.as_bytes(),
+                &*event.kind,
+                &*event.data,
+                &*event.metadata
+            ])?;
+            revision += 1;
+        }
+        self.moved.insert(
+            stream.clone(),
+            Head {
+                id: Some(id),
+                count: revision,
+                erased: false,
+            },
+        );
+        Ok(Appended {
+            first_revision: head.count.cast_unsigned(),
+            last_revision: (revision - 1).cast_unsigned(),
+            position: Position::single(self.last.cast_unsigned()),
+            replayed: false,
+        })
+    }
+
+    /// The first answer to a batch that stands in the stream already.
+    fn replay(&self, head: Head, first: u64, count: usize) -> rusqlite::Result<Appended> {
+        let last_revision = first + count as u64 - 1;
+        let sql = "SELECT position FROM events WHERE stream = ?1 AND revision = ?2";
+        let position: i64 = self
+            .conn
+            .prepare_cached(sql)?
+            .query_row(params![head.id, last_revision.cast_signed()], |row| {
+                row.get(0)
+            })?;
+        Ok(Appended {
+            first_revision: first,
+            last_revision,
+            position: Position::single(position.cast_unsigned()),
+            replayed: true,
+        })
+    }
+
+    /// The stream's row, made if there is none.
+    fn row(&self, stream: &StreamName, head: Head) -> rusqlite::Result<i64> {
+        match head.id {
+            Some(id) => Ok(id),
+            None => self
+                .conn
+                .prepare_cached("INSERT INTO streams (name) VALUES (?1)")?
+                .insert(params![stream.as_str()]),
+        }
+    }
+}
+
+/// Where the stream stands, as the database has it.
+pub(super) fn head(conn: &Connection, stream: &StreamName) -> rusqlite::Result<Head> {
+    let sql = "SELECT s.id, (SELECT ifnull(max(revision) + 1, 0) FROM events WHERE stream = s.id), \
+               EXISTS (SELECT 1 FROM erasures WHERE stream = s.id) FROM streams s WHERE s.name = ?1";
+    let read = |row: &Row<'_>| {
+        Ok(Head {
+            id: row.get(0)?,
+            count: row.get(1)?,
+            erased: row.get(2)?,
+        })
+    };
+    let head = conn
+        .prepare_cached(sql)?
+        .query_row(params![stream.as_str()], read)
+        .optional()?;
+    Ok(head.unwrap_or(Head::MISSING))
+}
+
+/// The last position ever given out, 0 when none was.
+pub(super) fn last_position(conn: &Connection) -> rusqlite::Result<i64> {
+    let sql = "SELECT max(ifnull((SELECT max(position) FROM events), 0), ifnull((SELECT max(position) FROM erasures), 0))";
+    conn.prepare_cached(sql)?.query_row([], |row| row.get(0))
+}

@@ -1,0 +1,178 @@
+//! Reading in pages: each is one short transaction, so that no reader holds up the write-ahead log, and none of any
+//! length takes more memory than a page.
+
+use bytes::{Bytes, BytesMut};
+use rusqlite::types::ValueRef;
+use rusqlite::{Row, params};
+use uuid::Uuid;
+
+use super::error::undone;
+use super::readers::Reader;
+use crate::envelope::{Position, Recorded};
+use crate::store::{Direction, Filter, StoreError};
+use crate::stream::StreamName;
+
+/// How many events a page has at most.
+const EVENTS: usize = 512;
+
+/// A page ends with the event that brings it to this many bytes.
+const BYTES: usize = 1024 * 1024;
+
+/// How many events are looked at for one page, wanted or not.
+const SCANNED: usize = 8192;
+
+/// A page of one stream.
+pub(super) struct Stretch {
+    pub(super) events: Vec<Recorded>,
+    /// There may be more beyond it.
+    pub(super) more: bool,
+}
+
+/// A page of one stream: at most `max` events from `revision` on.
+pub(super) fn of_stream(
+    reader: &mut Reader,
+    stream: &StreamName,
+    revision: i64,
+    direction: Direction,
+    max: usize,
+) -> Result<Stretch, StoreError> {
+    let sql = match direction {
+        Direction::Forwards => {
+            "SELECT position, stream, revision, id, kind, data, metadata FROM events \
+             WHERE stream = (SELECT id FROM streams WHERE name = ?1) AND revision >= ?2 ORDER BY revision LIMIT ?3"
+        }
+        Direction::Backwards => {
+            "SELECT position, stream, revision, id, kind, data, metadata FROM events \
+             WHERE stream = (SELECT id FROM streams WHERE name = ?1) AND revision <= ?2 ORDER BY revision DESC LIMIT ?3"
+        }
+    };
+    let limit = max.min(EVENTS);
+    let mut statement = reader.conn.prepare_cached(sql).map_err(undone)?;
+    let mut rows = statement
+        .query(params![stream.as_str(), revision, limit as i64])
+        .map_err(undone)?;
+    let mut page = Page::new(limit);
+    while !page.is_full()
+        && let Some(row) = rows.next().map_err(undone)?
+    {
+        let kind = kind(row)?;
+        page.push(row, kind, stream.clone())?;
+    }
+    let more = page.is_full();
+    Ok(Stretch {
+        events: page.events,
+        more,
+    })
+}
+
+/// A page of the total order.
+pub(super) struct Scan {
+    /// The events wanted.
+    pub(super) events: Vec<Recorded>,
+    /// The last position looked at; where the next page goes on.
+    pub(super) to: i64,
+    /// There may be more beyond it.
+    pub(super) more: bool,
+}
+
+/// A page of the total order: at most `max` events that `filter` admits, after position `after` and not beyond `upto`.
+pub(super) fn of_all(
+    reader: &mut Reader,
+    after: i64,
+    upto: i64,
+    filter: &Filter,
+    max: usize,
+) -> Result<Scan, StoreError> {
+    let sql = "SELECT position, stream, revision, id, kind, data, metadata FROM events \
+               WHERE position > ?1 AND position <= ?2 ORDER BY position LIMIT ?3";
+    let mut statement = reader.conn.prepare_cached(sql).map_err(undone)?;
+    let mut rows = statement
+        .query(params![after, upto, SCANNED as i64])
+        .map_err(undone)?;
+    let mut page = Page::new(max.min(EVENTS));
+    let (mut to, mut scanned) = (after, 0);
+    while !page.is_full()
+        && let Some(row) = rows.next().map_err(undone)?
+    {
+        scanned += 1;
+        to = row.get(0).map_err(undone)?;
+        let (kind, stream) = (
+            kind(row)?,
+            reader
+                .names
+                .get(&reader.conn, row.get(1).map_err(undone)?)?,
+        );
+        if filter.admits(&stream, kind) {
+            page.push(row, kind, stream)?;
+        }
+    }
+    let more = page.is_full() || scanned == SCANNED;
+    Ok(Scan {
+        events: page.events,
+        to,
+        more,
+    })
+}
+
+struct Page {
+    events: Vec<Recorded>,
+    limit: usize,
+    bytes: usize,
+}
+
+impl Page {
+    fn new(limit: usize) -> Self {
+        Self {
+            events: Vec::new(),
+            limit,
+            bytes: 0,
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.events.len() >= self.limit || self.bytes >= BYTES
+    }
+
+    fn push(&mut self, row: &Row<'_>, kind: &str, stream: StreamName) -> Result<(), StoreError> {
+        let (data, metadata) = (blob(row, 5)?, blob(row, 6)?);
+        // One allocation for both.
+        let mut bytes = BytesMut::with_capacity(data.len() + metadata.len());
+        bytes.extend_from_slice(data);
+        bytes.extend_from_slice(metadata);
+        let mut data_bytes: Bytes = bytes.freeze();
+        let metadata_bytes = data_bytes.split_off(data.len());
+        self.bytes += kind.len() + data.len() + metadata.len();
+        self.events.push(Recorded {
+            stream,
+            revision: number(row, 2)?,
+            position: Position::single(number(row, 0)?),
+            id: Uuid::from_slice(blob(row, 3)?)
+                .map_err(|error| StoreError::corrupt(error.to_string()))?,
+            kind: kind.to_owned().into(),
+            data: data_bytes,
+            metadata: metadata_bytes,
+        });
+        Ok(())
+    }
+}
+
+fn kind<'row>(row: &'row Row<'_>) -> Result<&'row str, StoreError> {
+    let value = row.get_ref(4).map_err(undone)?;
+    value
+        .as_str()
+        .map_err(|error| StoreError::corrupt(format!("an event's type is not text: {error}")))
+}
+
+fn blob<'row>(row: &'row Row<'_>, column: usize) -> Result<&'row [u8], StoreError> {
+    match row.get_ref(column).map_err(undone)? {
+        ValueRef::Blob(bytes) => Ok(bytes),
+        _ => Err(StoreError::corrupt(format!(
+            "column {column} of an event is not bytes"
+        ))),
+    }
+}
+
+fn number(row: &Row<'_>, column: usize) -> Result<u64, StoreError> {
+    let number: i64 = row.get(column).map_err(undone)?;
+    u64::try_from(number).map_err(|_| StoreError::corrupt("an event's place is negative"))
+}

@@ -1,0 +1,128 @@
+//! The readers: a few connections, used on blocking threads, each request for one short transaction.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rusqlite::Connection;
+use tokio::sync::Semaphore;
+
+use super::error::undone;
+use super::schema;
+use crate::store::StoreError;
+use crate::stream::StreamName;
+
+/// How many reads run at the same time; those beyond wait.
+const CONNECTIONS: usize = 4;
+
+/// How many stream names a connection remembers.
+const NAMES: usize = 8192;
+
+/// A connection that reads, and the stream names it has come across.
+#[derive(Debug)]
+pub(super) struct Reader {
+    pub(super) conn: Connection,
+    pub(super) names: Names,
+}
+
+impl Reader {
+    pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
+        Ok(Self {
+            conn: schema::open_reader(path)?,
+            names: Names::default(),
+        })
+    }
+}
+
+/// Names of streams by their rows. A row keeps its name for ever, so that a name once read stays right.
+#[derive(Debug, Default)]
+pub(super) struct Names(HashMap<i64, StreamName>);
+
+impl Names {
+    pub(super) fn get(&mut self, conn: &Connection, id: i64) -> Result<StreamName, StoreError> {
+        if let Some(name) = self.0.get(&id) {
+            return Ok(name.clone());
+        }
+        let mut statement = conn
+            .prepare_cached("SELECT name FROM streams WHERE id = ?1")
+            .map_err(undone)?;
+        let name: String = statement
+            .query_row([id], |row| row.get(0))
+            .map_err(undone)?;
+        let impossible =
+            |error| StoreError::corrupt(format!("stream {id} has an impossible name: {error}"));
+        let name: StreamName = name.parse().map_err(impossible)?;
+        if self.0.len() >= NAMES {
+            self.0.clear();
+        }
+        self.0.insert(id, name.clone());
+        Ok(name)
+    }
+}
+
+/// The pool of readers of one file.
+#[derive(Debug)]
+pub(super) struct Readers {
+    path: PathBuf,
+    turns: Arc<Semaphore>,
+    idle: Mutex<Vec<Reader>>,
+}
+
+impl Readers {
+    /// A pool that begins with this one, and opens more as they are needed.
+    pub(super) fn new(path: PathBuf, first: Reader) -> Arc<Self> {
+        Arc::new(Self {
+            path,
+            turns: Arc::new(Semaphore::new(CONNECTIONS)),
+            idle: Mutex::new(vec![first]),
+        })
+    }
+
+    /// Runs `work` with a connection on a blocking thread. If the caller goes away, the work still ends in good order.
+    pub(super) async fn run<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&mut Reader) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let turn = self
+            .turns
+            .clone()
+            .acquire_owned()
+            .await
+            .map_err(|_| closed())?;
+        let pool = self.clone();
+        let task = tokio::task::spawn_blocking(move || {
+            let mut reader = pool.take()?;
+            let result = work(&mut reader);
+            if result.is_ok() {
+                pool.put_back(reader);
+            }
+            drop(turn);
+            result
+        });
+        task.await.unwrap_or_else(|error| {
+            Err(StoreError::unavailable(format!(
+                "a read was broken off: {error}"
+            )))
+        })
+    }
+
+    fn take(&self) -> Result<Reader, StoreError> {
+        let idle = self
+            .idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop();
+        idle.map_or_else(|| Reader::open(&self.path), Ok)
+    }
+
+    fn put_back(&self, reader: Reader) {
+        self.idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(reader);
+    }
+}
+
+fn closed() -> StoreError {
+    StoreError::unavailable("the event store is closed")
+}

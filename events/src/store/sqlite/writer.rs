@@ -1,0 +1,218 @@
+//! The writer: one thread that owns the one connection that writes.
+//!
+//! Requests wait in a bounded queue. Whatever waits there when the writer is free becomes one group: one transaction,
+//! one sync to disk, however many appends are in it. Each is judged on its own; answers go out after the commit.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::JoinHandle;
+
+use rusqlite::Connection;
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+
+use super::append::{Group, last_position};
+use super::error::{Stage, translate, undone};
+use super::heads::{Heads, Moved};
+use super::lock::Lock;
+use super::request::{Asked, Request};
+use super::schema;
+use super::scrub::Scrub;
+use crate::envelope::NewEvent;
+use crate::store::{Appended, Expected, StoreError};
+use crate::stream::StreamName;
+
+/// How many requests wait at most; those beyond wait for their place.
+const QUEUE: usize = 4096;
+
+/// How many requests one transaction takes at most.
+const GROUP: usize = 1024;
+
+/// How many KiB of events wait at most.
+const ROOM_KIB: usize = 64 * 1024;
+
+/// The writer as everyone else sees it. Dropping it waits until what was queued is written and the file is let go.
+#[derive(Debug)]
+pub(super) struct Writer {
+    queue: Option<mpsc::Sender<Request>>,
+    room: Arc<Semaphore>,
+    thread: Option<JoinHandle<()>>,
+    commits: Arc<AtomicU64>,
+}
+
+impl Writer {
+    /// Starts the thread. `last` is the last position given out so far, and from then on the last one committed.
+    pub(super) fn start(
+        path: &Path,
+        conn: Connection,
+        lock: Lock,
+        heads: Arc<Heads>,
+        last: watch::Sender<i64>,
+    ) -> Result<Self, StoreError> {
+        let (queue, requests) = mpsc::channel(QUEUE);
+        let commits = Arc::new(AtomicU64::new(0));
+        let thread = Thread {
+            path: path.to_owned(),
+            conn: Some(conn),
+            _lock: lock,
+            heads,
+            last,
+            commits: commits.clone(),
+            scrub: Scrub::default(),
+        };
+        let thread = std::thread::Builder::new()
+            .name("events-writer".into())
+            .spawn(move || thread.run(requests))
+            .map_err(|error| {
+                StoreError::unavailable(format!("the writer can't be started: {error}"))
+            })?;
+        Ok(Self {
+            queue: Some(queue),
+            room: Arc::new(Semaphore::new(ROOM_KIB)),
+            thread: Some(thread),
+            commits,
+        })
+    }
+
+    pub(super) async fn append(
+        &self,
+        stream: StreamName,
+        expected: Expected,
+        events: Vec<NewEvent>,
+        size: usize,
+    ) -> Result<Appended, StoreError> {
+        // The limit on one append keeps this far below the room there is.
+        let kib = u32::try_from(size / 1024 + 1).unwrap_or(u32::MAX);
+        let room = self
+            .room
+            .clone()
+            .acquire_many_owned(kib)
+            .await
+            .map_err(|_| stopped())?;
+        self.ask(|asked| Request::Append {
+            stream,
+            expected,
+            events,
+            asked,
+            _room: room,
+        })
+        .await
+    }
+
+    pub(super) async fn erase(&self, stream: StreamName) -> Result<(), StoreError> {
+        self.ask(|asked| Request::Erase { stream, asked }).await
+    }
+
+    pub(super) async fn probe(&self) -> Result<(), StoreError> {
+        self.ask(|asked| Request::Probe { asked }).await
+    }
+
+    /// How many transactions were committed since the start.
+    pub(super) fn commits(&self) -> u64 {
+        self.commits.load(Ordering::Relaxed)
+    }
+
+    async fn ask<T>(&self, request: impl FnOnce(Asked<T>) -> Request) -> Result<T, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        let queue = self.queue.as_ref().ok_or_else(stopped)?;
+        queue
+            .send(request(Asked::new(reply)))
+            .await
+            .map_err(|_| stopped())?;
+        answer
+            .await
+            .unwrap_or_else(|_| Err(StoreError::unknown("the writer stopped before it answered")))
+    }
+}
+
+fn stopped() -> StoreError {
+    StoreError::unavailable("the writer has stopped; restart the service")
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        drop(self.queue.take());
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the event store's writer had panicked");
+        }
+    }
+}
+
+struct Thread {
+    path: PathBuf,
+    /// `None` after an error that leaves the connection's state in doubt, until it can be opened anew.
+    conn: Option<Connection>,
+    _lock: Lock,
+    heads: Arc<Heads>,
+    last: watch::Sender<i64>,
+    commits: Arc<AtomicU64>,
+    scrub: Scrub,
+}
+
+impl Thread {
+    fn run(mut self, mut requests: mpsc::Receiver<Request>) {
+        let mut group = Vec::with_capacity(GROUP);
+        while requests.blocking_recv_many(&mut group, GROUP) > 0 {
+            match self.commit(&mut group) {
+                Ok(()) => group.drain(..).for_each(Request::answer),
+                Err(error) => {
+                    tracing::error!(%error, requests = group.len(), "a group of requests could not be committed");
+                    self.recover(&error);
+                    group.drain(..).for_each(|request| request.fail(&error));
+                }
+            }
+        }
+    }
+
+    /// Carries the group out in one transaction. After an error nothing of it is in the database, but for `Unknown`.
+    fn commit(&mut self, group: &mut [Request]) -> Result<(), StoreError> {
+        if self.conn.is_none() {
+            let conn = schema::open_writer(&self.path)?;
+            self.last
+                .send_replace(last_position(&conn).map_err(undone)?);
+            self.conn = Some(conn);
+        }
+        let Some(conn) = &self.conn else {
+            return Err(stopped());
+        };
+
+        execute(conn, "BEGIN IMMEDIATE").map_err(undone)?;
+        let before = *self.last.borrow();
+        let mut work = Group {
+            conn,
+            heads: &self.heads,
+            moved: Moved::new(),
+            last: before,
+        };
+        for request in &mut *group {
+            request.carry_out(&mut work).map_err(undone)?;
+        }
+        let Group { moved, last, .. } = work;
+
+        self.heads.committing(moved);
+        execute(conn, "COMMIT").map_err(|error| translate(&error, Stage::Commit))?;
+        self.heads.committed();
+        self.commits.fetch_add(1, Ordering::Relaxed);
+        if last > before {
+            self.last.send_replace(last);
+        }
+        self.scrub.after(conn, group);
+        Ok(())
+    }
+
+    /// Brings the connection back to where the next group can begin.
+    fn recover(&mut self, error: &StoreError) {
+        self.heads.forget();
+        let usable = |conn: &Connection| conn.is_autocommit() || execute(conn, "ROLLBACK").is_ok();
+        let in_doubt = matches!(error, StoreError::Unknown { .. });
+        if in_doubt || !self.conn.as_ref().is_some_and(usable) {
+            self.conn = None;
+        }
+    }
+}
+
+fn execute(conn: &Connection, sql: &str) -> rusqlite::Result<usize> {
+    conn.prepare_cached(sql)?.execute([])
+}

@@ -1,0 +1,46 @@
+//! Opening the store that a URL names.
+
+use std::sync::Arc;
+
+use super::memory::MemoryStore;
+use super::sqlite::SqliteStore;
+use super::{EventStore, StoreError};
+
+/// What the store is opened for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Reading and writing; one process at a time where the store is a file.
+    ReadWrite,
+    /// Only reading, also while another process writes.
+    ReadOnly,
+}
+
+/// Opens the store named by `url`:
+///
+/// - `memory:` a new, empty store in memory, gone with the value;
+/// - `sqlite:PATH` a file, `PATH` absolute or relative to the working directory.
+///
+/// # Errors
+/// `Invalid` when the URL names no store there is; otherwise whatever keeps it from being opened.
+pub async fn open(url: &str, access: Access) -> Result<Arc<dyn EventStore>, StoreError> {
+    let (scheme, rest) = url.split_once(':').unwrap_or((url, ""));
+    match scheme {
+        "memory" if rest.is_empty() => Ok(Arc::new(MemoryStore::new())),
+        "sqlite" if !rest.is_empty() => {
+            let path = rest.to_owned();
+            let open = move || match access {
+                Access::ReadWrite => SqliteStore::open(path),
+                Access::ReadOnly => SqliteStore::open_read_only(path),
+            };
+            let opened = tokio::task::spawn_blocking(open).await;
+            let store = opened.map_err(|error| {
+                StoreError::unavailable(format!("opening was broken off: {error}"))
+            })?;
+            Ok(Arc::new(store?))
+        }
+        // The rest of the URL may hold a password.
+        _ => Err(StoreError::invalid(format!(
+            "`{scheme}:…` names no event store; there are `memory:` and `sqlite:PATH`"
+        ))),
+    }
+}
