@@ -1,7 +1,9 @@
 //! Carnet: self-hosted account data exports whose history can be audited.
 
 pub mod auth;
+pub mod cli;
 pub mod config;
 pub mod export;
 pub mod http;
 pub mod keys;
+pub mod telemetry;

@@ -1,0 +1,87 @@
+//! `carnet config print|check`.
+
+use serde_json::json;
+
+use super::output::Output;
+use super::{ConfigFile, Failure};
+use crate::config::{Complaint, ConfigError, DEFAULT_TOML};
+
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Command {
+    /// Print the configuration in effect, secrets masked
+    Print(Print),
+    /// Check the file, the catalog against its sources, directories and storage
+    Check(Check),
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Print {
+    #[command(flatten)]
+    config: ConfigFile,
+    /// Print the commented default file instead
+    #[arg(long, conflicts_with = "json")]
+    default: bool,
+    /// Print JSON instead of TOML
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Check {
+    #[command(flatten)]
+    config: ConfigFile,
+    /// Print a JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(command: &Command, output: &mut Output) -> Result<(), Failure> {
+    match command {
+        Command::Print(args) => print(args, output),
+        Command::Check(args) => check(args, output),
+    }
+}
+
+fn print(args: &Print, output: &mut Output) -> Result<(), Failure> {
+    if args.default {
+        return output.text(DEFAULT_TOML);
+    }
+    let config = args.config.load()?;
+    if args.json {
+        output.json(&config.shown()?)
+    } else {
+        let text = config
+            .shown_toml()
+            .map_err(|e| Failure::Failed(e.to_string()))?;
+        output.text(&text)
+    }
+}
+
+fn check(args: &Check, output: &mut Output) -> Result<(), Failure> {
+    let (errors, warnings) = findings(args);
+    if args.json {
+        output.json(&json!({"ok": errors.is_empty(), "errors": errors, "warnings": warnings}))?;
+    } else {
+        for warning in &warnings {
+            output.remark(&format!("warning: {warning}"));
+        }
+        for error in &errors {
+            output.complain(&error.to_string());
+        }
+        if errors.is_empty() {
+            output.line(&format!("{}: in order", args.config.file.display()))?;
+        }
+    }
+    if errors.is_empty() {
+        Ok(())
+    } else {
+        Err(Failure::Said(1))
+    }
+}
+
+fn findings(args: &Check) -> (Vec<Complaint>, Vec<Complaint>) {
+    match args.config.load() {
+        Ok(_config) => (Vec::new(), Vec::new()),
+        Err(ConfigError { complaints }) => (complaints, Vec::new()),
+    }
+}

@@ -1,0 +1,86 @@
+//! The command line; one file per command.
+//!
+//! Results go to stdout, everything said about them to stderr; with `--json` the result is one JSON document. Exit
+//! codes: 0 done, 1 not done (or a file isn't intact), 2 used wrongly (or a file couldn't be checked).
+
+mod config;
+mod output;
+mod token;
+mod verify;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::{Config, ConfigError};
+use output::Output;
+
+/// Self-hosted account data exports whose history can be audited.
+#[derive(Debug, Parser)]
+#[command(name = "carnet", version, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Sign a development token
+    Token(token::Args),
+    /// Check a received file offline
+    Verify(verify::Args),
+    /// Show or check the configuration
+    #[command(subcommand)]
+    Config(config::Command),
+}
+
+/// Which configuration a command works with.
+#[derive(Debug, clap::Args)]
+struct ConfigFile {
+    /// The configuration file
+    #[arg(long = "config", value_name = "FILE", default_value = "carnet.toml")]
+    file: PathBuf,
+}
+
+impl ConfigFile {
+    fn load(&self) -> Result<Config, ConfigError> {
+        Config::load(&self.file)
+    }
+}
+
+/// How a command ended, short of success.
+#[derive(Debug)]
+enum Failure {
+    /// Said on stderr; exit code 1.
+    Failed(String),
+    /// Everything has been said already; exit with this code.
+    Said(u8),
+    /// Nobody reads our output any more; nothing to say.
+    Closed,
+}
+
+impl<E: std::error::Error> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+/// Runs the command of this process's arguments.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let mut output = Output::new();
+    let outcome = match cli.command {
+        Command::Token(args) => token::run(&args, &mut output),
+        Command::Verify(args) => verify::run(&args, &mut output),
+        Command::Config(command) => config::run(&command, &mut output),
+    };
+    match outcome {
+        Ok(()) | Err(Failure::Closed) => ExitCode::SUCCESS,
+        Err(Failure::Said(code)) => ExitCode::from(code),
+        Err(Failure::Failed(message)) => {
+            output.complain(&message);
+            ExitCode::FAILURE
+        }
+    }
+}
