@@ -6,4 +6,5 @@ pub mod config;
 pub mod export;
 pub mod http;
 pub mod keys;
+pub mod recent;
 pub mod telemetry;

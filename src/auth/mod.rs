@@ -4,7 +4,6 @@
 //! never looked at. A token is believed when its algorithm fits the type of the key that verifies it, and issuer,
 //! audience, expiry and not-before hold. Verified tokens are remembered until they expire or the keys change.
 
-mod cache;
 mod caller;
 mod fetch;
 mod jwks;

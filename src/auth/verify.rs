@@ -8,11 +8,11 @@ use carnet_events::ids::Timestamp;
 use jsonwebtoken::Validation;
 use serde_json::{Map, Value};
 
-use super::cache::TokenCache;
 use super::caller::{Caller, Fingerprint};
 use super::jwks::KeySet;
 use super::source::{FileSource, KeySource, UrlSource};
 use crate::config::{Auth, Claims};
+use crate::recent::Recent;
 
 /// Longer tokens wouldn't fit in a request's head anyway.
 const MAX_TOKEN_BYTES: usize = 16 * 1024;
@@ -50,7 +50,8 @@ pub struct Verifier {
     leeway: Duration,
     claims: Claims,
     source: KeySource,
-    cache: TokenCache,
+    /// Verified tokens by fingerprint, with the generation of the keys that verified them.
+    cache: Recent<Fingerprint, (u64, Arc<Caller>)>,
 }
 
 impl Verifier {
@@ -81,7 +82,7 @@ impl Verifier {
             leeway: auth.leeway.get(),
             claims: auth.claims.clone(),
             source,
-            cache: TokenCache::new(auth.cached_tokens as usize),
+            cache: Recent::new(auth.cached_tokens as usize),
         }
     }
 
@@ -106,7 +107,9 @@ impl Verifier {
         }
         let fingerprint = Fingerprint::of(token);
         let keys = self.source.current();
-        if let Some(caller) = self.cache.get(fingerprint, keys.generation) {
+        if let Some((generation, caller)) = self.cache.get(&fingerprint)
+            && generation == keys.generation
+        {
             self.check_expiry(caller.expires_at, now)?;
             return Ok(caller);
         }
@@ -134,7 +137,8 @@ impl Verifier {
         .map_err(|_| AuthError::Refused)?
         .claims;
         let caller = Arc::new(self.read(&claims, now, fingerprint)?);
-        self.cache.insert(&caller, keys.generation);
+        self.cache
+            .insert(fingerprint, (keys.generation, Arc::clone(&caller)));
         Ok(caller)
     }
 

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::output::Output;
 use super::{ConfigFile, Failure};
-use crate::config::{Complaint, ConfigError, DEFAULT_TOML};
+use crate::config::{ConfigError, DEFAULT_TOML, Inspection};
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
@@ -58,30 +58,26 @@ fn print(args: &Print, output: &mut Output) -> Result<(), Failure> {
 }
 
 fn check(args: &Check, output: &mut Output) -> Result<(), Failure> {
-    let (errors, warnings) = findings(args);
+    let found = match args.config.load() {
+        Ok(config) => config.inspect(),
+        Err(ConfigError { complaints }) => Inspection {
+            errors: complaints,
+            warnings: Vec::new(),
+        },
+    };
+    let ok = found.errors.is_empty();
     if args.json {
-        output.json(&json!({"ok": errors.is_empty(), "errors": errors, "warnings": warnings}))?;
+        output.json(&json!({"ok": ok, "errors": found.errors, "warnings": found.warnings}))?;
     } else {
-        for warning in &warnings {
+        for warning in &found.warnings {
             output.remark(&format!("warning: {warning}"));
         }
-        for error in &errors {
+        for error in &found.errors {
             output.complain(&error.to_string());
         }
-        if errors.is_empty() {
+        if ok {
             output.line(&format!("{}: in order", args.config.file.display()))?;
         }
     }
-    if errors.is_empty() {
-        Ok(())
-    } else {
-        Err(Failure::Said(1))
-    }
-}
-
-fn findings(args: &Check) -> (Vec<Complaint>, Vec<Complaint>) {
-    match args.config.load() {
-        Ok(_config) => (Vec::new(), Vec::new()),
-        Err(ConfigError { complaints }) => (complaints, Vec::new()),
-    }
+    if ok { Ok(()) } else { Err(Failure::Said(1)) }
 }

@@ -15,8 +15,10 @@ macro_rules! readable {
 mod authenticate;
 mod body;
 mod codes;
+mod conditional;
 mod context;
 mod health;
+mod links;
 mod observe;
 mod page;
 mod problem;
