@@ -1,0 +1,162 @@
+//! The queries behind [`super::AuditLog`].
+
+use carnet_events::ids::{ExportId, PrincipalId, Timestamp};
+use rusqlite::types::Value as Sql;
+use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use super::{AuditCursor, AuditEntry, AuditOrder, AuditPage, AuditQuery};
+use crate::{Error, ProjectionName};
+
+/// A statement and its parameters.
+pub(super) struct Asked {
+    pub(super) sql: String,
+    parameters: Vec<Sql>,
+}
+
+pub(super) fn page(
+    tables: &Connection,
+    query: &AuditQuery,
+    after: Option<AuditCursor>,
+    size: u32,
+) -> Result<AuditPage, Error> {
+    let Some(asked) = asked(tables, query, after, None, size)? else {
+        return Ok(AuditPage::default());
+    };
+    let mut entries = read(tables, &asked)?;
+    // One more was asked for than fits: whether there is a next page.
+    let size = usize::try_from(size).unwrap_or(usize::MAX);
+    let more = entries.len() > size;
+    entries.truncate(size);
+    let next = entries.last().filter(|_| more).map(|last| last.cursor);
+    Ok(AuditPage { entries, next })
+}
+
+/// A page of what was recorded up to `end`.
+pub(super) fn page_until(
+    tables: &Connection,
+    query: &AuditQuery,
+    after: Option<AuditCursor>,
+    end: i64,
+    size: u32,
+) -> Result<Vec<AuditEntry>, Error> {
+    match asked(tables, query, after, Some(end), size)? {
+        Some(asked) => read(tables, &asked),
+        None => Ok(Vec::new()),
+    }
+}
+
+fn read(tables: &Connection, asked: &Asked) -> Result<Vec<AuditEntry>, Error> {
+    let mut statement = tables.prepare_cached(&asked.sql)?;
+    let mut rows = statement.query(params_from_iter(&asked.parameters))?;
+    let mut entries = Vec::new();
+    while let Some(row) = rows.next()? {
+        entries.push(entry(row)?);
+    }
+    Ok(entries)
+}
+
+/// The statement for a page and one entry beyond; `None` when a filter names what no entry speaks of.
+pub(super) fn asked(
+    tables: &Connection,
+    query: &AuditQuery,
+    after: Option<AuditCursor>,
+    end: Option<i64>,
+    size: u32,
+) -> Result<Option<Asked>, Error> {
+    let mut conditions = vec!["e.tenant = ?".to_owned()];
+    let mut parameters = Vec::new();
+    let Some(tenant) = name(tables, query.tenant.as_str())? else {
+        return Ok(None);
+    };
+    parameters.push(Sql::from(tenant));
+    let mut with = |condition: &str, values: Vec<Sql>| {
+        conditions.push(condition.to_owned());
+        parameters.extend(values);
+    };
+    if let Some(kind) = &query.kind {
+        let Some(kind) = name(tables, kind)? else {
+            return Ok(None);
+        };
+        with("e.type = ?", vec![kind.into()]);
+    }
+    if let Some(principal) = &query.principal {
+        let Some(principal) = name(tables, principal.as_str())? else {
+            return Ok(None);
+        };
+        with("e.principal = ?", vec![principal.into()]);
+    }
+    if let Some(export) = query.export {
+        let id = export.as_uuid().as_bytes().to_vec();
+        with("e.export = ?", vec![id.into()]);
+    }
+    if let Some(from) = query.from {
+        with("e.at >= ?", vec![from.as_millis().into()]);
+    }
+    if let Some(to) = query.to {
+        with("e.at < ?", vec![to.as_millis().into()]);
+    }
+    if let Some(end) = end {
+        with("e.seq <= ?", vec![end.into()]);
+    }
+    let (direction, comparison) = match query.order {
+        AuditOrder::NewestFirst => ("DESC", "<"),
+        AuditOrder::OldestFirst => ("ASC", ">"),
+    };
+    if let Some(AuditCursor { at, seq }) = after {
+        with(
+            &format!("(e.at, e.seq) {comparison} (?, ?)"),
+            vec![at.into(), seq.into()],
+        );
+    }
+    parameters.push((i64::from(size) + 1).into());
+    let sql = format!(
+        "SELECT e.at, e.seq, t.text, p.text, e.export, e.code, e.details
+         FROM audit_log e CROSS JOIN names t ON t.id = e.type LEFT JOIN names p ON p.id = e.principal
+         WHERE {} ORDER BY e.at {direction}, e.seq {direction} LIMIT ?",
+        conditions.join(" AND ")
+    );
+    Ok(Some(Asked { sql, parameters }))
+}
+
+/// The newest entry of all, by the event store's order.
+pub(super) fn end(tables: &Connection) -> Result<i64, Error> {
+    let sql = "SELECT coalesce(at_prepare, 0) FROM projections WHERE name = ?";
+    let end = tables
+        .query_row(sql, [ProjectionName::AuditLog.as_str()], |row| row.get(0))
+        .optional()?;
+    Ok(end.unwrap_or(0))
+}
+
+fn entry(row: &Row<'_>) -> Result<AuditEntry, Error> {
+    let (at, seq) = (row.get(0)?, row.get(1)?);
+    let bad = |reason: String| Error::BadRow {
+        projection: ProjectionName::AuditLog,
+        reason: format!("entry {at}/{seq}: {reason}"),
+    };
+    let principal = match row.get::<_, Option<String>>(3)? {
+        Some(text) => Some(PrincipalId::new(text).map_err(|error| bad(error.to_string()))?),
+        None => None,
+    };
+    let details = match row.get_ref(6)?.as_str_or_null() {
+        Ok(Some(json)) => serde_json::from_str(json).map_err(|error| bad(error.to_string()))?,
+        Ok(None) => Value::Object(Map::new()),
+        Err(error) => return Err(bad(error.to_string())),
+    };
+    let export_id = row.get::<_, Option<[u8; 16]>>(4)?;
+    Ok(AuditEntry {
+        cursor: AuditCursor { at, seq },
+        kind: row.get(2)?,
+        at: Timestamp::from_millis(at),
+        principal,
+        export_id: export_id.map(|id| ExportId::from_uuid(Uuid::from_bytes(id))),
+        code: row.get(5)?,
+        details,
+    })
+}
+
+fn name(tables: &Connection, text: &str) -> Result<Option<i64>, Error> {
+    let mut select = tables.prepare_cached("SELECT id FROM names WHERE text = ?")?;
+    Ok(select.query_row([text], |row| row.get(0)).optional()?)
+}

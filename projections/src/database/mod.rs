@@ -1,0 +1,30 @@
+//! The projections' file: opening it, its bookkeeping, its readers.
+
+mod file;
+pub(crate) mod meta;
+pub(crate) mod names;
+mod readers;
+pub(crate) mod tables;
+
+pub(crate) use file::{File, Trouble};
+pub(crate) use readers::Readers;
+
+use carnet_events::envelope::Position;
+
+/// SQLite's integers are signed; positions and revisions keep their bits.
+pub(crate) fn to_sql(number: u64) -> i64 {
+    number.cast_signed()
+}
+
+/// What [`to_sql`] made.
+pub(crate) fn from_sql(number: i64) -> u64 {
+    number.cast_unsigned()
+}
+
+/// A position from its two columns.
+pub(crate) fn position(commit: Option<i64>, prepare: Option<i64>) -> Option<Position> {
+    Some(Position {
+        commit: from_sql(commit?),
+        prepare: from_sql(prepare?),
+    })
+}

@@ -1,0 +1,82 @@
+//! The tables, and the numbers that stand for statuses in them.
+
+use carnet_events::domain::export::{Export, Stage, Status};
+use carnet_events::ids::Timestamp;
+use carnet_events::stream::StreamKind;
+
+use super::fold::Fold;
+use crate::ProjectionName;
+use crate::projection::{Blueprint, Index, Table};
+
+pub(crate) static BLUEPRINT: Blueprint = Blueprint {
+    name: ProjectionName::Exports,
+    version: 1,
+    streams: &[StreamKind::Export],
+    tables: &[
+        Table {
+            name: "exports",
+            definition: "(row INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, tenant INTEGER NOT NULL,
+                principal INTEGER NOT NULL, created_at INTEGER NOT NULL, status INTEGER NOT NULL, expires_at INTEGER,
+                revision INTEGER NOT NULL, state TEXT NOT NULL) STRICT",
+        },
+        // `principal` 0 counts the whole tenant.
+        Table {
+            name: "exports_counts",
+            definition: "(tenant INTEGER, principal INTEGER, status INTEGER, count INTEGER NOT NULL,
+                PRIMARY KEY (tenant, principal, status)) STRICT, WITHOUT ROWID",
+        },
+    ],
+    indices: &[
+        Index {
+            name: "exports_by_tenant",
+            table: "exports",
+            definition: "(tenant, created_at, id)",
+        },
+        Index {
+            name: "exports_by_status",
+            table: "exports",
+            definition: "(tenant, status, created_at, id, expires_at)",
+        },
+        Index {
+            name: "exports_by_principal",
+            table: "exports",
+            definition: "(tenant, principal, created_at, id, status, expires_at)",
+        },
+        // Files that can be downloaded, by the end of their window.
+        Index {
+            name: "exports_by_end",
+            table: "exports",
+            definition: "(tenant, expires_at, principal) WHERE status = 2",
+        },
+        Index {
+            name: "exports_queued",
+            table: "exports",
+            definition: "(created_at, id) WHERE status = 0",
+        },
+    ],
+    make: |generation, _options| Box::new(Fold::new(generation)),
+};
+
+/// The number of a status in the tables. Partial indices name some of them.
+pub(super) const fn code(status: Status) -> i64 {
+    match status {
+        Status::Queued => 0,
+        Status::Running => 1,
+        Status::Completed => 2,
+        Status::Failed => 3,
+        Status::Cancelled => 4,
+        Status::Expired => 5,
+    }
+}
+
+/// The end of an export's download window, while it is open by the events alone.
+pub(super) fn open_until(export: &Export) -> Option<Timestamp> {
+    match &export.stage {
+        Stage::Completed(published) => published.expires_at,
+        Stage::Queued { .. }
+        | Stage::Running(_)
+        | Stage::Expired(_)
+        | Stage::Failed(_)
+        | Stage::Cancelled(_) => None,
+    }
+}

@@ -1,0 +1,241 @@
+//! Counting per minute and per hour, and durations in buckets.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use carnet_events::ids::Timestamp;
+use rusqlite::{Connection, params};
+
+use super::{Durations, Grain};
+use crate::Options;
+use crate::projection::of_generation;
+
+/// What is counted. The name is what stands in the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Metric {
+    Admitted,
+    Refused,
+    Completed,
+    Failed,
+    Cancelled,
+    AttemptFailed,
+    AttemptLost,
+    Downloaded,
+    Blocked,
+    Rows,
+    JsonBytes,
+    Waited,
+    Ran,
+    Total,
+}
+
+impl Metric {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Admitted => "admitted",
+            Self::Refused => "refused",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+            Self::AttemptFailed => "attempt_failed",
+            Self::AttemptLost => "attempt_lost",
+            Self::Downloaded => "downloaded",
+            Self::Blocked => "blocked",
+            Self::Rows => "rows",
+            Self::JsonBytes => "json_bytes",
+            Self::Waited => "waited",
+            Self::Ran => "ran",
+            Self::Total => "total",
+        }
+    }
+}
+
+impl Grain {
+    /// Its length in milliseconds; also what stands for it in the table.
+    pub(super) fn millis(self) -> i64 {
+        match self {
+            Self::Minute => 60_000,
+            Self::Hour => 3_600_000,
+        }
+    }
+}
+
+/// Counts gathered over a batch.
+pub(super) struct Buckets {
+    /// By grain, beginning, metric and key.
+    counts: HashMap<(Grain, i64, Metric, Box<str>), u64>,
+    /// The newest event's time, and that of the batch before: what is kept is reckoned from it.
+    newest: Option<Timestamp>,
+    keep: [(Grain, Duration); 2],
+    upsert: String,
+    prune: String,
+    newest_stored: String,
+}
+
+impl std::hash::Hash for Grain {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.millis().hash(state);
+    }
+}
+
+impl Buckets {
+    pub(super) fn new(generation: u32, options: &Options) -> Self {
+        let sql = |text| of_generation(text, generation);
+        Self {
+            counts: HashMap::new(),
+            newest: None,
+            keep: [
+                (Grain::Minute, options.keep_minutes),
+                (Grain::Hour, options.keep_hours),
+            ],
+            upsert: sql("INSERT INTO operations_buckets_{g} VALUES (?, ?, ?, ?, ?)
+                 ON CONFLICT DO UPDATE SET count = count + excluded.count"),
+            prune: sql("DELETE FROM operations_buckets_{g} WHERE grain = ? AND start < ?"),
+            newest_stored: sql("SELECT max(start) FROM operations_buckets_{g} WHERE grain = ?"),
+        }
+    }
+
+    /// Counts something that happened at `at`.
+    pub(super) fn add(&mut self, at: Timestamp, metric: Metric, key: &str, count: u64) {
+        self.newest = self.newest.max(Some(at));
+        for (grain, _) in self.keep {
+            let start = at.as_millis().div_euclid(grain.millis()) * grain.millis();
+            let bucket = (grain, start, metric, Box::from(key));
+            *self.counts.entry(bucket).or_default() += count;
+        }
+    }
+
+    /// Counts something that took from one moment to another.
+    pub(super) fn took(&mut self, metric: Metric, from: Timestamp, to: Timestamp) {
+        let millis = u64::try_from(to.since(from).as_millis()).unwrap_or(u64::MAX);
+        self.add(to, metric, &bucket_of(millis).to_string(), 1);
+    }
+
+    /// Writes what was counted, but for what is too old to be kept.
+    pub(super) fn write(&mut self, tables: &Connection) -> rusqlite::Result<()> {
+        if self.counts.is_empty() {
+            return Ok(());
+        }
+        for (grain, keep) in self.keep {
+            let newest = self.newest.unwrap_or_default();
+            let stored: Option<i64> = tables
+                .prepare_cached(&self.newest_stored)?
+                .query_row([grain.millis()], |row| row.get(0))?;
+            let newest = newest.max(Timestamp::from_millis(stored.unwrap_or(i64::MIN)));
+            let start = newest.as_millis().div_euclid(grain.millis()) * grain.millis();
+            let oldest = Timestamp::from_millis(start).minus(keep).as_millis();
+            let mut upsert = tables.prepare_cached(&self.upsert)?;
+            for ((of, start, metric, key), count) in &self.counts {
+                if *of == grain && *start >= oldest {
+                    let count = i64::try_from(*count).unwrap_or(i64::MAX);
+                    upsert.execute(params![grain.millis(), start, metric.as_str(), key, count])?;
+                }
+            }
+            let mut prune = tables.prepare_cached(&self.prune)?;
+            prune.execute([grain.millis(), oldest])?;
+        }
+        self.counts.clear();
+        self.newest = None;
+        Ok(())
+    }
+
+    pub(super) fn forget(&mut self) {
+        self.counts.clear();
+        self.newest = None;
+    }
+}
+
+/// Buckets per octave. Bucket 0 is less than a millisecond.
+const PER_OCTAVE: f64 = 5.0;
+
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "between 0 and 321, from a value whose last digits don't matter"
+)]
+fn bucket_of(millis: u64) -> u32 {
+    if millis == 0 {
+        return 0;
+    }
+    ((millis as f64).log2() * PER_OCTAVE).floor() as u32 + 1
+}
+
+/// The longest duration that falls into a bucket.
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "saturates, which is right for the last bucket"
+)]
+fn upper_end(bucket: u32) -> u64 {
+    if bucket == 0 {
+        return 0;
+    }
+    let next = (f64::from(bucket) / PER_OCTAVE).exp2();
+    (next.ceil() as u64).saturating_sub(1)
+}
+
+/// Percentiles of durations counted by bucket.
+pub(super) fn durations(buckets: &BTreeMap<u32, u64>) -> Durations {
+    let count: u64 = buckets.values().sum();
+    let at = |hundredths: u64| {
+        let rank = count.saturating_mul(hundredths).div_ceil(100);
+        let mut seen = 0;
+        let reached = |number: &u64| {
+            seen += number;
+            seen >= rank
+        };
+        let mut reached = reached;
+        let bucket = buckets.iter().find(|(_, number)| reached(number));
+        bucket.map_or(0, |(bucket, _)| upper_end(*bucket))
+    };
+    Durations {
+        count,
+        p50_ms: at(50),
+        p90_ms: at(90),
+        p99_ms: at(99),
+        max_ms: at(100),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_duration_lies_in_a_bucket_not_much_wider_than_itself() {
+        let mut last = 0;
+        for millis in (0..5000).chain([60_000, 3_600_000, u64::from(u32::MAX)]) {
+            let bucket = bucket_of(millis);
+            let end = upper_end(bucket);
+            assert!(bucket >= last, "{millis}");
+            assert!(
+                end >= millis && end <= millis + millis * 15 / 100 + 1,
+                "{millis} {end}"
+            );
+            last = bucket;
+        }
+    }
+
+    #[test]
+    fn percentiles_are_those_of_the_sorted_durations() {
+        let mut buckets = BTreeMap::new();
+        for millis in 1..=1000 {
+            *buckets.entry(bucket_of(millis)).or_default() += 1;
+        }
+        let durations = durations(&buckets);
+        assert_eq!(durations.count, 1000);
+        for (found, exact) in [
+            (durations.p50_ms, 500),
+            (durations.p90_ms, 900),
+            (durations.p99_ms, 990),
+            (durations.max_ms, 1000),
+        ] {
+            assert!(
+                found >= exact && found <= exact * 115 / 100,
+                "{found} {exact}"
+            );
+        }
+        assert_eq!(super::durations(&BTreeMap::new()), Durations::default());
+    }
+}

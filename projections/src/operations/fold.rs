@@ -1,0 +1,302 @@
+//! The tables, and counting into them.
+
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
+
+use carnet_events::domain::access::AccessEvent;
+use carnet_events::domain::export::{ExportEvent, Status};
+use carnet_events::domain::tenant::TenantEvent;
+use carnet_events::ids::{ExportId, Timestamp};
+use carnet_events::stream::StreamKind;
+use rusqlite::{Connection, params};
+use uuid::Uuid;
+
+use super::buckets::{Buckets, Metric};
+use crate::database::names::Names;
+use crate::fact::{Event, Fact};
+use crate::projection::{ApplyError, Blueprint, Projection, Table, of_generation};
+use crate::{Options, ProjectionName};
+
+pub(crate) static BLUEPRINT: Blueprint = Blueprint {
+    name: ProjectionName::Operations,
+    version: 1,
+    streams: &[StreamKind::Export, StreamKind::Tenant, StreamKind::Access],
+    tables: &[
+        Table {
+            name: "operations_statuses",
+            definition: "(status TEXT PRIMARY KEY, count INTEGER NOT NULL) STRICT, WITHOUT ROWID",
+        },
+        // Exports that are not settled: what their durations are reckoned from.
+        Table {
+            name: "operations_open",
+            definition:
+                "(export BLOB PRIMARY KEY, running INTEGER NOT NULL, created_at INTEGER NOT NULL,
+                started_at INTEGER) STRICT, WITHOUT ROWID",
+        },
+        // `grain` is the bucket's length in milliseconds, `key` a code or the number of a duration's bucket.
+        Table {
+            name: "operations_buckets",
+            definition:
+                "(grain INTEGER, start INTEGER, metric TEXT, key TEXT, count INTEGER NOT NULL,
+                PRIMARY KEY (grain, start, metric, key)) STRICT, WITHOUT ROWID",
+        },
+    ],
+    indices: &[],
+    make: |generation, options| Box::new(Fold::new(generation, options)),
+};
+
+struct Fold {
+    /// All exports that are not settled, once they are read; some 100 bytes each.
+    open: Option<HashMap<ExportId, Open>>,
+    changed: HashSet<ExportId>,
+    statuses: HashMap<Status, i64>,
+    buckets: Buckets,
+    sql: Statements,
+}
+
+#[derive(Clone, Copy)]
+struct Open {
+    running: bool,
+    created_at: Timestamp,
+    started_at: Option<Timestamp>,
+}
+
+struct Statements {
+    read_open: String,
+    write_open: String,
+    delete_open: String,
+    count: String,
+}
+
+impl Fold {
+    fn new(generation: u32, options: &Options) -> Self {
+        let sql = |text| of_generation(text, generation);
+        Self {
+            open: None,
+            changed: HashSet::new(),
+            statuses: HashMap::new(),
+            buckets: Buckets::new(generation, options),
+            sql: Statements {
+                read_open: sql(
+                    "SELECT export, running, created_at, started_at FROM operations_open_{g}",
+                ),
+                write_open: sql("INSERT OR REPLACE INTO operations_open_{g} VALUES (?, ?, ?, ?)"),
+                delete_open: sql("DELETE FROM operations_open_{g} WHERE export = ?"),
+                count: sql("INSERT INTO operations_statuses_{g} VALUES (?, ?)
+                     ON CONFLICT DO UPDATE SET count = count + excluded.count"),
+            },
+        }
+    }
+
+    fn read(&self, tables: &Connection) -> rusqlite::Result<HashMap<ExportId, Open>> {
+        let mut select = tables.prepare_cached(&self.sql.read_open)?;
+        let rows = select.query_map([], |row| {
+            let started_at: Option<i64> = row.get(3)?;
+            let open = Open {
+                running: row.get(1)?,
+                created_at: Timestamp::from_millis(row.get(2)?),
+                started_at: started_at.map(Timestamp::from_millis),
+            };
+            Ok((ExportId::from_uuid(Uuid::from_bytes(row.get(0)?)), open))
+        })?;
+        rows.collect()
+    }
+
+    fn write(
+        &mut self,
+        tables: &Connection,
+        open: &HashMap<ExportId, Open>,
+    ) -> rusqlite::Result<()> {
+        let mut write = tables.prepare_cached(&self.sql.write_open)?;
+        let mut delete = tables.prepare_cached(&self.sql.delete_open)?;
+        for id in self.changed.drain() {
+            let key = id.as_uuid();
+            match open.get(&id) {
+                Some(open) => write.execute(params![
+                    key.as_bytes(),
+                    open.running,
+                    open.created_at.as_millis(),
+                    open.started_at.map(Timestamp::as_millis),
+                ])?,
+                None => delete.execute([key.as_bytes()])?,
+            };
+        }
+        let mut count = tables.prepare_cached(&self.sql.count)?;
+        for (status, change) in self.statuses.drain() {
+            count.execute(params![status.as_str(), change])?;
+        }
+        self.buckets.write(tables)
+    }
+
+    fn moved(&mut self, from: Option<Status>, to: Option<Status>) {
+        if let Some(from) = from {
+            *self.statuses.entry(from).or_default() -= 1;
+        }
+        if let Some(to) = to {
+            *self.statuses.entry(to).or_default() += 1;
+        }
+    }
+
+    fn export(
+        &mut self,
+        open: &mut HashMap<ExportId, Open>,
+        id: ExportId,
+        at: Timestamp,
+        event: &ExportEvent,
+    ) {
+        match event {
+            ExportEvent::Requested(_) => {
+                if let Entry::Vacant(vacant) = open.entry(id) {
+                    vacant.insert(Open {
+                        running: false,
+                        created_at: at,
+                        started_at: None,
+                    });
+                    self.changed.insert(id);
+                    self.moved(None, Some(Status::Queued));
+                }
+            }
+            ExportEvent::Started(_) => self.start(open, id, at),
+            ExportEvent::AttemptFailed(failed) => {
+                self.buckets.add(at, Metric::AttemptFailed, &failed.code, 1);
+                self.requeue(open, id);
+            }
+            ExportEvent::AttemptLost(_) => {
+                self.buckets.add(at, Metric::AttemptLost, "", 1);
+                self.requeue(open, id);
+            }
+            ExportEvent::HandedBack(_) => self.requeue(open, id),
+            ExportEvent::Completed(completed) => {
+                let rows = completed.categories.values();
+                let rows = rows.fold(0_u64, |sum, category| sum.saturating_add(category.rows));
+                let bytes = completed.artifact.json_bytes;
+                self.buckets.add(at, Metric::Completed, "", 1);
+                self.buckets.add(at, Metric::Rows, "", rows);
+                self.buckets.add(at, Metric::JsonBytes, "", bytes);
+                if let Some(export) = self.settle(open, id, Status::Completed) {
+                    self.buckets.took(Metric::Total, export.created_at, at);
+                    if let Some(started_at) = export.started_at {
+                        self.buckets.took(Metric::Ran, started_at, at);
+                    }
+                }
+            }
+            ExportEvent::Failed(failed) => {
+                self.buckets.add(at, Metric::Failed, &failed.code, 1);
+                self.settle(open, id, Status::Failed);
+            }
+            ExportEvent::Cancelled(_) => {
+                self.buckets.add(at, Metric::Cancelled, "", 1);
+                self.settle(open, id, Status::Cancelled);
+            }
+            ExportEvent::Expired(_) => self.moved(Some(Status::Completed), Some(Status::Expired)),
+            ExportEvent::Progressed(_)
+            | ExportEvent::Held(_)
+            | ExportEvent::HoldReleased(_)
+            | ExportEvent::DeletionStarted(_)
+            | ExportEvent::ArtifactDeleted(_)
+            | ExportEvent::ArtifactDamaged(_) => {}
+        }
+    }
+
+    fn start(&mut self, open: &mut HashMap<ExportId, Open>, id: ExportId, at: Timestamp) {
+        let Some(export) = open.get_mut(&id) else {
+            return;
+        };
+        if export.started_at.is_none() {
+            export.started_at = Some(at);
+            self.buckets.took(Metric::Waited, export.created_at, at);
+        }
+        if !std::mem::replace(&mut export.running, true) {
+            self.moved(Some(Status::Queued), Some(Status::Running));
+        }
+        self.changed.insert(id);
+    }
+
+    fn requeue(&mut self, open: &mut HashMap<ExportId, Open>, id: ExportId) {
+        if let Some(export) = open.get_mut(&id)
+            && std::mem::replace(&mut export.running, false)
+        {
+            self.changed.insert(id);
+            self.moved(Some(Status::Running), Some(Status::Queued));
+        }
+    }
+
+    /// Takes an export out of those that are not settled, if it is one.
+    fn settle(
+        &mut self,
+        open: &mut HashMap<ExportId, Open>,
+        id: ExportId,
+        to: Status,
+    ) -> Option<Open> {
+        let export = open.remove(&id)?;
+        let from = match export.running {
+            true => Status::Running,
+            false => Status::Queued,
+        };
+        self.changed.insert(id);
+        self.moved(Some(from), Some(to));
+        Some(export)
+    }
+
+    fn access(&mut self, at: Timestamp, event: &AccessEvent) {
+        match event {
+            AccessEvent::ExportRefused(refused) => {
+                self.buckets.add(at, Metric::Refused, &refused.code, 1);
+            }
+            AccessEvent::Downloaded(_) => self.buckets.add(at, Metric::Downloaded, "", 1),
+            AccessEvent::DownloadBlocked(blocked) => {
+                self.buckets.add(at, Metric::Blocked, &blocked.code, 1);
+            }
+            AccessEvent::Repeated(repeated) => {
+                let metric = match repeated.of.as_str() {
+                    "export_refused" => Metric::Refused,
+                    "downloaded" => Metric::Downloaded,
+                    "download_blocked" => Metric::Blocked,
+                    _ => return,
+                };
+                let code = repeated.code.as_deref().unwrap_or_default();
+                self.buckets.add(at, metric, code, repeated.count);
+            }
+            AccessEvent::AccessDenied(_)
+            | AccessEvent::LinkIssued(_)
+            | AccessEvent::LinkRevoked(_)
+            | AccessEvent::DownloadEnded(_)
+            | AccessEvent::AuditRead(_) => {}
+        }
+    }
+}
+
+impl Projection for Fold {
+    fn apply(
+        &mut self,
+        tables: &Connection,
+        _names: &mut Names,
+        facts: &[Fact],
+    ) -> Result<(), ApplyError> {
+        let mut open = match self.open.take() {
+            Some(open) => open,
+            None => self.read(tables)?,
+        };
+        for fact in facts {
+            let Ok(known) = &fact.what else { continue };
+            match &known.event {
+                Event::Export(id, event) => self.export(&mut open, *id, known.at, event),
+                Event::Tenant(TenantEvent::ExportAdmitted(_)) => {
+                    self.buckets.add(known.at, Metric::Admitted, "", 1);
+                }
+                Event::Tenant(_) => {}
+                Event::Access(event) => self.access(known.at, event),
+            }
+        }
+        self.write(tables, &open)?;
+        self.open = Some(open);
+        Ok(())
+    }
+
+    fn forget(&mut self) {
+        self.open = None;
+        self.changed.clear();
+        self.statuses.clear();
+        self.buckets.forget();
+    }
+}

@@ -1,0 +1,78 @@
+//! What a projection is to the runner.
+
+use carnet_events::stream::StreamKind;
+use rusqlite::Connection;
+
+use crate::database::names::Names;
+use crate::fact::Fact;
+use crate::{Options, ProjectionName, audit_log, exports, operations, worklist};
+
+/// A projection before it is filled.
+pub(crate) struct Blueprint {
+    pub(crate) name: ProjectionName,
+    /// To be raised with every change of its tables or of what is written into them: the runner then fills it anew.
+    pub(crate) version: u32,
+    /// The streams it is folded from. An event of another can't stop it.
+    pub(crate) streams: &'static [StreamKind],
+    pub(crate) tables: &'static [Table],
+    /// What makes queries fast. Left out while history is read and made at its end, which is a good deal faster than
+    /// keeping them up to date on the way; applying events must not rely on them.
+    pub(crate) indices: &'static [Index],
+    /// Makes one that writes into the tables of a generation.
+    pub(crate) make: fn(generation: u32, options: &Options) -> Box<dyn Projection>,
+}
+
+/// A table; queries see it under its name, whichever generation is in use.
+pub(crate) struct Table {
+    pub(crate) name: &'static str,
+    /// Columns, constraints and options, as they follow the name in `CREATE TABLE`.
+    pub(crate) definition: &'static str,
+}
+
+/// An index.
+pub(crate) struct Index {
+    pub(crate) name: &'static str,
+    pub(crate) table: &'static str,
+    /// What follows the table in `CREATE INDEX`.
+    pub(crate) definition: &'static str,
+}
+
+/// All projections, in the order of [`ProjectionName::ALL`].
+pub(crate) static ALL: [&Blueprint; 4] = [
+    &exports::BLUEPRINT,
+    &audit_log::BLUEPRINT,
+    &operations::BLUEPRINT,
+    &worklist::BLUEPRINT,
+];
+
+/// A fold of facts into tables.
+pub(crate) trait Projection: Send {
+    /// Applies facts that come right after those applied before, inside a transaction of the caller's.
+    ///
+    /// # Errors
+    /// After an error nothing of it may remain: the caller rolls back and calls [`Self::forget`].
+    fn apply(
+        &mut self,
+        tables: &Connection,
+        names: &mut Names,
+        facts: &[Fact],
+    ) -> Result<(), ApplyError>;
+
+    /// Drops everything kept in memory: the tables are not what they were.
+    fn forget(&mut self);
+}
+
+/// Why facts could not be applied.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ApplyError {
+    #[error(transparent)]
+    Sql(#[from] rusqlite::Error),
+    /// A row is not what was written there.
+    #[error("a row can't be read: {0}")]
+    BadRow(String),
+}
+
+/// `sql` with the tables' names of a generation: `{g}` stands for its number.
+pub(crate) fn of_generation(sql: &str, generation: u32) -> String {
+    sql.replace("{g}", &generation.to_string())
+}

@@ -1,0 +1,138 @@
+//! The feed: a thread that follows the event store, decodes, and hands over chunks of facts.
+//!
+//! Decoding costs about as much as writing, so it has a thread of its own; the queue between the two is bounded in
+//! events and bytes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use carnet_events::envelope::Position;
+use carnet_events::store::{Delivery, EventStore, StoreError};
+use futures::StreamExt;
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+
+use crate::fact::{self, Fact};
+
+/// The most events of a chunk.
+const CHUNK_EVENTS: usize = 1024;
+/// Size of a chunk, in bytes of the log, at which it is full.
+const CHUNK_BYTES: usize = 1024 * 1024;
+/// Chunks decoded ahead.
+const CHUNKS: usize = 4;
+
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// What the feed hands over.
+pub(super) enum Chunk {
+    /// Facts, up to `end`.
+    Facts(Facts),
+    /// The store can't be followed for now; the feed tries again by itself.
+    Trouble(StoreError),
+}
+
+/// Facts in the log's order.
+#[derive(Default)]
+pub(super) struct Facts {
+    pub(super) facts: Vec<Fact>,
+    /// Everything up to here that any projection wants is in this chunk or in those before.
+    pub(super) end: Option<Position>,
+    /// The present was reached.
+    pub(super) caught_up: bool,
+    /// Sum of the facts' sizes.
+    pub(super) bytes: usize,
+}
+
+impl Facts {
+    pub(super) fn take(&mut self, more: Self) {
+        self.facts.extend(more.facts);
+        self.end = more.end.or(self.end);
+        self.caught_up |= more.caught_up;
+        self.bytes += more.bytes;
+    }
+
+    fn push(&mut self, delivery: Delivery) {
+        match delivery {
+            Delivery::Event(recorded) => {
+                let fact = fact::read(&recorded);
+                self.end = Some(fact.position);
+                self.bytes += fact.size;
+                self.facts.push(fact);
+            }
+            Delivery::Checkpoint(position) => self.end = Some(position),
+            Delivery::CaughtUp => self.caught_up = true,
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.facts.len() >= CHUNK_EVENTS || self.bytes >= CHUNK_BYTES
+    }
+}
+
+/// Starts to follow `store` after a position. The feed ends when the receiver is dropped.
+pub(super) fn start(
+    store: Arc<dyn EventStore>,
+    after: Option<Position>,
+    runtime: Handle,
+) -> std::io::Result<mpsc::Receiver<Chunk>> {
+    let (sender, receiver) = mpsc::channel(CHUNKS);
+    std::thread::Builder::new()
+        .name("projections-feed".to_owned())
+        .spawn(move || runtime.block_on(follow(store, after, sender)))?;
+    Ok(receiver)
+}
+
+async fn follow(
+    store: Arc<dyn EventStore>,
+    mut after: Option<Position>,
+    chunks: mpsc::Sender<Chunk>,
+) {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let mut deliveries = store.subscribe(after, fact::filter());
+        let error = loop {
+            let next = tokio::select! {
+                next = deliveries.next() => next,
+                () = chunks.closed() => return,
+            };
+            let mut chunk = Facts::default();
+            let mut error = None;
+            match next {
+                Some(Ok(delivery)) => chunk.push(delivery),
+                Some(Err(failed)) => break Some(failed),
+                None => break None,
+            }
+            // What is ready without waiting comes along.
+            while !chunk.is_full() {
+                match futures::poll!(deliveries.next()) {
+                    std::task::Poll::Ready(Some(Ok(delivery))) => chunk.push(delivery),
+                    std::task::Poll::Ready(Some(Err(failed))) => {
+                        error = Some(failed);
+                        break;
+                    }
+                    std::task::Poll::Ready(None) | std::task::Poll::Pending => break,
+                }
+            }
+            after = chunk.end.or(after);
+            pause = FIRST_PAUSE;
+            if chunks.send(Chunk::Facts(chunk)).await.is_err() {
+                return;
+            }
+            if error.is_some() {
+                break error;
+            }
+        };
+        let error = error.unwrap_or_else(|| StoreError::Unavailable {
+            reason: "the subscription ended".to_owned(),
+        });
+        if chunks.send(Chunk::Trouble(error)).await.is_err() {
+            return;
+        }
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = chunks.closed() => return,
+        }
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
