@@ -1,0 +1,121 @@
+//! One cheap look at every byte, which tells what a text can't hold.
+
+use crate::export::canonical::string::needs_escape;
+
+/// Part of a run that a key or token may be made of.
+const RUN: u8 = 1 << 0;
+/// `:` or `=`: an assignment, a URL or a reference.
+const ASSIGN: u8 = 1 << 1;
+/// `\` or `%`: something may be encoded.
+const ESCAPE: u8 = 1 << 2;
+const AT: u8 = 1 << 3;
+/// Needs an escape in JSON.
+const JSON: u8 = 1 << 4;
+const NON_ASCII: u8 = 1 << 5;
+const DIGIT: u8 = 1 << 6;
+
+const CLASSES: [u8; 256] = {
+    let mut table = [0; 256];
+    let mut at = 0;
+    while at < 256 {
+        let byte = at as u8;
+        let mut class = 0;
+        if byte.is_ascii_alphanumeric()
+            || matches!(
+                byte,
+                b'_' | b'-' | b'.' | b'/' | b'+' | b'=' | b'~' | b':' | b'%'
+            )
+        {
+            class |= RUN;
+        }
+        if byte.is_ascii_digit() {
+            class |= DIGIT;
+        }
+        class |= match byte {
+            b':' | b'=' => ASSIGN,
+            b'\\' | b'%' => ESCAPE,
+            b'@' => AT,
+            0x80.. => NON_ASCII,
+            _ => 0,
+        };
+        if needs_escape(byte) {
+            class |= JSON;
+        }
+        table[at] = class;
+        at += 1;
+    }
+    table
+};
+
+/// Nothing that the triggers lead to is found in a text without `:`, `=` or an escape whose runs are all shorter.
+/// A test holds the table of tokens to it.
+pub(super) const MIN_RUN: u32 = 16;
+
+/// Phone numbers have at least so many digits.
+pub(super) const MIN_PHONE_DIGITS: u32 = 7;
+
+/// What a text is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Profile {
+    seen: u8,
+    digits: u32,
+    longest_run: u32,
+}
+
+impl Profile {
+    /// Looks at every byte of `text`.
+    #[must_use]
+    pub fn of(text: &[u8]) -> Self {
+        let (mut seen, mut digits, mut run, mut longest_run) = (0, 0_u32, 0_u32, 0_u32);
+        for &byte in text {
+            let class = CLASSES[usize::from(byte)];
+            seen |= class;
+            digits = digits.saturating_add(u32::from(class & DIGIT != 0));
+            run = if class & RUN == 0 {
+                0
+            } else {
+                run.saturating_add(1)
+            };
+            longest_run = longest_run.max(run);
+        }
+        Self {
+            seen,
+            digits,
+            longest_run,
+        }
+    }
+
+    /// Whether the text is ASCII only.
+    #[must_use]
+    pub const fn is_ascii(self) -> bool {
+        self.seen & NON_ASCII == 0
+    }
+
+    /// Whether the text can stand in a JSON string as it is.
+    #[must_use]
+    pub const fn is_plain_json(self) -> bool {
+        self.seen & JSON == 0
+    }
+
+    /// Whether anything could be found at all.
+    #[must_use]
+    pub const fn suspicious(self, email: bool) -> bool {
+        self.may_hold_triggers() || self.may_hold_phones() || (email && self.has_at_sign())
+    }
+
+    pub(super) const fn may_hold_triggers(self) -> bool {
+        self.longest_run >= MIN_RUN || self.seen & (ASSIGN | ESCAPE) != 0
+    }
+
+    pub(super) const fn may_hold_phones(self) -> bool {
+        self.digits >= MIN_PHONE_DIGITS
+    }
+
+    pub(super) const fn has_at_sign(self) -> bool {
+        self.seen & AT != 0
+    }
+
+    pub(super) const fn has_escapes(self) -> bool {
+        self.seen & ESCAPE != 0
+    }
+}
