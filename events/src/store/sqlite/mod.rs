@@ -11,6 +11,7 @@ mod append;
 mod error;
 mod heads;
 mod lock;
+mod pace;
 mod pages;
 mod readers;
 mod reading;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 use rusqlite::Connection;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
@@ -15,6 +16,7 @@ use super::append::{Group, last_position};
 use super::error::{Stage, translate, undone};
 use super::heads::{Heads, Moved};
 use super::lock::Lock;
+use super::pace::Pace;
 use super::request::{Asked, Request};
 use super::schema;
 use super::scrub::Scrub;
@@ -58,6 +60,7 @@ impl Writer {
             heads,
             last,
             commits: commits.clone(),
+            pace: Pace::default(),
             scrub: Scrub::default(),
         };
         let thread = std::thread::Builder::new()
@@ -148,6 +151,7 @@ struct Thread {
     heads: Arc<Heads>,
     last: watch::Sender<i64>,
     commits: Arc<AtomicU64>,
+    pace: Pace,
     scrub: Scrub,
 }
 
@@ -155,6 +159,7 @@ impl Thread {
     fn run(mut self, mut requests: mpsc::Receiver<Request>) {
         let mut group = Vec::with_capacity(GROUP);
         while requests.blocking_recv_many(&mut group, GROUP) > 0 {
+            self.pace.gather(&mut requests, &mut group);
             match self.commit(&mut group) {
                 Ok(()) => group.drain(..).for_each(Request::answer),
                 Err(error) => {
@@ -192,8 +197,10 @@ impl Thread {
         let Group { moved, last, .. } = work;
 
         self.heads.committing(moved);
+        let begun = Instant::now();
         execute(conn, "COMMIT").map_err(|error| translate(&error, Stage::Commit))?;
         self.heads.committed();
+        self.pace.note(group.len(), begun.elapsed());
         self.commits.fetch_add(1, Ordering::Relaxed);
         if last > before {
             self.last.send_replace(last);
