@@ -68,9 +68,11 @@ where
     }
 }
 
+type Answer<D> = Result<(Vec<<D as Decider>::Event>, <D as Decider>::Reply), <D as Decider>::Illegal>;
+
 /// What came of a command.
 pub(crate) struct Outcome<D: Decider> {
-    answer: Result<(Vec<D::Event>, D::Reply), D::Illegal>,
+    answer: Answer<D>,
     next: Scenario<D>,
 }
 
@@ -102,7 +104,7 @@ where
 
     /// Expects that the command is illegal.
     #[track_caller]
-    pub(crate) fn is_illegal(self, expected: &D::Illegal) -> Scenario<D> {
+    pub(crate) fn refuses(self, expected: &D::Illegal) -> Scenario<D> {
         match self.answer {
             Ok((events, reply)) => panic!("legal: {events:?}, {reply:?}"),
             Err(illegal) => assert_eq!(illegal, *expected),

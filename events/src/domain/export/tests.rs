@@ -125,14 +125,14 @@ fn the_same_request_again_changes_nothing_and_another_is_illegal() {
         .when(ExportCommand::Request(request("ada")))
         .then(&[])
         .when(ExportCommand::Request(request("bob")))
-        .is_illegal(&IllegalCommand::AlreadyRequested);
+        .refuses(&IllegalCommand::AlreadyRequested);
 }
 
 #[test]
 fn a_second_claim_loses() {
     given::<ExportDecider>([(0, requested()), (1, started(1, 1))])
         .when(ExportCommand::Start(claim(2)))
-        .is_illegal(&IllegalCommand::NotStartable {
+        .refuses(&IllegalCommand::NotStartable {
             status: Status::Running,
         });
 }
@@ -153,7 +153,7 @@ fn a_failed_attempt_waits_then_runs_again_and_the_last_one_fails_the_export() {
         .then(&[failed(1)])
         .at(19)
         .when(ExportCommand::Start(claim(1)))
-        .is_illegal(&IllegalCommand::NotStartable {
+        .refuses(&IllegalCommand::NotStartable {
             status: Status::Queued,
         })
         .at(20)
@@ -204,11 +204,11 @@ fn a_process_takes_over_its_nodes_earlier_incarnation_in_one_batch() {
 fn a_process_never_takes_over_itself_nor_another_node_on_the_wrong_ground() {
     given::<ExportDecider>([(0, requested()), (1, started(1, 1))])
         .when(take_over(1, LostGround::OwnEarlierIncarnation, 1))
-        .is_illegal(&IllegalCommand::NotLost)
+        .refuses(&IllegalCommand::NotLost)
         .when(take_over(1, LostGround::LeaseLapsed, 1))
-        .is_illegal(&IllegalCommand::NotLost)
+        .refuses(&IllegalCommand::NotLost)
         .when(take_over(1, LostGround::OwnEarlierIncarnation, 2))
-        .is_illegal(&IllegalCommand::NotLost)
+        .refuses(&IllegalCommand::NotLost)
         .when(take_over(1, LostGround::LeaseLapsed, 2))
         .then(&[lost(1, None), started(2, 2)]);
 }
@@ -255,18 +255,18 @@ fn the_late_result_of_a_lost_attempt_is_fenced_off() {
     };
     given::<ExportDecider>(history)
         .when(complete(1, 1))
-        .is_illegal(&fenced)
+        .refuses(&fenced)
         .when(ExportCommand::Progress(runner(1, 1), Progress::START))
-        .is_illegal(&fenced)
+        .refuses(&fenced)
         .when(ExportCommand::HandBack(runner(1, 1)))
-        .is_illegal(&fenced);
+        .refuses(&fenced);
 }
 
 #[test]
 fn the_same_attempt_of_another_process_is_fenced_off_too() {
     given::<ExportDecider>([(0, requested()), (1, started(1, 1))])
         .when(complete(1, 2))
-        .is_illegal(&IllegalCommand::Fenced {
+        .refuses(&IllegalCommand::Fenced {
             reported: 1,
             current: 1,
             status: Status::Running,
@@ -314,7 +314,7 @@ fn queued_and_running_exports_can_be_cancelled_and_twice_is_once() {
         .when(cancel())
         .then(&[cancelled])
         .when(complete(1, 1))
-        .is_illegal(&IllegalCommand::Fenced {
+        .refuses(&IllegalCommand::Fenced {
             reported: 1,
             current: 1,
             status: Status::Cancelled,
@@ -329,7 +329,7 @@ fn a_finished_export_can_not_be_cancelled() {
         (2, completed(1, None)),
     ])
     .when(cancel())
-    .is_illegal(&IllegalCommand::NotCancellable {
+    .refuses(&IllegalCommand::NotCancellable {
         status: Status::Completed,
     });
 }
@@ -347,7 +347,7 @@ fn a_download_window_ends_to_the_millisecond() {
     assert_eq!(export.status_at(at(1000)), Status::Expired);
     scenario
         .when(ExportCommand::Expire)
-        .is_illegal(&IllegalCommand::NotDue)
+        .refuses(&IllegalCommand::NotDue)
         .at(1000)
         .when(ExportCommand::Expire)
         .then(&[ExportEvent::Expired(Expired {})])
@@ -372,9 +372,9 @@ fn deletion_leaves_a_receipt_and_can_be_repeated() {
         (2, completed(1, Some(10))),
     ])
     .when(start.clone())
-    .is_illegal(&IllegalCommand::NotDue)
+    .refuses(&IllegalCommand::NotDue)
     .when(ExportCommand::RecordDeletion)
-    .is_illegal(&IllegalCommand::DeletionNotStarted)
+    .refuses(&IllegalCommand::DeletionNotStarted)
     .at(10)
     .when(start.clone())
     .then(&[ExportEvent::DeletionStarted(DeletionStarted {
@@ -409,7 +409,7 @@ fn a_hold_stops_deletion_but_not_expiry_and_comes_too_late_after_deletion_began(
     .when(ExportCommand::Expire)
     .replies(&Reply::Done)
     .when(start())
-    .is_illegal(&IllegalCommand::OnHold)
+    .refuses(&IllegalCommand::OnHold)
     .when(ExportCommand::ReleaseHold {
         principal: principal("eve"),
     })
@@ -417,7 +417,7 @@ fn a_hold_stops_deletion_but_not_expiry_and_comes_too_late_after_deletion_began(
     .when(start())
     .replies(&Reply::Done)
     .when(hold())
-    .is_illegal(&IllegalCommand::DeletionStarted);
+    .refuses(&IllegalCommand::DeletionStarted);
 }
 
 #[test]

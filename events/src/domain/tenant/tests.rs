@@ -298,7 +298,7 @@ fn the_same_command_again_is_the_same_admission() {
             repeated: true,
         })
         .when(command(admit(1, "bob")))
-        .is_illegal(&IllegalCommand::AlreadyAdmitted);
+        .refuses(&IllegalCommand::AlreadyAdmitted);
 }
 
 #[test]
@@ -428,12 +428,12 @@ fn an_exemption_ends_with_its_time_and_a_useless_one_is_illegal() {
         .when(exempt("more", LimitKind::User, 5, 5 * HOUR))
         .replies(&Reply::Done)
         .when(exempt("more", LimitKind::User, 5, 5 * HOUR))
-        .is_illegal(&IllegalCommand::UselessExemption)
+        .refuses(&IllegalCommand::UselessExemption)
         .when(exempt("none", LimitKind::User, 0, DAY))
-        .is_illegal(&IllegalCommand::UselessExemption)
+        .refuses(&IllegalCommand::UselessExemption)
         .at(5 * HOUR)
         .when(exempt("late", LimitKind::User, 1, 5 * HOUR))
-        .is_illegal(&IllegalCommand::UselessExemption)
+        .refuses(&IllegalCommand::UselessExemption)
         .when(command(admit(4, "ada")))
         .replies(&full(LimitKind::User, DAY));
 }
@@ -451,7 +451,7 @@ fn a_cancelled_tenant_exports_until_its_grace_window_ends_and_may_come_back_unti
     scenario
         .at(99)
         .when(TenantCommand::StartPurge)
-        .is_illegal(&IllegalCommand::GraceNotOver)
+        .refuses(&IllegalCommand::GraceNotOver)
         .when(command(admit(1, "ada")))
         .replies(&yes(1))
         .when(TenantCommand::Reactivate { principal: by() })
@@ -465,13 +465,13 @@ fn a_cancelled_tenant_exports_until_its_grace_window_ends_and_may_come_back_unti
         .when(command(admit(2, "ada")))
         .replies(&no(Refusal::TenantClosed))
         .when(TenantCommand::Reactivate { principal: by() })
-        .is_illegal(&IllegalCommand::NotCancelled)
+        .refuses(&IllegalCommand::NotCancelled)
         .when(TenantCommand::FinishPurge)
-        .is_illegal(&IllegalCommand::PurgeNotStarted)
+        .refuses(&IllegalCommand::PurgeNotStarted)
         .when(TenantCommand::StartPurge)
         .replies(&Reply::Done)
         .when(TenantCommand::Reactivate { principal: by() })
-        .is_illegal(&IllegalCommand::Purged)
+        .refuses(&IllegalCommand::Purged)
         .when(TenantCommand::FinishPurge)
         .replies(&Reply::Done)
         .when(TenantCommand::FinishPurge)

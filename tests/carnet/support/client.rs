@@ -1,0 +1,132 @@
+//! A client of the HTTP API, with one caller's token.
+
+use std::time::{Duration, Instant};
+
+use reqwest::header::HeaderMap;
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+/// A caller.
+#[derive(Clone)]
+pub(crate) struct Client {
+    http: reqwest::Client,
+    base: String,
+    token: String,
+}
+
+/// What the service answered.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    /// The body as JSON.
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&self.body)))
+    }
+
+    /// A header as text; empty when it is not there.
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// The problem's code.
+    pub(crate) fn code(&self) -> String {
+        assert_eq!(self.header("content-type"), "application/problem+json", "{self:?}");
+        self.json()["code"].as_str().unwrap().to_owned()
+    }
+
+    /// Expects a status.
+    #[track_caller]
+    pub(crate) fn expect(self, status: u16) -> Self {
+        assert_eq!(self.status.as_u16(), status, "{}", String::from_utf8_lossy(&self.body));
+        self
+    }
+}
+
+impl Client {
+    pub(crate) fn new(base: &str, token: &str) -> Self {
+        // Decoding is left to the tests: they look at what was sent.
+        let http = reqwest::Client::builder().timeout(Duration::from_secs(60)).build().unwrap();
+        Self { http, base: base.to_owned(), token: token.to_owned() }
+    }
+
+    /// Sends any request; `None` when the connection fails.
+    pub(crate) async fn try_send(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<String>,
+    ) -> Option<Answer> {
+        let mut request = self.http.request(method, format!("{}{path}", self.base));
+        if !self.token.is_empty() {
+            request = request.bearer_auth(&self.token);
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        if let Some(body) = body {
+            request = request.header("content-type", "application/json").body(body);
+        }
+        let response = request.send().await.ok()?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        Some(Answer { status, headers, body: response.bytes().await.ok()?.to_vec() })
+    }
+
+    /// Sends any request.
+    pub(crate) async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<String>,
+    ) -> Answer {
+        self.try_send(method, path, headers, body).await.expect("the service answers")
+    }
+
+    /// `GET`.
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.send(Method::GET, path, &[], None).await
+    }
+
+    /// `POST` with a JSON body.
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
+        self.send(Method::POST, path, &[], Some(body.to_string())).await
+    }
+
+    /// Asks for an export of `categories`.
+    pub(crate) async fn create(&self, categories: &[&str]) -> Answer {
+        self.post("/api/account-exports", json!({ "categories": categories })).await
+    }
+
+    /// Asks for an export and waits until it is settled.
+    pub(crate) async fn export(&self, categories: &[&str]) -> Value {
+        let job = self.create(categories).await.expect(202).json();
+        self.settled(job["id"].as_str().unwrap()).await
+    }
+
+    /// Waits until the export is settled.
+    pub(crate) async fn settled(&self, id: &str) -> Value {
+        let patience = Instant::now() + Duration::from_secs(120);
+        loop {
+            let job = self.get(&format!("/api/account-exports/{id}")).await.expect(200).json();
+            match job["status"].as_str().unwrap() {
+                "queued" | "running" => {
+                    assert!(Instant::now() < patience, "not settled in two minutes: {job}");
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+                _ => return job,
+            }
+        }
+    }
+
+    /// Downloads an export's JSON.
+    pub(crate) async fn download(&self, id: &str, headers: &[(&str, &str)]) -> Answer {
+        self.send(Method::GET, &format!("/api/account-exports/{id}/download"), headers, None).await
+    }
+}
