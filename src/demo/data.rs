@@ -10,6 +10,7 @@ use rusqlite::{Connection, Transaction, params};
 use serde_json::json;
 
 /// A sample tenant and how much it has.
+#[derive(Debug, Clone, Copy)]
 pub struct SampleTenant {
     /// Its id.
     pub id: &'static str,
@@ -21,8 +22,20 @@ pub struct SampleTenant {
 
 /// The tenants of the demo.
 pub const TENANTS: [SampleTenant; 2] = [
-    SampleTenant { id: "acme", users: 2_400, configurations: 320, audit_events: 12_000, tickets: 1_800 },
-    SampleTenant { id: "globex", users: 700, configurations: 90, audit_events: 4_000, tickets: 450 },
+    SampleTenant {
+        id: "acme",
+        users: 2_400,
+        configurations: 320,
+        audit_events: 12_000,
+        tickets: 1_800,
+    },
+    SampleTenant {
+        id: "globex",
+        users: 700,
+        configurations: 90,
+        audit_events: 4_000,
+        tickets: 450,
+    },
 ];
 
 const SCHEMA: &str = "
@@ -48,20 +61,44 @@ const SCHEMA: &str = "
 ";
 
 const GIVEN: [&str; 16] = [
-    "Ada", "Bo", "Chidi", "Dara", "Eun-ji", "Farah", "Gráinne", "Hugo", "Inés", "Jun", "Kofi", "Léa", "Mirza",
-    "Nneka", "Óscar", "Påhl",
+    "Ada", "Bo", "Chidi", "Dara", "Eun-ji", "Farah", "Gráinne", "Hugo", "Inés", "Jun", "Kofi",
+    "Léa", "Mirza", "Nneka", "Óscar", "Påhl",
 ];
 const FAMILY: [&str; 16] = [
-    "Abara", "Bergström", "Castillo", "Dubois", "Eriksen", "Ferrari", "García", "Haddad", "Ito", "Jansen",
-    "Kowalski", "Lindqvist", "Müller", "Novák", "O’Brien", "Şahin",
+    "Abara",
+    "Bergström",
+    "Castillo",
+    "Dubois",
+    "Eriksen",
+    "Ferrari",
+    "García",
+    "Haddad",
+    "Ito",
+    "Jansen",
+    "Kowalski",
+    "Lindqvist",
+    "Müller",
+    "Novák",
+    "O’Brien",
+    "Şahin",
 ];
 const ACTIONS: [&str; 8] = [
-    "user.invited", "user.signed_in", "role.granted", "config.changed", "ticket.opened", "ticket.closed",
-    "report.shared", "api_key.rotated",
+    "user.invited",
+    "user.signed_in",
+    "role.granted",
+    "config.changed",
+    "ticket.opened",
+    "ticket.closed",
+    "report.shared",
+    "api_key.rotated",
 ];
 const SUBJECTS: [&str; 6] = [
-    "Can't sign in after the update", "Invoice shows the wrong address", "Please raise our seat limit",
-    "Report is empty since Monday", "Webhook arrives twice", "Question about retention",
+    "Can't sign in after the update",
+    "Invoice shows the wrong address",
+    "Please raise our seat limit",
+    "Report is empty since Monday",
+    "Webhook arrives twice",
+    "Question about retention",
 ];
 const SENTENCES: [&str; 8] = [
     "It worked yesterday and nothing was changed on our side.",
@@ -85,14 +122,18 @@ const LEAKS: [&str; 7] = [
 ];
 /// What a spreadsheet would run.
 const FORMULAS: [&str; 5] = [
-    "=HYPERLINK(\"https://example.com\",\"click\")", "+1+1", "-2+3", "@SUM(A1:A9)", "\t=cmd|' /c calc'!A0",
+    "=HYPERLINK(\"https://example.com\",\"click\")",
+    "+1+1",
+    "-2+3",
+    "@SUM(A1:A9)",
+    "\t=cmd|' /c calc'!A0",
 ];
 
 /// Writes the sample database to `path`.
 ///
 /// # Errors
 /// When SQLite can't write it.
-pub fn write(path: &Path) -> rusqlite::Result<()> {
+pub(super) fn write(path: &Path) -> rusqlite::Result<()> {
     let mut database = Connection::open(path)?;
     database.pragma_update(None, "journal_mode", "DELETE")?;
     database.execute_batch(SCHEMA)?;
@@ -108,7 +149,8 @@ pub fn write(path: &Path) -> rusqlite::Result<()> {
 }
 
 fn users(to: &Transaction<'_>, tenant: &SampleTenant, some: &mut Sequence) -> rusqlite::Result<()> {
-    let mut insert = to.prepare("insert into users values (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13)")?;
+    let mut insert =
+        to.prepare("insert into users values (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13)")?;
     for number in 0..tenant.users {
         let name = match some.below(60) {
             0 => some.of(&FORMULAS).to_owned(),
@@ -131,15 +173,25 @@ fn users(to: &Transaction<'_>, tenant: &SampleTenant, some: &mut Sequence) -> ru
             (some.below(10) > 0).then(|| f64::from(some.below(10_000)) / 64.0),
             some.below(10) > 0,
             format!("$argon2id$v=19$m=19456,t=2,p=1${:032x}", some.next()),
-            (some.below(4) > 0).then(|| format!("19{}-0{}-1{}", 60 + some.below(40), 1 + some.below(9), some.below(10))),
+            (some.below(4) > 0).then(|| format!(
+                "19{}-0{}-1{}",
+                60 + some.below(40),
+                1 + some.below(9),
+                some.below(10)
+            )),
             some.moment(),
         ])?;
     }
     Ok(())
 }
 
-fn configurations(to: &Transaction<'_>, tenant: &SampleTenant, some: &mut Sequence) -> rusqlite::Result<()> {
-    let mut insert = to.prepare("insert into configurations values (?1,?2,?3,?4,?5,?6,?7,?8,?9)")?;
+fn configurations(
+    to: &Transaction<'_>,
+    tenant: &SampleTenant,
+    some: &mut Sequence,
+) -> rusqlite::Result<()> {
+    let mut insert =
+        to.prepare("insert into configurations values (?1,?2,?3,?4,?5,?6,?7,?8,?9)")?;
     for number in 0..tenant.configurations {
         let settings = json!({
             "retries": some.below(5),
@@ -162,7 +214,11 @@ fn configurations(to: &Transaction<'_>, tenant: &SampleTenant, some: &mut Sequen
     Ok(())
 }
 
-fn audit_events(to: &Transaction<'_>, tenant: &SampleTenant, some: &mut Sequence) -> rusqlite::Result<()> {
+fn audit_events(
+    to: &Transaction<'_>,
+    tenant: &SampleTenant,
+    some: &mut Sequence,
+) -> rusqlite::Result<()> {
     let mut insert = to.prepare(
         "insert into audit_events (tenant_id, actor_id, action, trace, payload, occurred_at)
          values (?1,?2,?3,?4,?5,?6)",
@@ -188,7 +244,11 @@ fn audit_events(to: &Transaction<'_>, tenant: &SampleTenant, some: &mut Sequence
     Ok(())
 }
 
-fn tickets(to: &Transaction<'_>, tenant: &SampleTenant, some: &mut Sequence) -> rusqlite::Result<()> {
+fn tickets(
+    to: &Transaction<'_>,
+    tenant: &SampleTenant,
+    some: &mut Sequence,
+) -> rusqlite::Result<()> {
     let mut insert = to.prepare(
         "insert into support_tickets (tenant_id, subject, body, requester_phone, transcript, credit, priority,
          attachment, opened_at, closed_at) values (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)",
@@ -206,7 +266,8 @@ fn tickets(to: &Transaction<'_>, tenant: &SampleTenant, some: &mut Sequence) -> 
             "[agent] Hello! [caller] Hi, my number is 202-555-0117.",
             format!("{}.{:02}", some.below(90), some.below(100)),
             1 + some.below(4),
-            (some.below(5) == 0).then(|| format!("https://media.example.com/{}/{number}.png", tenant.id)),
+            (some.below(5) == 0)
+                .then(|| format!("https://media.example.com/{}/{number}.png", tenant.id)),
             some.moment(),
             (some.below(3) > 0).then(|| some.moment()),
         ])?;
@@ -237,14 +298,20 @@ impl Sequence {
 
     fn uuid(&mut self) -> String {
         let bytes = (u128::from(self.next()) << 64) | u128::from(self.next());
-        uuid::Builder::from_random_bytes(bytes.to_be_bytes()).into_uuid().to_string()
+        uuid::Builder::from_random_bytes(bytes.to_be_bytes())
+            .into_uuid()
+            .to_string()
     }
 
     /// Two or three sentences; one time in twelve somebody has pasted what they shouldn't.
     fn prose(&mut self) -> String {
         let first = self.of(&SENTENCES);
         let leaks = self.below(12) == 0;
-        let second = if leaks { self.of(&LEAKS) } else { self.of(&SENTENCES) };
+        let second = if leaks {
+            self.of(&LEAKS)
+        } else {
+            self.of(&SENTENCES)
+        };
         match self.below(3) {
             0 => format!("{first} {second} {}", self.of(&SENTENCES)),
             _ => format!("{first} {second}"),
@@ -263,7 +330,6 @@ impl Sequence {
         )
     }
 }
-
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests")]

@@ -31,8 +31,18 @@ pub const PEOPLE: [Person; 4] = [
         role: "client_admin",
         permissions: &["exports:users"],
     },
-    Person { user: "max", tenant: Some("acme"), role: "member", permissions: &[] },
-    Person { user: "ivy", tenant: Some("acme"), role: "auditor", permissions: &[] },
+    Person {
+        user: "max",
+        tenant: Some("acme"),
+        role: "member",
+        permissions: &[],
+    },
+    Person {
+        user: "ivy",
+        tenant: Some("acme"),
+        role: "auditor",
+        permissions: &[],
+    },
     Person {
         user: "gus",
         tenant: Some("globex"),
@@ -53,7 +63,9 @@ pub enum DemoError {
         source: std::io::Error,
     },
     /// The sample database.
-    #[error("the sample database {path} can't be written: {source}; name another folder with --dir")]
+    #[error(
+        "the sample database {path} can't be written: {source}; name another folder with --dir"
+    )]
     Database {
         /// Where.
         path: PathBuf,
@@ -70,22 +82,29 @@ pub enum DemoError {
 /// # Errors
 /// When the folder can't be written.
 pub fn prepare(folder: &Path, listen: &str) -> Result<PathBuf, DemoError> {
-    let io = |source| DemoError::Io { path: folder.to_owned(), source };
+    let io = |source| DemoError::Io {
+        path: folder.to_owned(),
+        source,
+    };
     fs::create_dir_all(folder).map_err(io)?;
     let database = folder.join("tenants.db");
     if !database.exists() {
         // Written beside and renamed, so that an interrupted demo is begun anew.
         let draft = folder.join("tenants.db.new");
         let _ = fs::remove_file(&draft);
-        data::write(&draft)
-            .map_err(|source| DemoError::Database { path: draft.clone(), source })?;
+        data::write(&draft).map_err(|source| DemoError::Database {
+            path: draft.clone(),
+            source,
+        })?;
         fs::rename(&draft, &database).map_err(io)?;
     }
     let config = folder.join("carnet.toml");
     if !config.exists() {
         let mut secret = [0; 32];
         aws_lc_rs::rand::fill(&mut secret).map_err(|_| DemoError::Randomness)?;
-        let text = TEMPLATE.replace("@listen@", listen).replace("@secret@", &hex::encode(secret));
+        let text = TEMPLATE
+            .replace("@listen@", listen)
+            .replace("@secret@", &hex::encode(secret));
         fs::write(&config, text).map_err(io)?;
     }
     Ok(config)

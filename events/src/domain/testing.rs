@@ -68,7 +68,8 @@ where
     }
 }
 
-type Answer<D> = Result<(Vec<<D as Decider>::Event>, <D as Decider>::Reply), <D as Decider>::Illegal>;
+type Answer<D> =
+    Result<(Vec<<D as Decider>::Event>, <D as Decider>::Reply), <D as Decider>::Illegal>;
 
 /// What came of a command.
 pub(crate) struct Outcome<D: Decider> {
