@@ -11,9 +11,10 @@ use std::num::NonZeroUsize;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
-use flate2::{Compress, Crc, FlushCompress, Status};
+use flate2::Crc;
 use zstd::stream::raw::{CParameter, Encoder, Operation};
 
+use super::deflate::Deflater;
 use super::{ArtifactError, Compression};
 
 /// Size of a chunk of the document. Larger ones hardly compress better (the history crosses their edges), smaller ones cost more switching.
@@ -31,11 +32,7 @@ pub const ZSTD_WINDOW_LOG: u32 = 21;
 /// The zstd header of every artifact: a content checksum, no size, no dictionary, our window.
 pub const ZSTD_HEADER: [u8; 6] = [0x28, 0xb5, 0x2f, 0xfd, 4, (ZSTD_WINDOW_LOG as u8 - 10) << 3];
 
-/// Measured on row-shaped JSON, one core, against `pigz -6` (51 MB/s): level 2 of zlib-rs makes files 1.12 times as large at 192 MB/s;
-/// level 1 1.50 times at 318 MB/s, level 3 1.06 times at 156 MB/s.
-const DEFLATE_LEVEL: u32 = 2;
-
-/// Measured on the same: level 1 makes files as large as `pigz -6` does at 485 MB/s; level 3 is 1 % smaller at 259 MB/s.
+/// Measured on row-shaped JSON, one core: level 1 makes files as large as `pigz -6` does at 485 MB/s; level 3 is 1 % smaller at 259 MB/s.
 const ZSTD_LEVEL: i32 = 1;
 
 /// Chunks a worker may hold: the one it codes and the next.
@@ -53,10 +50,6 @@ impl Chunk {
     #[must_use]
     pub fn data(&self) -> &[u8] {
         self.bytes.get(self.history..).unwrap_or_default()
-    }
-
-    fn history(&self) -> &[u8] {
-        self.bytes.get(..self.history).unwrap_or_default()
     }
 
     /// The buffer that the document is appended to.
@@ -273,14 +266,14 @@ impl Drop for Worker {
 }
 
 enum Codec {
-    Deflate,
+    Deflate(Deflater),
     Zstd(Encoder<'static>),
 }
 
 impl Codec {
     fn new(compression: Compression) -> Result<Self, ArtifactError> {
         if compression != Compression::Zstd {
-            return Ok(Self::Deflate);
+            return Ok(Self::Deflate(Deflater::default()));
         }
         let encoder = || -> std::io::Result<_> {
             let mut encoder = Encoder::new(ZSTD_LEVEL)?;
@@ -295,9 +288,9 @@ impl Codec {
         let mut bytes = Vec::with_capacity(chunk.data().len() / 3 + 1024);
         let mut check = Crc::new();
         match self {
-            Self::Deflate => {
+            Self::Deflate(deflater) => {
                 check.update(chunk.data());
-                code_deflate(&chunk, last, &mut bytes)?;
+                deflater.chunk(&chunk.bytes, chunk.history, last, &mut bytes);
             }
             Self::Zstd(encoder) => {
                 code_zstd(encoder, chunk.data(), last, &mut bytes).map_err(failed)?
@@ -308,32 +301,6 @@ impl Codec {
             check,
             spare: chunk.bytes,
         })
-    }
-}
-
-fn code_deflate(chunk: &Chunk, last: bool, out: &mut Vec<u8>) -> Result<(), ArtifactError> {
-    // A fresh one each time: after `reset` what comes out depends on what went in before, that is on the number of threads.
-    let mut deflate = Compress::new(flate2::Compression::new(DEFLATE_LEVEL), false);
-    if !chunk.history().is_empty() {
-        deflate.set_dictionary(chunk.history()).map_err(failed)?;
-    }
-    let flush = if last {
-        FlushCompress::Finish
-    } else {
-        FlushCompress::Sync
-    };
-    loop {
-        let taken = usize::try_from(deflate.total_in()).unwrap_or(usize::MAX);
-        let rest = chunk.data().get(taken..).unwrap_or_default();
-        let status = deflate.compress_vec(rest, out, flush).map_err(failed)?;
-        // Room left over means that everything has come out.
-        let room = out.len() < out.capacity();
-        if status == Status::StreamEnd
-            || (!last && room && deflate.total_in() == chunk.data().len() as u64)
-        {
-            return Ok(());
-        }
-        out.reserve(out.capacity().max(64 * 1024));
     }
 }
 

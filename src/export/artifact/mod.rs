@@ -5,6 +5,7 @@
 //! | [`writer`] | frames the document, hashes it, appends the manifest |
 //! | [`manifest`] | the document's last member |
 //! | [`compress`] | gzip, zstd or nothing, on several threads, the same bytes whatever their number |
+//! | [`deflate`] | the deflate coder behind gzip |
 //! | [`blocks`] | SHA-256 per stored MiB, and the root that stands in the `completed` event |
 //! | [`storage`] | objects: create, delete, sweep, probe |
 //! | [`read`] | reading back, every block checked before it is passed on |
@@ -16,6 +17,7 @@ pub mod blocks;
 pub mod compress;
 mod compression;
 pub(crate) mod decode;
+pub mod deflate;
 mod error;
 pub mod manifest;
 pub mod read;
