@@ -1,5 +1,6 @@
 //! `[limits]`: who may ask for an export, and how often.
 
+use carnet_events::domain::tenant;
 use serde::{Deserialize, Serialize};
 
 use super::duration::Span;
@@ -50,6 +51,20 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// The limits as the domain decides by them.
+    pub fn for_domain(&self) -> tenant::Limits {
+        let quota = |limit: &Window| tenant::Quota {
+            accepted: limit.accepted,
+            window_ms: u64::try_from(limit.window.millis()).unwrap_or(0),
+        };
+        tenant::Limits {
+            per_user: quota(&self.per_user),
+            per_tenant: quota(&self.per_tenant),
+            active_per_user: self.active_per_user,
+            active_per_tenant: self.active_per_tenant,
+        }
+    }
+
     pub(super) fn check(&self, at: &mut Complaints<'_>) {
         for (key, limit) in [
             ("limits.per_user", &self.per_user),

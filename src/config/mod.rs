@@ -26,6 +26,7 @@ mod workers;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use carnet_events::ids::TenantId;
 use serde::{Deserialize, Serialize};
 
 pub use artifacts::{Artifacts, Compression, Format};
@@ -86,6 +87,13 @@ impl Config {
     /// Everything that is wrong, with file, key and remedy.
     pub fn load(file: &Path) -> Result<Self, ConfigError> {
         load::from_file(file, std::env::vars_os())
+    }
+
+    /// Whether a module is on for a tenant by configuration; an event may have switched it since.
+    pub fn module_is_on(&self, tenant: &TenantId, module: &str) -> bool {
+        self.tenants
+            .get(tenant.as_str())
+            .is_none_or(|tenant| tenant.module_is_on(module))
     }
 
     /// A complaint about `key` of this configuration, for what only shows when it is put to use.

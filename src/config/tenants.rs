@@ -17,7 +17,18 @@ pub struct Tenant {
     pub modules: Option<Vec<String>>,
 }
 
+/// The module that every tenant has.
+const CORE: &str = "core";
+
 impl Tenant {
+    pub(super) fn module_is_on(&self, module: &str) -> bool {
+        module == CORE
+            || self
+                .modules
+                .as_ref()
+                .is_none_or(|on| on.iter().any(|name| name == module))
+    }
+
     pub(super) fn check(&self, id: &str, at: &mut Complaints<'_>) {
         let key = format!("tenants.{id}");
         if id.is_empty() || id.len() > 128 {

@@ -56,7 +56,7 @@ pub(super) async fn caller(request: &ServiceRequest) -> Result<Arc<Caller>, Prob
     };
     state
         .verifier
-        .verify(&token, state.now())
+        .verify(&token, state.clock.now())
         .await
         .map_err(|error| {
             tracing::info!(reason = %error, "a token was refused");

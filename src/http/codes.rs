@@ -128,6 +128,14 @@ codes! {
     Overloaded = "overloaded", SERVICE_UNAVAILABLE, "The service is busy",
         "More requests are being handled than the service takes on at once, or it is stopping.",
         "Try again after the time in `Retry-After`.";
+    /// An operator paused the intake.
+    IntakePaused = "intake_paused", SERVICE_UNAVAILABLE, "No requests are taken at the moment",
+        "The platform's operators have paused the intake of export requests. Exports already accepted go on.",
+        "Try again after the time in `Retry-After`.";
+    /// A read model is behind.
+    CatchingUp = "catching_up", SERVICE_UNAVAILABLE, "Lists are catching up",
+        "The read model behind this list doesn't have the newest events yet, or can't be read. It is brought up to date from the history.",
+        "Try again after the time in `Retry-After`; operators look at `carnet projections status`.";
     /// The event store can't be reached or written.
     StoreUnavailable = "store_unavailable", SERVICE_UNAVAILABLE, "The history can't be written now",
         "The event store doesn't answer or can't be written. Nothing was changed; a request whose fate is unknown can be repeated safely with the same `Idempotency-Key`.",
@@ -136,6 +144,10 @@ codes! {
     StorageUnverified = "storage_unverified", SERVICE_UNAVAILABLE, "The storage isn't verified",
         "Exports run only when the storage for their files has been verified by writing, reading and deleting a test file.",
         "Operators look at /readyz and the log; requests are accepted once the storage works.";
+    /// The storage can't be read.
+    StorageUnavailable = "storage_unavailable", SERVICE_UNAVAILABLE, "The storage can't be read now",
+        "The storage that holds the file doesn't answer. The file itself may well be whole.",
+        "Try again after the time in `Retry-After`; operators look at /readyz and the log.";
     /// The stored file is damaged.
     ArtifactDamaged = "artifact_damaged", SERVICE_UNAVAILABLE, "The stored file is damaged",
         "The stored file no longer has the digests it was published with, so it isn't served.",

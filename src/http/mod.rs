@@ -12,21 +12,26 @@ macro_rules! readable {
     };
 }
 
+mod account_exports;
+mod audit_log;
 mod authenticate;
 mod body;
 mod codes;
 mod conditional;
 mod context;
+mod failures;
 mod health;
 mod links;
 mod observe;
 mod page;
 mod problem;
 mod problem_pages;
+mod query;
 mod server;
 mod state;
 #[cfg(test)]
 mod tests;
+mod viewer;
 
 use actix_web::middleware::from_fn;
 use actix_web::{HttpResponse, web};
@@ -34,10 +39,9 @@ use actix_web::{HttpResponse, web};
 pub use authenticate::SignedIn;
 pub use codes::Code;
 pub use context::{RequestContext, TraceId};
-pub use observe::Admission;
 pub use problem::Problem;
 pub use server::{Server, ServerError};
-pub use state::{AppState, ReadyCheck};
+pub use state::{AppState, ArtifactsOf, ReadyCheck};
 
 /// The routes of the main listener.
 fn routes(app: &mut web::ServiceConfig) {
@@ -52,8 +56,11 @@ fn routes(app: &mut web::ServiceConfig) {
         .service(
             web::scope("/api")
                 .wrap(from_fn(authenticate::authenticate))
+                .configure(account_exports::routes)
+                .service(readable!("/audit-log", audit_log::get))
                 .default_service(web::to(not_found)),
         )
+        .configure(account_exports::link_routes)
         .default_service(web::to(not_found));
 }
 

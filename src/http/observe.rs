@@ -29,11 +29,6 @@ const RETRY_OVERLOADED: Duration = Duration::from_secs(1);
 /// What stands for an address no route has; the address itself may hold anything and isn't logged.
 const UNMATCHED: &str = "unmatched";
 
-/// A request's share of [`max_requests`](crate::config::Server::max_requests). Held until the response begins; a
-/// command that outlives its client holds a clone until it is done.
-#[derive(Clone)]
-pub struct Admission(#[allow(dead_code, reason = "held for its drop")] Arc<OwnedSemaphorePermit>);
-
 pub(super) async fn observe(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
@@ -63,23 +58,17 @@ async fn answer(
     context: RequestContext,
 ) -> Result<(ServiceResponse<BoxBody>, String), Error> {
     let id = context.request_id.to_string();
-    if !is_probe(request.path()) {
-        let state = request.app_data::<web::Data<AppState>>().cloned();
-        match state.and_then(|state| Arc::clone(&state.requests).try_acquire_owned().ok()) {
-            Some(permit) => request.extensions_mut().insert(Admission(Arc::new(permit))),
-            None => {
-                let problem = Problem::from(Code::Overloaded).retry_after(RETRY_OVERLOADED);
-                return Ok((
-                    request.into_response(problem.response(&id)),
-                    UNMATCHED.to_owned(),
-                ));
-            }
-        };
+    let permit = permit(&request);
+    if permit.is_none() && !is_probe(request.path()) {
+        let problem = Problem::from(Code::Overloaded).retry_after(RETRY_OVERLOADED);
+        return Ok((
+            request.into_response(problem.response(&id)),
+            UNMATCHED.to_owned(),
+        ));
     }
     // The one place that must not lose a connection to a defect elsewhere.
     match AssertUnwindSafe(next.call(request)).catch_unwind().await {
         Ok(Ok(response)) => {
-            response.request().extensions_mut().remove::<Admission>();
             let route = response
                 .request()
                 .match_pattern()
@@ -100,6 +89,13 @@ async fn answer(
             Err(PanicAnswer(id).into())
         }
     }
+}
+
+/// A request's share of [`max_requests`](crate::config::Server::max_requests), held until its response begins; what
+/// lasts longer has bounds of its own.
+fn permit(request: &ServiceRequest) -> Option<OwnedSemaphorePermit> {
+    let state = request.app_data::<web::Data<AppState>>()?;
+    Arc::clone(&state.requests).try_acquire_owned().ok()
 }
 
 /// Probes and metrics are answered under load too: that is when they matter.

@@ -2,14 +2,31 @@
 
 use std::sync::Arc;
 
+use std::time::Duration;
+
 use async_trait::async_trait;
-use carnet_events::ids::Timestamp;
+use carnet_actors::System;
+use carnet_actors::ports::{Clock, Runner};
+use carnet_events::ids::TenantId;
+use carnet_events::store::EventStore;
+use carnet_projections::{ProjectionName, Projections};
 use metrics_exporter_prometheus::PrometheusHandle;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
+use super::codes::Code;
+use super::problem::Problem;
 use crate::auth::Verifier;
 use crate::config::Config;
+use crate::export::artifact::ArtifactStore;
+use crate::export::catalog::Catalog;
+use crate::keys::KeyRing;
+
+/// How soon a full or catching-up service is worth trying again.
+const SOON: Duration = Duration::from_secs(1);
+
+/// The storage of a tenant's artifacts.
+pub type ArtifactsOf = dyn Fn(&TenantId) -> ArtifactStore + Send + Sync;
 
 /// One thing the service can't do without; `/readyz` asks all of them.
 #[async_trait]
@@ -27,8 +44,22 @@ pub struct AppState {
     pub config: Arc<Config>,
     /// Verifies bearer tokens.
     pub verifier: Arc<Verifier>,
+    /// The keys of links.
+    pub keys: Arc<KeyRing>,
+    /// What can be exported.
+    pub catalog: Arc<Catalog>,
+    /// The actors.
+    pub system: System,
+    /// The read models.
+    pub projections: Projections,
+    /// The events, for what is read and recorded past the actors.
+    pub store: Arc<dyn EventStore>,
+    /// Runs exports; asked whether a tenant's storage is verified.
+    pub runner: Arc<dyn Runner>,
+    /// Where a tenant's artifacts are.
+    pub artifacts: Arc<ArtifactsOf>,
     /// The clock everything decides by; tests move it.
-    pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    pub clock: Arc<dyn Clock>,
     /// One permit per request that may be handled at once.
     pub requests: Arc<Semaphore>,
     /// One permit per download or event stream that may be open at once.
@@ -42,8 +73,27 @@ pub struct AppState {
 }
 
 impl AppState {
-    /// The present by the service's clock.
-    pub fn now(&self) -> Timestamp {
-        (self.clock)()
+    /// One of the permits for long-lived responses; it belongs into the stream it is for.
+    pub(super) fn stream_permit(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        let permit = Arc::clone(&self.streams).try_acquire_owned();
+        permit.map_err(|_| Problem::from(Code::Overloaded).retry_after(SOON))
+    }
+
+    /// Waits until a read model has everything that was acknowledged before: so a client sees what it has just done.
+    pub(super) async fn wait_for(
+        &self,
+        projection: ProjectionName,
+        patience: Duration,
+    ) -> Result<(), Problem> {
+        let Some(last) = self.store.last_position().await? else {
+            return Ok(());
+        };
+        self.projections
+            .wait_for(projection, last, patience)
+            .await
+            .map_err(|behind| {
+                tracing::warn!(error = %behind, "a read model is behind");
+                Problem::from(Code::CatchingUp).retry_after(SOON)
+            })
     }
 }

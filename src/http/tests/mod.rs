@@ -1,93 +1,17 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+mod support;
+
 use std::sync::Arc;
-use std::time::Duration;
 
 use actix_web::body::to_bytes;
-use actix_web::dev::ServiceResponse;
 use actix_web::http::{StatusCode, header};
 use actix_web::{test, web};
-use async_trait::async_trait;
-use carnet_events::ids::Timestamp;
 use serde_json::Value;
 use tokio::sync::Semaphore;
-use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::auth::{TokenRequest, Verifier, sign};
-use crate::config::{Auth, Config, Secret};
-
-const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
-
-struct Broken;
-
-#[async_trait]
-impl ReadyCheck for Broken {
-    fn name(&self) -> &'static str {
-        "store"
-    }
-
-    async fn check(&self) -> Result<(), String> {
-        Err("secret reason".to_owned())
-    }
-}
-
-fn config() -> Config {
-    let secret = Secret::new("0123456789abcdef0123456789abcdef".to_owned());
-    let auth = Auth {
-        issuer: "https://login.example".to_owned(),
-        hs256_secret: Some(secret),
-        ..Auth::default()
-    };
-    Config {
-        auth,
-        ..Config::default()
-    }
-}
-
-fn state(change: impl FnOnce(&mut AppState)) -> web::Data<AppState> {
-    let config = Arc::new(config());
-    let mut state = AppState {
-        verifier: Arc::new(Verifier::new(&config.auth).unwrap()),
-        config,
-        clock: Arc::new(|| NOW),
-        requests: Arc::new(Semaphore::new(4)),
-        streams: Arc::new(Semaphore::new(4)),
-        stopping: CancellationToken::new(),
-        ready: Vec::new(),
-        metrics: None,
-    };
-    change(&mut state);
-    web::Data::new(state)
-}
-
-fn token(roles: &[&str]) -> String {
-    let request = TokenRequest {
-        tenant: Some("acme".to_owned()),
-        user: "ada".to_owned(),
-        roles: roles.iter().map(|r| (*r).to_owned()).collect(),
-        permissions: vec![],
-        ttl: Duration::from_secs(60),
-    };
-    sign(&config().auth, &request, NOW).unwrap()
-}
-
-async fn send(state: &web::Data<AppState>, request: test::TestRequest) -> ServiceResponse {
-    let app = test::init_service(server::app(state.clone())).await;
-    test::call_service(&app, request.to_request()).await
-}
-
-async fn get(path: &str, bearer: Option<&str>) -> ServiceResponse {
-    let mut request = test::TestRequest::get().uri(path);
-    if let Some(token) = bearer {
-        request = request.insert_header((header::AUTHORIZATION, format!("Bearer {token}")));
-    }
-    send(&state(|_| ()), request).await
-}
-
-async fn json(response: ServiceResponse) -> Value {
-    serde_json::from_slice(&to_bytes(response.into_body()).await.unwrap()).unwrap()
-}
+use support::{Broken, get, json, send, state, token};
 
 #[actix_web::test]
 async fn every_problem_has_a_page_and_is_listed() {
@@ -190,7 +114,7 @@ async fn only_one_bearer_token_and_no_other_credential_counts() {
             request = request.append_header((header.0, header.1.as_str()));
         }
         assert_eq!(
-            send(&state(|_| ()), request).await.status(),
+            send(&state(|_| ()).await, request).await.status(),
             StatusCode::UNAUTHORIZED,
             "{headers:?}"
         );
@@ -201,7 +125,7 @@ async fn only_one_bearer_token_and_no_other_credential_counts() {
             .insert_header(("Authorization", format!("{scheme} {good}")))
             .insert_header(("X-API-Key", "k"));
         assert_eq!(
-            send(&state(|_| ()), request).await.status(),
+            send(&state(|_| ()).await, request).await.status(),
             StatusCode::NOT_FOUND
         );
     }
@@ -209,7 +133,11 @@ async fn only_one_bearer_token_and_no_other_credential_counts() {
 
 #[actix_web::test]
 async fn a_wrong_method_is_answered_with_those_allowed() {
-    let response = send(&state(|_| ()), test::TestRequest::delete().uri("/healthz")).await;
+    let response = send(
+        &state(|_| ()).await,
+        test::TestRequest::delete().uri("/healthz"),
+    )
+    .await;
     assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED);
     assert!(
         response
@@ -225,7 +153,7 @@ async fn a_wrong_method_is_answered_with_those_allowed() {
 
 #[actix_web::test]
 async fn an_overloaded_service_says_so_but_still_answers_probes() {
-    let full = state(|state| state.requests = Arc::new(Semaphore::new(0)));
+    let full = state(|state| state.requests = Arc::new(Semaphore::new(0))).await;
     let response = send(&full, test::TestRequest::get().uri("/problems")).await;
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(response.headers().get(header::RETRY_AFTER).unwrap(), "1");
@@ -240,7 +168,7 @@ async fn an_overloaded_service_says_so_but_still_answers_probes() {
 
 #[actix_web::test]
 async fn permits_come_back() {
-    let state = state(|state| state.requests = Arc::new(Semaphore::new(1)));
+    let state = state(|state| state.requests = Arc::new(Semaphore::new(1))).await;
     for _ in 0..3 {
         assert_eq!(
             send(&state, test::TestRequest::get().uri("/problems"))
@@ -254,7 +182,7 @@ async fn permits_come_back() {
 #[actix_web::test]
 async fn readiness_names_what_fails_but_not_why() {
     assert_eq!(get("/readyz", None).await.status(), StatusCode::OK);
-    let broken = state(|state| state.ready.push(Arc::new(Broken)));
+    let broken = state(|state| state.ready.push(Arc::new(Broken))).await;
     let response = send(&broken, test::TestRequest::get().uri("/readyz")).await;
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
     let answer = json(response).await;
@@ -265,7 +193,7 @@ async fn readiness_names_what_fails_but_not_why() {
 #[actix_web::test]
 async fn metrics_are_for_operators() {
     let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
-    let state = state(|state| state.metrics = Some(recorder.handle()));
+    let state = state(|state| state.metrics = Some(recorder.handle())).await;
     let ask = |token: Option<String>| {
         let mut request = test::TestRequest::get().uri("/metrics");
         if let Some(token) = token {
@@ -294,7 +222,7 @@ async fn a_panic_is_answered_and_hurts_nobody_else() {
     async fn boom() -> HttpResponse {
         panic!("a defect")
     }
-    let state = state(|state| state.requests = Arc::new(Semaphore::new(1)));
+    let state = state(|state| state.requests = Arc::new(Semaphore::new(1))).await;
     let app = actix_web::App::new()
         .app_data(state.clone())
         .route("/boom", web::get().to(boom))

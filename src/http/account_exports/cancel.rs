@@ -1,0 +1,29 @@
+//! `POST /api/account-exports/{id}/cancel`
+
+use actix_web::http::header;
+use actix_web::{HttpRequest, HttpResponse, web};
+
+use super::job::Job;
+use crate::http::authenticate::SignedIn;
+use crate::http::problem::Problem;
+use crate::http::state::AppState;
+use crate::http::viewer::{Right, Viewer};
+
+/// Stops a queued or running export. Repeating it is answered alike; the command goes on if the client doesn't wait.
+pub(super) async fn post(
+    request: HttpRequest,
+    caller: SignedIn,
+    id: web::Path<String>,
+    state: web::Data<AppState>,
+) -> Result<HttpResponse, Problem> {
+    let viewer = Viewer::new(&state, caller.0, &request, Right::Export).await?;
+    let found = viewer.find(&state, &id, "cancel").await?;
+    let cancelled = state
+        .system
+        .cancel(found.id, viewer.principal.clone(), viewer.cause.clone())
+        .await?;
+    let job = Job::live(&state, &viewer, &cancelled).await?;
+    Ok(HttpResponse::Ok()
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .json(job))
+}

@@ -1,0 +1,141 @@
+//! `GET /api/account-exports/catalog`
+
+use std::collections::BTreeMap;
+
+use actix_web::http::header;
+use actix_web::{HttpRequest, HttpResponse, web};
+use carnet_events::domain::export::Outcome;
+use carnet_events::domain::tenant::window::{Window, windows};
+use carnet_events::domain::tenant::{Refusal, Tenant, blocked_by};
+use carnet_events::ids::ExportId;
+use serde::Serialize;
+
+use super::{gate, rfc3339};
+use crate::http::authenticate::SignedIn;
+use crate::http::problem::Problem;
+use crate::http::state::AppState;
+use crate::http::viewer::{Right, Viewer};
+
+/// What the caller may export, and the limits with what is left of them.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(crate) struct CatalogView {
+    categories: Vec<CategoryView>,
+    formats: Vec<&'static str>,
+    compressions: Vec<&'static str>,
+    limits: LimitsView,
+    /// Whether a request would be accepted now.
+    can_request: bool,
+    /// The code it would be refused with, if not.
+    blocked_by: Option<&'static str>,
+    /// When the tenant's newest export was accepted.
+    last_export_at: Option<String>,
+}
+
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(crate) struct CategoryView {
+    id: String,
+    title: String,
+    module: Option<String>,
+    /// Whether it can be limited to a part of the tenant.
+    scoped: bool,
+}
+
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(crate) struct LimitsView {
+    per_user: WindowView,
+    per_tenant: WindowView,
+    active_per_user: u32,
+    active_per_tenant: u32,
+}
+
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(crate) struct WindowView {
+    /// Exports that may be accepted in the window.
+    limit: u32,
+    /// Exports accepted in it so far.
+    accepted: u32,
+    /// What is left, exemptions included.
+    remaining: u32,
+    /// The window's length in seconds.
+    window_seconds: u64,
+    /// When the next request fits, if none does now.
+    next_allowed_at: Option<String>,
+}
+
+pub(super) async fn get(
+    request: HttpRequest,
+    caller: SignedIn,
+    state: web::Data<AppState>,
+) -> Result<HttpResponse, Problem> {
+    let viewer = Viewer::new(&state, caller.0, &request, Right::Export)
+        .await?
+        .admit(&state, "catalog")
+        .await?;
+    let tenant = state.system.tenant(&viewer.tenant).await?.tenant;
+    let (now, limits) = (state.clock.now(), state.config.limits.for_domain());
+    let settled = settled(&state, &tenant).await?;
+    let verified = state.runner.storage_verified(&viewer.tenant).await;
+    let blocked = blocked_by(&tenant, &limits, &viewer.principal, verified, &settled, now);
+    let standing = windows(&tenant, &limits, &viewer.principal, now);
+    let open = |category: &&std::sync::Arc<crate::export::catalog::Category>| {
+        gate::may_export(&viewer.caller, category)
+            && gate::is_on(&state, &tenant, &viewer.tenant, category)
+    };
+    let view = CatalogView {
+        categories: state
+            .catalog
+            .categories()
+            .filter(open)
+            .map(|category| CategoryView {
+                id: category.id().to_owned(),
+                title: category.title.clone(),
+                module: category.module.clone(),
+                scoped: category.rules.binds_scope,
+            })
+            .collect(),
+        formats: vec!["json"],
+        compressions: vec!["gzip", "zstd", "none"],
+        limits: LimitsView {
+            per_user: window(&standing.user, limits.per_user.window_ms),
+            per_tenant: window(&standing.tenant, limits.per_tenant.window_ms),
+            active_per_user: limits.active_per_user,
+            active_per_tenant: limits.active_per_tenant,
+        },
+        can_request: blocked.is_none(),
+        blocked_by: blocked.as_ref().map(Refusal::code),
+        last_export_at: tenant.last_admitted.as_ref().map(|last| rfc3339(last.at)),
+    };
+    Ok(HttpResponse::Ok()
+        .insert_header((header::CACHE_CONTROL, "private, no-cache"))
+        .json(view))
+}
+
+/// Active exports that are settled in their own streams, though the tenant's doesn't say so yet: what admission itself
+/// looks at, so that the answer here is the answer there.
+async fn settled(
+    state: &AppState,
+    tenant: &Tenant,
+) -> Result<BTreeMap<ExportId, Outcome>, Problem> {
+    let mut settled = BTreeMap::new();
+    for id in tenant.active.keys() {
+        if let Some(outcome) = state
+            .system
+            .export(*id)
+            .await?
+            .and_then(|found| found.export.outcome())
+        {
+            settled.insert(*id, outcome);
+        }
+    }
+    Ok(settled)
+}
+
+fn window(window: &Window, window_ms: u64) -> WindowView {
+    WindowView {
+        limit: window.limit,
+        accepted: window.accepted,
+        remaining: window.remaining(),
+        window_seconds: window_ms / 1000,
+        next_allowed_at: window.next_allowed_at.map(rfc3339),
+    }
+}

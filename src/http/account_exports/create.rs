@@ -1,0 +1,272 @@
+//! `POST /api/account-exports`
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use actix_web::http::header::{self, HeaderName};
+use actix_web::{HttpRequest, HttpResponse, web};
+use aws_lc_rs::digest;
+use carnet_actors::{Admission, AdmitRequest};
+use carnet_events::domain::request::{ExportKind, Format, Layer, Origin, Request, Scope};
+use carnet_events::domain::tenant::{CategoryCheck, IdempotencyKey, LimitKind, Refusal};
+use carnet_events::ids::{Digest, ExportId};
+use serde::{Deserialize, Serialize};
+
+use super::job::Job;
+use super::{gate, rfc3339};
+use crate::config::Compression;
+use crate::http::authenticate::SignedIn;
+use crate::http::body;
+use crate::http::codes::Code;
+use crate::http::conditional::single;
+use crate::http::problem::Problem;
+use crate::http::state::AppState;
+use crate::http::viewer::{Right, Viewer};
+
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const MAX_KEY_BYTES: usize = 255;
+/// More categories than any catalog has.
+const MAX_CATEGORIES: usize = 256;
+const MAX_NAME_BYTES: usize = 128;
+/// A reason is a sentence or two.
+const MAX_REASON_BYTES: usize = 1_000;
+/// Storage that isn't verified is tried again by the service about this often.
+const RETRY_STORAGE: Duration = Duration::from_secs(30);
+
+/// What is asked for.
+#[derive(Debug, Deserialize, Serialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewExport {
+    /// Ids of the categories, at least one.
+    categories: Vec<String>,
+    /// `json`, which is the default.
+    format: Option<String>,
+    /// `gzip`, `zstd` or `none`; the service's default otherwise.
+    compression: Option<String>,
+    /// The part of the tenant to limit the export to.
+    scope: Option<String>,
+    /// Why, in the caller's own words; kept apart from the audit log, and erased with the tenant's people.
+    reason: Option<String>,
+}
+
+/// Asks for an export. Durable before it is answered; goes on if the client doesn't wait.
+pub(super) async fn post(
+    request: HttpRequest,
+    caller: SignedIn,
+    payload: web::Payload,
+    state: web::Data<AppState>,
+) -> Result<HttpResponse, Problem> {
+    let viewer = Viewer::new(&state, caller.0, &request, Right::Export)
+        .await?
+        .admit(&state, "exports")
+        .await?;
+    let key = idempotency_key(&request)?;
+    let asked: NewExport = body::json(&request, payload).await?;
+    let admit = admission(&state, &viewer, asked, key).await?;
+    match state.system.admit(admit, viewer.cause.clone()).await? {
+        Admission::Accepted { export, .. } => accepted(&state, &viewer, export).await,
+        Admission::Refused(refusal) => Err(refused(&state, &viewer, &refusal)),
+    }
+}
+
+async fn accepted(
+    state: &AppState,
+    viewer: &Viewer,
+    export: ExportId,
+) -> Result<HttpResponse, Problem> {
+    let found = state.system.export(export).await?.ok_or(Code::Internal)?;
+    let job = Job::live(state, viewer, &found).await?;
+    Ok(HttpResponse::Accepted()
+        .insert_header((header::LOCATION, format!("/api/account-exports/{export}")))
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .json(job))
+}
+
+fn idempotency_key(request: &HttpRequest) -> Result<Option<String>, Problem> {
+    if !request.headers().contains_key(IDEMPOTENCY_KEY) {
+        return Ok(None);
+    }
+    let key = single(request.headers(), &IDEMPOTENCY_KEY).unwrap_or_default();
+    if key.is_empty() || key.len() > MAX_KEY_BYTES || !key.bytes().all(|b| b.is_ascii_graphic()) {
+        return Err(malformed(
+            "`Idempotency-Key` must be one value of 1 to 255 visible ASCII characters.",
+        ));
+    }
+    Ok(Some(key.to_owned()))
+}
+
+fn malformed(detail: impl Into<String>) -> Problem {
+    Problem::new(Code::MalformedRequest, detail)
+}
+
+async fn admission(
+    state: &AppState,
+    viewer: &Viewer,
+    mut asked: NewExport,
+    key: Option<String>,
+) -> Result<AdmitRequest, Problem> {
+    check_form(&asked)?;
+    asked.categories.sort_unstable();
+    asked.categories.dedup();
+    let fingerprint = serde_json::to_vec(&asked)
+        .map_err(|error| Problem::internal("a request can't be written", &error))?;
+    let key = key.map(|key| IdempotencyKey {
+        key: sha256(format!("{}\0POST /api/account-exports\0{key}", viewer.principal).as_bytes()),
+        fingerprint: sha256(&fingerprint),
+    });
+    let format = format(asked.format.as_deref())?;
+    let layers = layers(state, asked.compression.as_deref())?;
+    let (categories, policy_digests) = check_categories(state, viewer, &asked);
+    check_scope(state, &asked)?;
+    Ok(AdmitRequest {
+        request: Request {
+            tenant: viewer.tenant.clone(),
+            principal: viewer.principal.clone(),
+            origin: Origin::User,
+            kind: ExportKind::Account,
+            categories: asked.categories,
+            scope: asked.scope.map(|id| Scope { id }),
+            format,
+            layers,
+            policy_digests,
+            retry_of: None,
+        },
+        categories,
+        key,
+        limits: state.config.limits.for_domain(),
+        reason: asked.reason,
+    })
+}
+
+fn check_form(asked: &NewExport) -> Result<(), Problem> {
+    let name = |text: &String| {
+        (1..=MAX_NAME_BYTES).contains(&text.len()) && !text.chars().any(char::is_control)
+    };
+    if asked.categories.is_empty()
+        || asked.categories.len() > MAX_CATEGORIES
+        || !asked.categories.iter().all(name)
+    {
+        return Err(malformed(format!(
+            "`categories` must name 1 to {MAX_CATEGORIES} categories."
+        )));
+    }
+    if asked.scope.as_ref().is_some_and(|scope| !name(scope)) {
+        return Err(malformed("`scope` must have 1 to 128 bytes."));
+    }
+    if asked
+        .reason
+        .as_ref()
+        .is_some_and(|reason| reason.len() > MAX_REASON_BYTES)
+    {
+        return Err(malformed("`reason` may have 1000 bytes."));
+    }
+    Ok(())
+}
+
+fn format(asked: Option<&str>) -> Result<Format, Problem> {
+    match asked {
+        None | Some("json") => Ok(Format::Json),
+        Some(_) => Err(Problem::new(
+            Code::UnsupportedOption,
+            "`format` must be json.",
+        )),
+    }
+}
+
+fn layers(state: &AppState, asked: Option<&str>) -> Result<Vec<Layer>, Problem> {
+    let compression = match asked {
+        None => state.config.artifacts.compression,
+        Some("gzip") => Compression::Gzip,
+        Some("zstd") => Compression::Zstd,
+        Some("none") => Compression::None,
+        Some(_) => {
+            return Err(Problem::new(
+                Code::UnsupportedOption,
+                "`compression` must be gzip, zstd or none.",
+            ));
+        }
+    };
+    Ok(match compression {
+        Compression::Gzip => vec![Layer::Gzip],
+        Compression::Zstd => vec![Layer::Zstd],
+        Compression::None => Vec::new(),
+    })
+}
+
+/// The request held against the catalog and the caller's permissions; the tenant decides what follows from it.
+fn check_categories(
+    state: &AppState,
+    viewer: &Viewer,
+    asked: &NewExport,
+) -> (CategoryCheck, BTreeMap<String, Digest>) {
+    let (mut check, mut digests) = (CategoryCheck::default(), BTreeMap::new());
+    for id in &asked.categories {
+        let Some(category) = state.catalog.get(id) else {
+            check.unknown.push(id.clone());
+            continue;
+        };
+        if !gate::may_export(&viewer.caller, category) {
+            check.forbidden.push(id.clone());
+        }
+        if let Some(module) = &category.module {
+            let on = state.config.module_is_on(&viewer.tenant, module);
+            check.modules.insert(id.clone(), (module.clone(), on));
+        }
+        digests.insert(id.clone(), category.policy.digest());
+    }
+    (check, digests)
+}
+
+/// A scoped export must be limited in every part: a category whose query doesn't bind the scope would be exported whole.
+fn check_scope(state: &AppState, asked: &NewExport) -> Result<(), Problem> {
+    let unscoped = |id: &&String| {
+        state
+            .catalog
+            .get(id)
+            .is_some_and(|category| !category.rules.binds_scope)
+    };
+    match asked.categories.iter().find(unscoped) {
+        Some(_) if asked.scope.is_some() => Err(Problem::new(
+            Code::UnsupportedOption,
+            "`scope` can't be used with these categories.",
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn sha256(bytes: &[u8]) -> Digest {
+    let mut digest = [0; 32];
+    digest.copy_from_slice(digest::digest(&digest::SHA256, bytes).as_ref());
+    Digest::from_bytes(digest)
+}
+
+fn refused(state: &AppState, viewer: &Viewer, refusal: &Refusal) -> Problem {
+    match refusal {
+        Refusal::IdempotencyMismatch => Code::IdempotencyMismatch.into(),
+        Refusal::TenantClosed => Code::TenantClosed.into(),
+        Refusal::StorageUnverified => {
+            Problem::from(Code::StorageUnverified).retry_after(RETRY_STORAGE)
+        }
+        Refusal::UnknownCategories { ids, .. } => {
+            Problem::from(Code::UnknownCategory).with("categories", ids.clone())
+        }
+        Refusal::InProgress { active, principal } => {
+            let shown = viewer.is_theirs(principal).then(|| active.to_string());
+            Problem::from(Code::ExportInProgress).with("active_export_id", shown)
+        }
+        Refusal::LimitReached {
+            limit,
+            next_allowed_at,
+        } => {
+            let code = match limit {
+                LimitKind::User => Code::LimitUser,
+                LimitKind::Tenant => Code::LimitTenant,
+            };
+            let problem = Problem::from(code).with("next_allowed_at", next_allowed_at.map(rfc3339));
+            match next_allowed_at {
+                Some(at) => problem.retry_after(at.since(state.clock.now())),
+                None => problem,
+            }
+        }
+    }
+}

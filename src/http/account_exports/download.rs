@@ -1,0 +1,387 @@
+//! `GET|HEAD /api/account-exports/{id}/download`, and what it shares with links: choosing a representation, recording,
+//! sending.
+//!
+//! Two representations of one file:
+//! - by default the JSON document, with the stored coding as its `Content-Encoding` when the client accepts that, else
+//!   decoded on the way; no ranges;
+//! - with `?as=stored` the stored file itself, with ranges.
+//!
+//! Each has its own `ETag` and `Repr-Digest` (RFC 9530).
+
+use actix_web::body::SizedStream;
+use actix_web::http::header::{self, HeaderName};
+use actix_web::http::{Method, StatusCode};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
+use base64::Engine as _;
+use carnet_actors::Cause;
+use carnet_events::domain::access::{AccessEvent, DownloadBlocked, DownloadEnded, Downloaded};
+use carnet_events::domain::export::{Export, Published};
+use carnet_events::ids::{Digest, ExportId, PrincipalId, TenantId};
+use futures::StreamExt as _;
+use serde::Deserialize;
+
+use super::gate::{self, Blocked, Holder};
+use crate::export::artifact::Compression;
+use crate::export::artifact::read::{
+    ArtifactReader, ByteStream, End, Ended, OnEnd, Published as Stored, ReadError,
+};
+use crate::http::authenticate::SignedIn;
+use crate::http::codes::Code;
+use crate::http::conditional::{Wanted, accepts, none_match_fails, wanted};
+use crate::http::problem::Problem;
+use crate::http::query::query;
+use crate::http::state::AppState;
+use crate::http::viewer::{Right, Viewer};
+
+const REPR_DIGEST: HeaderName = HeaderName::from_static("repr-digest");
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Parameters {
+    #[serde(rename = "as")]
+    form: Option<Form>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Form {
+    Json,
+    Stored,
+}
+
+/// Whoever downloads, through a token or a link.
+pub(super) struct Downloader {
+    pub(super) tenant: TenantId,
+    pub(super) principal: PrincipalId,
+    pub(super) cause: Cause,
+    /// The link's id, if through one.
+    pub(super) link: Option<String>,
+}
+
+/// Sends the file of a completed export, checked block by block.
+pub(super) async fn get(
+    request: HttpRequest,
+    caller: SignedIn,
+    id: web::Path<String>,
+    state: web::Data<AppState>,
+) -> Result<HttpResponse, Problem> {
+    let viewer = Viewer::new(&state, caller.0, &request, Right::Export).await?;
+    let found = viewer.find(&state, &id, "download").await?;
+    let downloader = Downloader {
+        tenant: viewer.tenant.clone(),
+        principal: viewer.principal.clone(),
+        cause: viewer.cause.clone(),
+        link: None,
+    };
+    send(
+        &request,
+        &state,
+        downloader,
+        found.id,
+        &found.export,
+        &Holder::Caller(&viewer.caller),
+    )
+    .await
+}
+
+/// Checks, records, sends. The caller has seen to it that the export is there for the downloader.
+pub(super) async fn send(
+    request: &HttpRequest,
+    state: &web::Data<AppState>,
+    downloader: Downloader,
+    id: ExportId,
+    export: &Export,
+    holder: &Holder<'_>,
+) -> Result<HttpResponse, Problem> {
+    let tenant = state.system.tenant(&downloader.tenant).await?.tenant;
+    let published = match gate::check(state, &tenant, export, holder, state.clock.now()) {
+        Ok(published) => published,
+        Err(blocked) => return Err(refuse(state, &downloader, id, blocked).await),
+    };
+    let parameters: Parameters = query(request)?;
+    let reader = open(state, &downloader, id, published).await?;
+    let form = Representation::choose(request, parameters.form, reader.published());
+    if none_match_fails(request.headers(), &form.etag) {
+        let mut response = HttpResponse::NotModified();
+        form.headers(&mut response, id);
+        return Ok(response.finish());
+    }
+    let wanted = if form.form == Form::Stored {
+        wanted(request.headers(), &form.etag, form.bytes)
+    } else {
+        Wanted::All
+    };
+    let (range, status) = match wanted {
+        Wanted::All => (0..form.bytes, StatusCode::OK),
+        Wanted::Part(range) => (range, StatusCode::PARTIAL_CONTENT),
+        Wanted::Unsatisfiable => {
+            let length = format!("bytes */{}", form.bytes);
+            return Err(
+                Problem::from(Code::RangeNotSatisfiable).header(header::CONTENT_RANGE, &length)
+            );
+        }
+    };
+    let mut response = HttpResponse::build(status);
+    form.headers(&mut response, id);
+    if status == StatusCode::PARTIAL_CONTENT {
+        let part = format!(
+            "bytes {}-{}/{}",
+            range.start,
+            range.end.saturating_sub(1),
+            form.bytes
+        );
+        response.insert_header((header::CONTENT_RANGE, part));
+    }
+    let length = range.end - range.start;
+    if request.method() == Method::HEAD {
+        return Ok(response.body(SizedStream::new(
+            length,
+            futures::stream::empty::<Result<web::Bytes, ReadError>>(),
+        )));
+    }
+    let permit = state.stream_permit()?;
+    let partial = status == StatusCode::PARTIAL_CONTENT;
+    record_start(state, &downloader, id, form.name(), partial).await?;
+    let on_end = record_end(state.clone(), downloader, id, length);
+    let bytes: ByteStream = if form.form == Form::Stored || form.coded {
+        reader.stored(range, on_end)
+    } else {
+        reader.json(on_end)
+    };
+    // The permit goes with the stream: it is free again when the download ends, however it ends.
+    let held = bytes.map(move |piece| {
+        let _held = &permit;
+        piece
+    });
+    Ok(response.body(SizedStream::new(length, held)))
+}
+
+pub(super) async fn refuse(
+    state: &AppState,
+    downloader: &Downloader,
+    id: ExportId,
+    blocked: Blocked,
+) -> Problem {
+    let event = DownloadBlocked {
+        principal: downloader.principal.clone(),
+        export: id,
+        code: blocked.code.as_str().to_owned(),
+        categories: blocked.categories,
+    };
+    match state
+        .system
+        .record_access(
+            &downloader.tenant,
+            AccessEvent::DownloadBlocked(event),
+            &downloader.cause,
+        )
+        .await
+    {
+        Ok(()) => blocked.code.into(),
+        Err(error) => error.into(),
+    }
+}
+
+async fn open(
+    state: &AppState,
+    downloader: &Downloader,
+    id: ExportId,
+    published: &Published,
+) -> Result<ArtifactReader, Problem> {
+    let artifact = &published.artifact;
+    let key = artifact
+        .key
+        .parse()
+        .map_err(|error| Problem::internal("an artifact's key can't be read", &error))?;
+    let stored = Stored {
+        key,
+        stored_bytes: artifact.bytes,
+        stored_sha256: artifact.sha256,
+        blocks_root: artifact.blocks_root,
+        json_bytes: artifact.json_bytes,
+        json_sha256: artifact.json_sha256,
+    };
+    match ArtifactReader::open(&(state.artifacts)(&downloader.tenant), stored).await {
+        Ok(reader) => Ok(reader),
+        Err(ReadError::Damaged(damage)) => {
+            tracing::error!(export_id = %id, damage = %damage, "an artifact is damaged");
+            state
+                .system
+                .record_damage(id, damage.block(), downloader.cause.clone())
+                .await?;
+            let blocked = Blocked {
+                code: Code::ArtifactDamaged,
+                categories: Vec::new(),
+            };
+            Err(refuse(state, downloader, id, blocked).await)
+        }
+        Err(ReadError::Storage(error)) => {
+            tracing::error!(export_id = %id, error = %error, "the artifact storage can't be read");
+            Err(Problem::from(Code::StorageUnavailable)
+                .retry_after(std::time::Duration::from_secs(5)))
+        }
+    }
+}
+
+async fn record_start(
+    state: &AppState,
+    downloader: &Downloader,
+    id: ExportId,
+    representation: &str,
+    partial: bool,
+) -> Result<(), Problem> {
+    let event = Downloaded {
+        principal: downloader.principal.clone(),
+        export: id,
+        representation: representation.to_owned(),
+        link: downloader.link.clone(),
+        partial,
+    };
+    Ok(state
+        .system
+        .record_access(
+            &downloader.tenant,
+            AccessEvent::Downloaded(event),
+            &downloader.cause,
+        )
+        .await?)
+}
+
+/// Told when the stream ends or is dropped, from wherever that happens: what it has to say is said by a task of its own.
+fn record_end(
+    state: web::Data<AppState>,
+    downloader: Downloader,
+    id: ExportId,
+    length: u64,
+) -> OnEnd {
+    let runtime = tokio::runtime::Handle::try_current();
+    Box::new(move |ended: Ended| {
+        if let Ok(runtime) = runtime {
+            runtime.spawn(async move { ended_as(&state, downloader, id, length, ended).await });
+        }
+    })
+}
+
+async fn ended_as(
+    state: &AppState,
+    downloader: Downloader,
+    id: ExportId,
+    length: u64,
+    ended: Ended,
+) {
+    let complete = ended.end == End::Complete && ended.bytes == length;
+    if let End::Damaged(damage) = &ended.end {
+        tracing::error!(export_id = %id, damage = %damage, "an artifact is damaged; a download was broken off");
+        if let Err(error) = state
+            .system
+            .record_damage(id, damage.block(), downloader.cause.clone())
+            .await
+        {
+            tracing::warn!(export_id = %id, error = %error, "the damage couldn't be recorded");
+        }
+    }
+    if let End::Failed(reason) = &ended.end {
+        tracing::error!(export_id = %id, reason, "a download was broken off");
+    }
+    let event = DownloadEnded {
+        principal: downloader.principal,
+        export: id,
+        bytes: ended.bytes,
+        complete,
+    };
+    if let Err(error) = state
+        .system
+        .record_access(
+            &downloader.tenant,
+            AccessEvent::DownloadEnded(event),
+            &downloader.cause,
+        )
+        .await
+    {
+        tracing::debug!(export_id = %id, error = %error, "the end of a download couldn't be recorded");
+    }
+}
+
+/// One way to send a file.
+struct Representation {
+    form: Form,
+    /// The document is sent with the stored coding.
+    coded: bool,
+    compression: Compression,
+    bytes: u64,
+    digest: Digest,
+    etag: String,
+}
+
+impl Representation {
+    fn choose(request: &HttpRequest, form: Option<Form>, stored: &Stored) -> Self {
+        let compression = stored.compression();
+        let form = form.unwrap_or(Form::Json);
+        let coded = form == Form::Json
+            && compression
+                .content_coding()
+                .is_none_or(|coding| accepts(request.headers(), coding));
+        let whole = form == Form::Stored || coded;
+        let (bytes, digest) = if whole {
+            (stored.stored_bytes, stored.stored_sha256)
+        } else {
+            (stored.json_bytes, stored.json_sha256)
+        };
+        let kind = match (form, coded) {
+            (Form::Stored, _) => "stored",
+            (Form::Json, true) => "coded",
+            (Form::Json, false) => "json",
+        };
+        let etag = format!(
+            "\"{}-{kind}\"",
+            hex::encode(digest.as_bytes().get(..16).unwrap_or_default())
+        );
+        Self {
+            form,
+            coded,
+            compression,
+            bytes,
+            digest,
+            etag,
+        }
+    }
+
+    /// What the access record calls it.
+    fn name(&self) -> &'static str {
+        match self.form {
+            Form::Json => "json",
+            Form::Stored => "stored",
+        }
+    }
+
+    fn headers(&self, response: &mut HttpResponseBuilder, id: ExportId) {
+        let (media_type, extension) = match self.form {
+            Form::Json => ("application/json", "json"),
+            Form::Stored => (self.compression.media_type(), self.compression.extension()),
+        };
+        let digest = base64::engine::general_purpose::STANDARD.encode(self.digest.as_bytes());
+        response
+            .content_type(media_type)
+            .insert_header((header::ETAG, self.etag.as_str()))
+            .insert_header((REPR_DIGEST, format!("sha-256=:{digest}:")))
+            .insert_header((
+                header::CONTENT_DISPOSITION,
+                format!("attachment; filename=\"carnet-{id}.{extension}\""),
+            ))
+            .insert_header((header::CACHE_CONTROL, "no-store"))
+            .insert_header((header::VARY, "Accept-Encoding"))
+            .insert_header((
+                header::ACCEPT_RANGES,
+                if self.form == Form::Stored {
+                    "bytes"
+                } else {
+                    "none"
+                },
+            ));
+        if let (Form::Json, true, Some(coding)) =
+            (self.form, self.coded, self.compression.content_coding())
+        {
+            response.insert_header((header::CONTENT_ENCODING, coding));
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! `GET /api/account-exports/{id}/events`: what happens to an export, as it happens (server-sent events).
+//!
+//! - `changed`, with the revision as its id: one event of the export, as in the history;
+//! - `progress`: how far a running attempt is, newer than the history;
+//! - `waiting`: a queued export's place and what it waits for;
+//! - `end`: the export is settled. A client that comes back after that with `Last-Event-ID` is answered 204, which ends
+//!   its reconnecting.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::time::Duration;
+
+use actix_web::http::header::{self, HeaderName};
+use actix_web::{HttpRequest, HttpResponse, web};
+use carnet_actors::{Changes, ExportView};
+use carnet_events::domain::export::Status;
+use carnet_events::ids::Timestamp;
+use futures::Stream;
+use serde::Serialize;
+use serde_json::json;
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::history::HistoryItem;
+use super::job::{progress_view, waiting};
+use crate::http::authenticate::SignedIn;
+use crate::http::codes::Code;
+use crate::http::conditional::single;
+use crate::http::problem::Problem;
+use crate::http::state::AppState;
+use crate::http::viewer::{Right, Viewer};
+
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+/// A comment this often keeps proxies from closing a silent connection.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+/// Progress and places in the queue are looked at this often.
+const TICK: Duration = Duration::from_millis(500);
+/// Events read at once.
+const BATCH: usize = 64;
+
+pub(super) async fn get(
+    request: HttpRequest,
+    caller: SignedIn,
+    id: web::Path<String>,
+    state: web::Data<AppState>,
+) -> Result<HttpResponse, Problem> {
+    let viewer = Viewer::new(&state, caller.0, &request, Right::Export).await?;
+    let found = viewer.find(&state, &id, "events").await?;
+    let after = last_event_id(&request)?;
+    if found.export.outcome().is_some() && after.is_some_and(|after| after >= found.revision) {
+        return Ok(HttpResponse::NoContent().finish());
+    }
+    let permit = state.stream_permit()?;
+    let follower = Follower {
+        changes: state.system.watch(found.id),
+        until: viewer.caller.expires_at,
+        found,
+        after,
+        ready: VecDeque::new(),
+        told: String::new(),
+        silent: Duration::ZERO,
+        over: false,
+        _permit: permit,
+        state,
+    };
+    Ok(HttpResponse::Ok()
+        .content_type("text/event-stream")
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .insert_header((HeaderName::from_static("x-accel-buffering"), "no"))
+        .streaming(follower.stream()))
+}
+
+fn last_event_id(request: &HttpRequest) -> Result<Option<u64>, Problem> {
+    if !request.headers().contains_key(LAST_EVENT_ID) {
+        return Ok(None);
+    }
+    let parsed = single(request.headers(), &LAST_EVENT_ID).and_then(|text| text.parse().ok());
+    parsed.map(Some).ok_or_else(|| {
+        Problem::new(
+            Code::MalformedRequest,
+            "`Last-Event-ID` must be a revision.",
+        )
+    })
+}
+
+/// One client following one export, in constant memory: what it hasn't read yet isn't made yet.
+struct Follower {
+    state: web::Data<AppState>,
+    found: ExportView,
+    changes: Changes,
+    /// The stream ends with the token it was asked for with.
+    until: Timestamp,
+    after: Option<u64>,
+    ready: VecDeque<web::Bytes>,
+    /// The newest progress or place told, so that only news is sent.
+    told: String,
+    silent: Duration,
+    over: bool,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Follower {
+    fn stream(self) -> impl Stream<Item = Result<web::Bytes, Infallible>> {
+        futures::stream::unfold(self, |mut follower| async move {
+            let piece = follower.next().await?;
+            Some((Ok(piece), follower))
+        })
+    }
+
+    async fn next(&mut self) -> Option<web::Bytes> {
+        loop {
+            if let Some(piece) = self.ready.pop_front() {
+                self.silent = Duration::ZERO;
+                return Some(piece);
+            }
+            if self.over || self.state.clock.now() >= self.until {
+                return None;
+            }
+            if let Err(error) = self.look().await {
+                // The client comes back with its last id; what happened meanwhile isn't lost.
+                tracing::debug!(error = %error, "an event stream ends early");
+                return None;
+            }
+            if self.ready.is_empty() {
+                self.wait().await;
+            }
+        }
+    }
+
+    /// Reads what is new: events first, then progress or place.
+    async fn look(&mut self) -> Result<(), carnet_actors::Error> {
+        let system = &self.state.system;
+        let entries = system.history(self.found.id, self.after, BATCH).await?;
+        for entry in &entries {
+            self.after = Some(entry.revision);
+            self.ready.extend(message(
+                "changed",
+                Some(entry.revision),
+                &HistoryItem::of_event(entry).1,
+            ));
+        }
+        if entries.len() == BATCH {
+            return Ok(());
+        }
+        let status = entries
+            .last()
+            .map_or_else(|| self.found.export.status(), |entry| entry.after.status());
+        if let Some(last) = entries.last() {
+            self.found.export = std::sync::Arc::clone(&last.after);
+        }
+        match status {
+            Status::Queued => {
+                if let Some(waits) = system.queue_position(self.found.id).await {
+                    self.tell(
+                        "waiting",
+                        &json!({"queue_position": waits.ahead + 1, "reason": waiting(&waits)}),
+                    );
+                }
+            }
+            Status::Running => {
+                let progress = system
+                    .live_progress(self.found.id)
+                    .map(|progress| progress_view(&progress.borrow()));
+                if let Some(progress) = progress {
+                    self.tell("progress", &progress);
+                }
+            }
+            Status::Completed | Status::Failed | Status::Cancelled | Status::Expired => {
+                self.ready
+                    .extend(message("end", None, &json!({"status": status.as_str()})));
+                self.over = true;
+            }
+        }
+        Ok(())
+    }
+
+    fn tell(&mut self, event: &str, data: &impl Serialize) {
+        if let Some(piece) = message(event, None, data) {
+            let text = String::from_utf8_lossy(&piece).into_owned();
+            if text != self.told {
+                self.told = text;
+                self.ready.push_back(piece);
+            }
+        }
+    }
+
+    async fn wait(&mut self) {
+        let stopping = self.state.stopping.clone();
+        tokio::select! {
+            goes_on = self.changes.changed() => self.over = !goes_on,
+            () = stopping.cancelled() => self.over = true,
+            () = tokio::time::sleep(TICK) => {
+                self.silent += TICK;
+                if self.silent >= HEARTBEAT {
+                    self.ready.push_back(web::Bytes::from_static(b": still here\n\n"));
+                }
+            }
+        }
+    }
+}
+
+/// A message in the form of the standard; JSON has no raw line ends, so one `data` line does.
+fn message(event: &str, id: Option<u64>, data: &impl Serialize) -> Option<web::Bytes> {
+    let data = serde_json::to_string(data).ok()?;
+    let id = id.map(|id| format!("id: {id}\n")).unwrap_or_default();
+    Some(web::Bytes::from(format!(
+        "{id}event: {event}\ndata: {data}\n\n"
+    )))
+}

@@ -1,0 +1,127 @@
+//! Whether an export's file may be had now: today's permissions, policies and tenant state against those of the
+//! export. Pure, so that what a job's links promise is what a download checks.
+
+use aws_lc_rs::digest;
+use carnet_events::domain::export::{Export, Published};
+use carnet_events::domain::tenant::Tenant;
+use carnet_events::ids::{Digest, TenantId, Timestamp};
+
+use crate::auth::Caller;
+use crate::export::catalog::Category;
+use crate::http::codes::Code;
+use crate::http::state::AppState;
+
+/// Whose permissions count.
+pub(super) enum Holder<'a> {
+    /// A signed-in caller's.
+    Caller(&'a Caller),
+    /// A link's: its issuer had exactly the permissions of this digest, which the categories needed then.
+    Link(Digest),
+}
+
+/// Why a file can't be had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Blocked {
+    pub(super) code: Code,
+    /// Categories whose policy or permission changed, if that is why.
+    pub(super) categories: Vec<String>,
+}
+
+/// The published file, or why it can't be had. The order is that of the answers: 403, 410, 409, 503.
+pub(super) fn check<'a>(
+    state: &AppState,
+    tenant: &Tenant,
+    export: &'a Export,
+    holder: &Holder<'_>,
+    now: Timestamp,
+) -> Result<&'a Published, Blocked> {
+    let blocked = |code| Blocked {
+        code,
+        categories: Vec::new(),
+    };
+    if !tenant.serves_at(now) {
+        return Err(blocked(Code::AccessChanged));
+    }
+    let changed: Vec<String> = export
+        .request
+        .categories
+        .iter()
+        .filter(|id| !is_unchanged(state, tenant, export, holder, id))
+        .cloned()
+        .collect();
+    let lost = match holder {
+        Holder::Link(had) => *had != permissions(state, export),
+        Holder::Caller(_) => false,
+    };
+    if lost || !changed.is_empty() {
+        return Err(Blocked {
+            code: Code::AccessChanged,
+            categories: changed,
+        });
+    }
+    let published = export.published().ok_or(blocked(Code::NotReady))?;
+    if published.is_over(now) {
+        return Err(blocked(Code::Expired));
+    }
+    if export.damaged {
+        return Err(blocked(Code::ArtifactDamaged));
+    }
+    Ok(published)
+}
+
+/// Digest of the permissions that the export's categories need today.
+pub(super) fn permissions(state: &AppState, export: &Export) -> Digest {
+    let mut needed: Vec<&str> = export
+        .request
+        .categories
+        .iter()
+        .filter_map(|id| state.catalog.get(id)?.permission.as_deref())
+        .collect();
+    needed.sort_unstable();
+    needed.dedup();
+    let mut bytes = [0; 32];
+    bytes.copy_from_slice(digest::digest(&digest::SHA256, needed.join("\0").as_bytes()).as_ref());
+    Digest::from_bytes(bytes)
+}
+
+/// Whether a category is still there, still open to the holder, and still under the policy it was exported with.
+fn is_unchanged(
+    state: &AppState,
+    tenant: &Tenant,
+    export: &Export,
+    holder: &Holder<'_>,
+    id: &str,
+) -> bool {
+    let Some(category) = state.catalog.get(id) else {
+        return false;
+    };
+    let permitted = match holder {
+        Holder::Caller(caller) => may_export(caller, category),
+        Holder::Link(_) => true,
+    };
+    // Before there is a file, there is nothing a changed policy could have spoilt.
+    let same_policy = export.published().is_none_or(|published| {
+        let then = published
+            .categories
+            .get(id)
+            .map(|result| result.policy_digest);
+        then == Some(category.policy.digest())
+    });
+    permitted && same_policy && is_on(state, tenant, &export.request.tenant, category)
+}
+
+/// Whether `caller` may export `category`.
+pub(super) fn may_export(caller: &Caller, category: &Category) -> bool {
+    category
+        .permission
+        .as_deref()
+        .is_none_or(|permission| caller.has_permission(permission))
+}
+
+/// Whether the category's module is on for the tenant.
+pub(super) fn is_on(state: &AppState, tenant: &Tenant, id: &TenantId, category: &Category) -> bool {
+    category
+        .module
+        .as_deref()
+        .is_none_or(|module| tenant.module_is_on(module, state.config.module_is_on(id, module)))
+}

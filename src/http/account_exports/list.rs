@@ -1,0 +1,90 @@
+//! `GET /api/account-exports`
+
+use std::time::Duration;
+
+use actix_web::http::header;
+use actix_web::{HttpRequest, HttpResponse, web};
+use carnet_events::domain::export::Status;
+use carnet_projections::ProjectionName;
+use carnet_projections::exports::{ExportQuery, MAX_PAGE_SIZE};
+use serde::{Deserialize, Serialize};
+
+use super::job::Job;
+use crate::http::authenticate::SignedIn;
+use crate::http::codes::Code;
+use crate::http::problem::Problem;
+use crate::http::query::query;
+use crate::http::state::AppState;
+use crate::http::viewer::{Right, Viewer};
+
+/// How long a list waits for its read model to have all that was acknowledged before it was asked for.
+const PATIENCE: Duration = Duration::from_secs(2);
+const PAGE_SIZE: u32 = 50;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Filter {
+    status: Option<String>,
+    page: Option<u32>,
+    page_size: Option<u32>,
+}
+
+#[derive(Debug, Serialize)]
+struct Page {
+    items: Vec<Job>,
+    page: u32,
+    page_size: u32,
+    total: u64,
+}
+
+/// The tenant's exports, newest first; callers who aren't client admins see their own.
+pub(super) async fn get(
+    request: HttpRequest,
+    caller: SignedIn,
+    state: web::Data<AppState>,
+) -> Result<HttpResponse, Problem> {
+    let viewer = Viewer::new(&state, caller.0, &request, Right::Export)
+        .await?
+        .admit(&state, "exports")
+        .await?;
+    let filter: Filter = query(&request)?;
+    let status = filter
+        .status
+        .map(|text| text.parse::<Status>())
+        .transpose()
+        .map_err(|e| Problem::new(Code::MalformedRequest, format!("`status`: {e}.")))?;
+    let (page, page_size) = (
+        filter.page.unwrap_or(1),
+        filter.page_size.unwrap_or(PAGE_SIZE),
+    );
+    if page == 0 || !(1..=MAX_PAGE_SIZE).contains(&page_size) {
+        return Err(Problem::new(
+            Code::MalformedRequest,
+            format!("`page` counts from 1, `page_size` lies between 1 and {MAX_PAGE_SIZE}."),
+        ));
+    }
+    state.wait_for(ProjectionName::Exports, PATIENCE).await?;
+    let asked = ExportQuery {
+        tenant: viewer.tenant.clone(),
+        principal: viewer.only(),
+        status,
+        page,
+        page_size,
+        now: state.clock.now(),
+    };
+    let found = state.projections.exports().list(asked).await?;
+    let tenant = state.system.tenant(&viewer.tenant).await?.tenant;
+    let jobs = found.rows.iter().map(|row| {
+        Job::new(&state, &viewer, &tenant, row.id, &row.export, row.revision)
+            .with_queue_position(row.queue_position)
+    });
+    let page = Page {
+        items: jobs.collect(),
+        page,
+        page_size,
+        total: found.total,
+    };
+    Ok(HttpResponse::Ok()
+        .insert_header((header::CACHE_CONTROL, "private, no-cache"))
+        .json(page))
+}

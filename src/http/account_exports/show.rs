@@ -1,0 +1,41 @@
+//! `GET /api/account-exports/{id}`
+
+use actix_web::http::header;
+use actix_web::{HttpRequest, HttpResponse, web};
+use aws_lc_rs::digest;
+
+use super::job::Job;
+use crate::http::authenticate::SignedIn;
+use crate::http::conditional::none_match_fails;
+use crate::http::problem::Problem;
+use crate::http::state::AppState;
+use crate::http::viewer::{Right, Viewer};
+
+/// One export, as its events say at this moment.
+pub(super) async fn get(
+    request: HttpRequest,
+    caller: SignedIn,
+    id: web::Path<String>,
+    state: web::Data<AppState>,
+) -> Result<HttpResponse, Problem> {
+    let viewer = Viewer::new(&state, caller.0, &request, Right::Export).await?;
+    let found = viewer.find(&state, &id, "export").await?;
+    let job = Job::live(&state, &viewer, &found).await?;
+    let body = serde_json::to_vec(&job)
+        .map_err(|error| Problem::internal("a job can't be written", &error))?;
+    let tag = digest::digest(&digest::SHA256, &body);
+    let etag = format!(
+        "\"{}\"",
+        hex::encode(tag.as_ref().get(..16).unwrap_or_default())
+    );
+    let mut response = if none_match_fails(request.headers(), &etag) {
+        HttpResponse::NotModified()
+    } else {
+        HttpResponse::Ok()
+    };
+    response
+        .insert_header((header::ETAG, etag))
+        .insert_header((header::CACHE_CONTROL, "private, no-cache"));
+    // A 304 has no body; the framework leaves it out.
+    Ok(response.content_type("application/json").body(body))
+}

@@ -1,0 +1,50 @@
+//! What the other rooms' errors are to a client. The reason goes to the log, once, here; the client learns what to do.
+
+use std::time::Duration;
+
+use carnet_actors::Error as ActorError;
+use carnet_events::store::StoreError;
+use carnet_projections::Error as ProjectionError;
+
+use super::codes::Code;
+use super::problem::Problem;
+
+const SOON: Duration = Duration::from_secs(1);
+const LATER: Duration = Duration::from_secs(30);
+
+impl From<ActorError> for Problem {
+    fn from(error: ActorError) -> Self {
+        match &error {
+            ActorError::NotFound => Code::NotFound.into(),
+            ActorError::NotCancellable { .. } => Code::NotCancellable.into(),
+            ActorError::DirectoryErased => Code::TenantClosed.into(),
+            ActorError::IntakePaused => Self::from(Code::IntakePaused).retry_after(LATER),
+            ActorError::Overloaded | ActorError::Stopping => {
+                Self::from(Code::Overloaded).retry_after(SOON)
+            }
+            ActorError::ClockSkewed { .. }
+            | ActorError::Unavailable { .. }
+            | ActorError::Unknown { .. } => {
+                tracing::warn!(error = %error, "a command or read found no working event store");
+                Self::from(Code::StoreUnavailable).retry_after(SOON)
+            }
+            ActorError::Illegal { .. } | ActorError::Corrupt { .. } => {
+                Self::internal("a command failed", &error)
+            }
+        }
+    }
+}
+
+impl From<ProjectionError> for Problem {
+    fn from(error: ProjectionError) -> Self {
+        tracing::error!(error = %error, "a read model can't be read");
+        Self::from(Code::CatchingUp).retry_after(SOON)
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        tracing::warn!(error = %error, "the event store can't be read");
+        Self::from(Code::StoreUnavailable).retry_after(SOON)
+    }
+}

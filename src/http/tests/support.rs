@@ -1,0 +1,212 @@
+//! An application on an empty store, for tests.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::body::to_bytes;
+use actix_web::dev::ServiceResponse;
+use actix_web::http::header;
+use actix_web::{test, web};
+use async_trait::async_trait;
+use carnet_actors::ports::{
+    Clock, Due, Job, ObjectFailure, OpenAdmission, Queued, RandomIds, RunFailure, RunOutput,
+    Runner, Running, SweepJudge, SweepReport, Unreleased, Worklist, WorklistError,
+};
+use carnet_actors::{Options, Ports, System};
+use carnet_events::domain::export::Progress;
+use carnet_events::ids::{Digest, Incarnation, NodeId, TenantId, Timestamp};
+use carnet_events::store::EventStore;
+use carnet_events::store::memory::MemoryStore;
+use carnet_projections::Projections;
+use serde_json::Value;
+use tokio::sync::{Semaphore, watch};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::super::{AppState, ReadyCheck, server};
+use crate::auth::{TokenRequest, Verifier, sign};
+use crate::config::{Auth, Config, Secret};
+use crate::keys::KeyRing;
+
+pub(super) const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
+
+pub(super) struct Broken;
+
+#[async_trait]
+impl ReadyCheck for Broken {
+    fn name(&self) -> &'static str {
+        "store"
+    }
+
+    async fn check(&self) -> Result<(), String> {
+        Err("secret reason".to_owned())
+    }
+}
+
+pub(super) fn config() -> Config {
+    let secret = Secret::new("0123456789abcdef0123456789abcdef".to_owned());
+    let auth = Auth {
+        issuer: "https://login.example".to_owned(),
+        hs256_secret: Some(secret),
+        ..Auth::default()
+    };
+    Config {
+        auth,
+        ..Config::default()
+    }
+}
+
+pub(super) async fn state(change: impl FnOnce(&mut AppState)) -> web::Data<AppState> {
+    let config = Arc::new(config());
+    let store: Arc<dyn EventStore> = Arc::new(MemoryStore::new());
+    let (clock, runner): (Arc<dyn Clock>, Arc<dyn Runner>) = (Arc::new(Stopped), Arc::new(Idle));
+    let ports = Ports {
+        store: Arc::clone(&store),
+        clock: Arc::clone(&clock),
+        ids: Arc::new(RandomIds),
+        runner: Arc::clone(&runner),
+        worklist: Arc::new(Idle),
+    };
+    let node = NodeId::from_uuid(Uuid::from_u128(1));
+    let options = Options::new(node, Incarnation::from_uuid(Uuid::from_u128(2)));
+    let file = std::env::temp_dir().join(format!("carnet-test-{}.db", Uuid::new_v4()));
+    let mut state = AppState {
+        verifier: Arc::new(Verifier::new(&config.auth).unwrap()),
+        keys: Arc::new(KeyRing::ephemeral().unwrap()),
+        catalog: Arc::new(config.catalog().unwrap()),
+        system: System::start(options, ports).await.unwrap(),
+        projections: Projections::start(Arc::clone(&store), carnet_projections::Options::new(file))
+            .await
+            .unwrap(),
+        store,
+        runner,
+        artifacts: Arc::new(|_| unreachable!("no artifacts here")),
+        config,
+        clock,
+        requests: Arc::new(Semaphore::new(4)),
+        streams: Arc::new(Semaphore::new(4)),
+        stopping: CancellationToken::new(),
+        ready: Vec::new(),
+        metrics: None,
+    };
+    change(&mut state);
+    web::Data::new(state)
+}
+
+pub(super) fn token(roles: &[&str]) -> String {
+    let request = TokenRequest {
+        tenant: Some("acme".to_owned()),
+        user: "ada".to_owned(),
+        roles: roles.iter().map(|r| (*r).to_owned()).collect(),
+        permissions: vec![],
+        ttl: Duration::from_secs(60),
+    };
+    sign(&config().auth, &request, NOW).unwrap()
+}
+
+pub(super) async fn send(
+    state: &web::Data<AppState>,
+    request: test::TestRequest,
+) -> ServiceResponse {
+    let app = test::init_service(server::app(state.clone())).await;
+    test::call_service(&app, request.to_request()).await
+}
+
+pub(super) async fn get(path: &str, bearer: Option<&str>) -> ServiceResponse {
+    let mut request = test::TestRequest::get().uri(path);
+    if let Some(token) = bearer {
+        request = request.insert_header((header::AUTHORIZATION, format!("Bearer {token}")));
+    }
+    send(&state(|_| ()).await, request).await
+}
+
+pub(super) async fn json(response: ServiceResponse) -> Value {
+    serde_json::from_slice(&to_bytes(response.into_body()).await.unwrap()).unwrap()
+}
+
+/// A clock that stands still.
+struct Stopped;
+
+#[async_trait]
+impl Clock for Stopped {
+    fn now(&self) -> Timestamp {
+        NOW
+    }
+
+    fn monotonic(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        tokio::time::sleep(duration).await;
+    }
+}
+
+/// Nothing to do, and nobody to do it.
+struct Idle;
+
+#[async_trait]
+impl Runner for Idle {
+    fn current_digests(
+        &self,
+        _: &TenantId,
+        _: &[String],
+    ) -> Result<BTreeMap<String, Digest>, RunFailure> {
+        Ok(BTreeMap::new())
+    }
+
+    async fn storage_verified(&self, _: &TenantId) -> bool {
+        true
+    }
+
+    async fn run(
+        &self,
+        _: Job,
+        _: watch::Sender<Progress>,
+        _: CancellationToken,
+    ) -> Result<RunOutput, RunFailure> {
+        Err(RunFailure::permanent("idle"))
+    }
+
+    async fn discard(&self, _: &str) -> Result<(), ObjectFailure> {
+        Ok(())
+    }
+
+    async fn delete(&self, _: &str) -> Result<(), ObjectFailure> {
+        Ok(())
+    }
+
+    async fn sweep(
+        &self,
+        _: Timestamp,
+        _: Arc<dyn SweepJudge>,
+    ) -> Result<SweepReport, ObjectFailure> {
+        Ok(SweepReport::default())
+    }
+}
+
+#[async_trait]
+impl Worklist for Idle {
+    async fn open_admissions(&self, _: usize) -> Result<Vec<OpenAdmission>, WorklistError> {
+        Ok(Vec::new())
+    }
+
+    async fn queued(&self, _: usize) -> Result<Vec<Queued>, WorklistError> {
+        Ok(Vec::new())
+    }
+
+    async fn running(&self, _: usize) -> Result<Vec<Running>, WorklistError> {
+        Ok(Vec::new())
+    }
+
+    async fn due(&self, _: Timestamp, _: Duration, _: usize) -> Result<Vec<Due>, WorklistError> {
+        Ok(Vec::new())
+    }
+
+    async fn unreleased(&self, _: usize) -> Result<Vec<Unreleased>, WorklistError> {
+        Ok(Vec::new())
+    }
+}
