@@ -1,0 +1,139 @@
+//! Where rows come from: one consistent, read-only snapshot per source and export.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use carnet_actors::ports::Clock;
+use carnet_events::ids::Timestamp;
+use tokio_util::sync::CancellationToken;
+
+use super::catalog::SourceConfig;
+use super::error::ExportError;
+
+mod sqlite;
+
+pub use sqlite::SqliteSource;
+
+/// The largest value that is read or written, in bytes.
+pub const MAX_CELL: usize = 16 * 1024 * 1024;
+
+/// A database that categories read from.
+///
+/// # Contract
+///
+/// * A [`Snapshot`] never changes anything, and sees nothing that was committed after it was fixed.
+/// * Cancelling ends whatever is running within moments, a statement that yields no rows included.
+/// * Errors hold no value from the data.
+pub trait Source: Send + Sync {
+    /// Its name in the catalog.
+    fn name(&self) -> &str;
+
+    /// Connects and fixes a snapshot. For a blocking thread; the snapshot stays on it.
+    ///
+    /// # Errors
+    /// When the source can't be reached or stays locked.
+    fn open(
+        &self,
+        clock: &dyn Clock,
+        cancel: &CancellationToken,
+    ) -> Result<Box<dyn Snapshot>, ExportError>;
+}
+
+/// One read transaction.
+pub trait Snapshot {
+    /// When it was fixed: taken once the first read had been made.
+    fn read_at(&self) -> Timestamp;
+
+    /// What a query is, without running it. `category` is named in errors.
+    ///
+    /// # Errors
+    /// When the source refuses the query.
+    fn describe(&self, category: &str, query: &str) -> Result<Shape, ExportError>;
+
+    /// Runs a query and gives its columns, then every row, to `visitor`, until it fails.
+    ///
+    /// # Errors
+    /// When the source or the visitor fails, or the export was cancelled.
+    fn read(
+        &self,
+        category: &str,
+        query: &str,
+        bindings: &Bindings<'_>,
+        visitor: &mut dyn Visitor,
+    ) -> Result<(), ExportError>;
+}
+
+/// What a source says of a query.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shape {
+    /// The names of the result's columns, in its order.
+    pub columns: Vec<String>,
+    /// The parameters, as written: `:tenant`.
+    pub parameters: Vec<String>,
+    /// Whether it can't change anything.
+    pub read_only: bool,
+}
+
+/// The values of a query's parameters.
+#[derive(Debug, Clone, Copy)]
+pub struct Bindings<'a> {
+    /// `:tenant`.
+    pub tenant: &'a str,
+    /// `:scope`; null when the export isn't limited to a part of the tenant.
+    pub scope: Option<&'a str>,
+}
+
+/// Takes the result of a query.
+pub trait Visitor {
+    /// The result's columns; comes first, once.
+    ///
+    /// # Errors
+    /// Ends the reading.
+    fn columns(&mut self, names: &[&str]) -> Result<(), ExportError>;
+
+    /// One row.
+    ///
+    /// # Errors
+    /// Ends the reading.
+    fn row(&mut self, row: &dyn Row) -> Result<(), ExportError>;
+}
+
+/// One row of a result; its cells by the column's place.
+pub trait Row {
+    /// The cell of a column; null beyond the last.
+    fn cell(&self, column: usize) -> Cell<'_>;
+}
+
+/// A value as the source holds it, whatever its column was declared as.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Cell<'a> {
+    /// No value.
+    Null,
+    /// A truth value, where the source has such.
+    Bool(bool),
+    /// A whole number.
+    Integer(i64),
+    /// A double.
+    Double(f64),
+    /// Text, not yet known to be UTF-8; exact decimals and times come as text too.
+    Text(&'a [u8]),
+    /// Bytes.
+    Bytes(&'a [u8]),
+}
+
+/// The source with this configuration. Nothing is opened yet.
+///
+/// # Errors
+/// When no driver of this build reads such a URL.
+pub fn source(config: &SourceConfig) -> Result<Arc<dyn Source>, ExportError> {
+    match config.url.strip_prefix("sqlite:") {
+        Some(path) if !path.is_empty() => Ok(Arc::new(SqliteSource::new(
+            config.name.clone(),
+            Path::new(path),
+        ))),
+        _ => Err(ExportError::SourceUnavailable {
+            source_name: config.name.clone(),
+            reason: "its URL names no database this build can read".to_owned(),
+        }),
+    }
+}
