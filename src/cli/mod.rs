@@ -4,6 +4,7 @@
 //! codes: 0 done, 1 not done (or a file isn't intact), 2 used wrongly (or a file couldn't be checked).
 
 mod config;
+mod openapi;
 mod output;
 mod token;
 mod verify;
@@ -33,6 +34,8 @@ enum Command {
     /// Show or check the configuration
     #[command(subcommand)]
     Config(config::Command),
+    /// Print the API's description (OpenAPI 3.1)
+    Openapi,
 }
 
 /// Which configuration a command works with.
@@ -74,6 +77,7 @@ pub fn main() -> ExitCode {
         Command::Token(args) => token::run(&args, &mut output),
         Command::Verify(args) => verify::run(&args, &mut output),
         Command::Config(command) => config::run(&command, &mut output),
+        Command::Openapi => openapi::run(&mut output),
     };
     match outcome {
         Ok(()) | Err(Failure::Closed) => ExitCode::SUCCESS,

@@ -80,13 +80,27 @@ pub(crate) struct EntryView {
     details: Value,
 }
 
-#[derive(Debug, Serialize)]
-struct PageView {
+/// A page of the audit log.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = AuditPage)]
+pub(crate) struct PageView {
     items: Vec<EntryView>,
     next: Option<String>,
 }
 
 /// The tenant's audit log, for auditors and client admins. Reading it is recorded in it.
+#[utoipa::path(get, path = "/api/audit-log", operation_id = "getAuditLog", tag = "Audit log", params(
+    ("from" = Option<String>, Query, description = "RFC 3339; entries at or after it"),
+    ("to" = Option<String>, Query, description = "RFC 3339; entries before it"),
+    ("type" = Option<String>, Query, description = "Entries of this type"),
+    ("principal" = Option<String>, Query, description = "What this pseudonym did"),
+    ("export_id" = Option<String>, Query, description = "What is about this export"),
+    ("cursor" = Option<String>, Query, description = "`next` of the page before; JSON only"),
+    ("page_size" = Option<u32>, Query, description = "1 to 1000, 100 by default; JSON only"),
+    ("format" = Option<String>, Query, description = "json: a page, newest first; csv or ndjson: everything, oldest first"),
+), responses(
+    (status = 200, description = "Entries", body = PageView),
+))]
 pub(super) async fn get(
     request: HttpRequest,
     caller: SignedIn,

@@ -15,6 +15,8 @@ use super::state::AppState;
 /// A check that takes longer has failed.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// Whether the process answers.
+#[utoipa::path(get, path = "/healthz", operation_id = "healthz", tag = "Operation", security(()), responses((status = 200, description = "It does")))]
 pub(super) async fn healthz() -> HttpResponse {
     HttpResponse::Ok()
         .insert_header((header::CACHE_CONTROL, "no-store"))
@@ -22,6 +24,10 @@ pub(super) async fn healthz() -> HttpResponse {
 }
 
 /// 200 when everything works, else 503 and the names of what doesn't; reasons stand in the log.
+#[utoipa::path(get, path = "/readyz", operation_id = "readyz", tag = "Operation", security(()), responses(
+    (status = 200, description = "Everything works"),
+    (status = 503, description = "Something doesn't; `checks` names it"),
+))]
 pub(super) async fn readyz(state: web::Data<AppState>) -> HttpResponse {
     let outcomes = join_all(state.ready.iter().map(|check| async move {
         let outcome = tokio::time::timeout(CHECK_TIMEOUT, check.check()).await;
@@ -48,6 +54,7 @@ pub(super) async fn readyz(state: web::Data<AppState>) -> HttpResponse {
 }
 
 /// On the main listener metrics are for operators; to others the route isn't there.
+#[utoipa::path(get, path = "/metrics", operation_id = "metrics", tag = "Operation", responses((status = 200, description = "In Prometheus' text format", content_type = "text/plain")))]
 pub(super) async fn metrics_for_operators(
     caller: SignedIn,
     state: web::Data<AppState>,

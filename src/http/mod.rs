@@ -19,10 +19,12 @@ mod body;
 mod codes;
 mod conditional;
 mod context;
+mod docs;
 mod failures;
 mod health;
 mod links;
 mod observe;
+pub mod openapi;
 mod page;
 mod problem;
 mod problem_pages;
@@ -51,6 +53,8 @@ fn routes(app: &mut web::ServiceConfig) {
             readable!("/metrics", health::metrics_for_operators)
                 .wrap(from_fn(authenticate::authenticate)),
         )
+        .service(readable!("/openapi.json", openapi::get))
+        .service(readable!("/docs", docs::get))
         .service(readable!("/problems", problem_pages::all))
         .service(readable!("/problems/{code}", problem_pages::one))
         .service(

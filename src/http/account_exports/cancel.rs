@@ -10,6 +10,10 @@ use crate::http::state::AppState;
 use crate::http::viewer::{Right, Viewer};
 
 /// Stops a queued or running export. Repeating it is answered alike; the command goes on if the client doesn't wait.
+#[utoipa::path(post, path = "/api/account-exports/{id}/cancel", operation_id = "cancelExport", tag = "Account exports", params(("id" = String, Path, description = "The export's id")), responses(
+    (status = 200, description = "The cancelled job", body = Job),
+    (status = 409, description = "not_cancellable"),
+))]
 pub(super) async fn post(
     request: HttpRequest,
     caller: SignedIn,

@@ -62,6 +62,10 @@ pub(crate) struct WindowView {
     next_allowed_at: Option<String>,
 }
 
+/// What the caller may export, and what is left of the limits.
+#[utoipa::path(get, path = "/api/account-exports/catalog", operation_id = "getCatalog", tag = "Account exports", responses(
+    (status = 200, description = "Categories, formats and limits", body = CatalogView),
+))]
 pub(super) async fn get(
     request: HttpRequest,
     caller: SignedIn,

@@ -50,6 +50,17 @@ pub(crate) struct NewExport {
 }
 
 /// Asks for an export. Durable before it is answered; goes on if the client doesn't wait.
+#[utoipa::path(post, path = "/api/account-exports", operation_id = "createExport", tag = "Account exports", params(
+    ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible ASCII characters; the same key and request within 24 h give the same job"),
+), request_body = NewExport, responses(
+    (status = 202, description = "Accepted; `Location` names the job", body = Job),
+    (status = 403, description = "tenant_closed"),
+    (status = 409, description = "export_in_progress, with `active_export_id`"),
+    (status = 413, description = "body_too_large"),
+    (status = 422, description = "unknown_category, unsupported_option or idempotency_mismatch"),
+    (status = 429, description = "limit_user or limit_tenant, with `next_allowed_at` and Retry-After"),
+    (status = 503, description = "storage_unverified, intake_paused, store_unavailable or overloaded, with Retry-After"),
+))]
 pub(super) async fn post(
     request: HttpRequest,
     caller: SignedIn,

@@ -59,6 +59,21 @@ pub(super) struct Downloader {
 }
 
 /// Sends the file of a completed export, checked block by block.
+#[utoipa::path(get, path = "/api/account-exports/{id}/download", operation_id = "downloadExport", tag = "Account exports", params(("id" = String, Path, description = "The export's id"),
+    ("as" = Option<String>, Query, description = "`stored` for the stored file, with ranges; the JSON document otherwise"),
+    ("Accept-Encoding" = Option<String>, Header, description = "The stored coding is sent as it is where accepted, else the document is decoded"),
+    ("Range" = Option<String>, Header, description = "One range, with `as=stored`"),
+    ("If-Range" = Option<String>, Header, description = "The ETag the range belongs to"),
+), responses(
+    (status = 200, description = "The file, with ETag and Repr-Digest", content_type = "application/json"),
+    (status = 206, description = "The range"),
+    (status = 304, description = "Unchanged"),
+    (status = 403, description = "access_changed"),
+    (status = 409, description = "not_ready"),
+    (status = 410, description = "expired"),
+    (status = 416, description = "range_not_satisfiable"),
+    (status = 503, description = "artifact_damaged or storage_unavailable"),
+))]
 pub(super) async fn get(
     request: HttpRequest,
     caller: SignedIn,

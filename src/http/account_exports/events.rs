@@ -37,6 +37,13 @@ const TICK: Duration = Duration::from_millis(500);
 /// Events read at once.
 const BATCH: usize = 64;
 
+/// What happens to an export, as it happens: `changed`, `progress`, `waiting`, `end`.
+#[utoipa::path(get, path = "/api/account-exports/{id}/events", operation_id = "followExport", tag = "Account exports", params(("id" = String, Path, description = "The export's id"),
+    ("Last-Event-ID" = Option<u64>, Header, description = "A revision; events after it follow"),
+), responses(
+    (status = 200, description = "Server-sent events", content_type = "text/event-stream"),
+    (status = 204, description = "The export is settled and nothing follows"),
+))]
 pub(super) async fn get(
     request: HttpRequest,
     caller: SignedIn,

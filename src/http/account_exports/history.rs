@@ -1,5 +1,8 @@
 //! `GET /api/account-exports/{id}/history`: what happened to an export, and who had what of it.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use carnet_actors::HistoryEntry;
@@ -11,8 +14,6 @@ use carnet_projections::ProjectionName;
 use carnet_projections::audit_log::{AuditEntry, AuditOrder, AuditQuery};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
-use std::time::Duration;
 
 use super::rfc3339;
 use crate::http::authenticate::SignedIn;
@@ -33,6 +34,14 @@ const PATIENCE: Duration = Duration::from_secs(2);
 struct Page {
     after: Option<u64>,
     page_size: Option<usize>,
+}
+
+/// A page of an export's history.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(crate) struct HistoryPage {
+    items: Vec<HistoryItem>,
+    /// `after` of the next page; none: this was the last.
+    next: Option<u64>,
 }
 
 /// Something that happened to or with an export.
@@ -63,6 +72,12 @@ pub(crate) struct StateView {
 }
 
 /// A page of an export's history, oldest first; access records stand among the events by time.
+#[utoipa::path(get, path = "/api/account-exports/{id}/history", operation_id = "getHistory", tag = "Account exports", params(("id" = String, Path, description = "The export's id"),
+    ("after" = Option<u64>, Query, description = "A revision; the page begins after it"),
+    ("page_size" = Option<u32>, Query, description = "1 to 1000, 200 by default"),
+), responses(
+    (status = 200, description = "A page, oldest first; `next` is the `after` of the following page", body = HistoryPage),
+))]
 pub(super) async fn get(
     request: HttpRequest,
     caller: SignedIn,
@@ -118,7 +133,7 @@ pub(super) async fn get(
     );
     Ok(HttpResponse::Ok()
         .insert_header((header::CACHE_CONTROL, "private, no-cache"))
-        .json(json!({"items": items, "next": next})))
+        .json(HistoryPage { items, next }))
 }
 
 /// The audit log also holds what stands in the stream; only what doesn't is added.

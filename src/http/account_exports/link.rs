@@ -42,6 +42,12 @@ pub(crate) struct LinkView {
 }
 
 /// Makes a link. It ends with its time or with the token it was asked for with, whichever comes first.
+#[utoipa::path(post, path = "/api/account-exports/{id}/download-link", operation_id = "createDownloadLink", tag = "Account exports", params(("id" = String, Path, description = "The export's id")), responses(
+    (status = 201, description = "A link that whoever has it can download with", body = LinkView),
+    (status = 403, description = "access_changed"),
+    (status = 409, description = "not_ready"),
+    (status = 410, description = "expired"),
+))]
 pub(super) async fn post(
     request: HttpRequest,
     caller: SignedIn,
@@ -108,6 +114,9 @@ pub(super) async fn post(
 
 /// Ends every link to this export that was made until now: a client admin everybody's, others their own. Written
 /// straight to the store, for revocations must never be folded like other access records.
+#[utoipa::path(delete, path = "/api/account-exports/{id}/download-link", operation_id = "revokeDownloadLinks", tag = "Account exports", params(("id" = String, Path, description = "The export's id")), responses(
+    (status = 204, description = "Links to this export made until now have ended: everybody's for a client admin, else the caller's own"),
+))]
 pub(super) async fn delete(
     request: HttpRequest,
     caller: SignedIn,
@@ -161,6 +170,12 @@ pub(super) async fn delete(
 
 /// Downloads through a link: everything that can change is checked again. A link that is no more, or never was, is
 /// the one not-found.
+#[utoipa::path(get, path = "/downloads/{link}", operation_id = "downloadThroughLink", tag = "Account exports", security(()), params(
+    ("link" = String, Path, description = "As in the link's url"),
+    ("as" = Option<String>, Query, description = "As for downloadExport"),
+), responses(
+    (status = 200, description = "As for downloadExport", content_type = "application/json"),
+))]
 pub(super) async fn get(
     request: HttpRequest,
     token: web::Path<String>,

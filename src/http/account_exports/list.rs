@@ -29,8 +29,10 @@ struct Filter {
     page_size: Option<u32>,
 }
 
-#[derive(Debug, Serialize)]
-struct Page {
+/// A page of exports.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = ExportPage)]
+pub(crate) struct Page {
     items: Vec<Job>,
     page: u32,
     page_size: u32,
@@ -38,6 +40,13 @@ struct Page {
 }
 
 /// The tenant's exports, newest first; callers who aren't client admins see their own.
+#[utoipa::path(get, path = "/api/account-exports", operation_id = "listExports", tag = "Account exports", params(
+    ("status" = Option<String>, Query, description = "queued, running, completed, failed, cancelled or expired"),
+    ("page" = Option<u32>, Query, description = "From 1"),
+    ("page_size" = Option<u32>, Query, description = "1 to 200, 50 by default"),
+), responses(
+    (status = 200, description = "A page, newest first", body = Page),
+))]
 pub(super) async fn get(
     request: HttpRequest,
     caller: SignedIn,

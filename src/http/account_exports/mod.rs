@@ -14,6 +14,23 @@ mod show;
 
 use actix_web::web;
 
+/// The description of these routes.
+#[derive(utoipa::OpenApi)]
+#[openapi(paths(
+    catalog::get,
+    list::get,
+    create::post,
+    show::get,
+    cancel::post,
+    download::get,
+    link::post,
+    link::delete,
+    link::get,
+    history::get,
+    events::get,
+))]
+pub(super) struct Api;
+
 /// The routes, within `/api`.
 pub(super) fn routes(scope: &mut web::ServiceConfig) {
     scope

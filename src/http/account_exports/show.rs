@@ -12,6 +12,12 @@ use crate::http::state::AppState;
 use crate::http::viewer::{Right, Viewer};
 
 /// One export, as its events say at this moment.
+#[utoipa::path(get, path = "/api/account-exports/{id}", operation_id = "getExport", tag = "Account exports", params(("id" = String, Path, description = "The export's id"),
+    ("If-None-Match" = Option<String>, Header, description = "An earlier ETag"),
+), responses(
+    (status = 200, description = "The job, with an ETag", body = Job),
+    (status = 304, description = "Unchanged"),
+))]
 pub(super) async fn get(
     request: HttpRequest,
     caller: SignedIn,

@@ -243,3 +243,39 @@ async fn a_panic_is_answered_and_hurts_nobody_else() {
     }
     assert_eq!(state.requests.available_permits(), 1);
 }
+
+#[actix_web::test]
+async fn the_description_is_whole_and_the_page_shows_it() {
+    let document = json(get("/openapi.json", None).await).await;
+    let page = get("/docs", None).await;
+    assert!(
+        page.headers()
+            .get(header::CONTENT_SECURITY_POLICY)
+            .unwrap()
+            .to_str()
+            .unwrap()
+            .starts_with("default-src 'none'")
+    );
+    let page = String::from_utf8(to_bytes(page.into_body()).await.unwrap().to_vec()).unwrap();
+    assert!(!page.contains("<script") && !page.contains("src=") && !page.contains("href=\"http"));
+    let mut ids = Vec::new();
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        assert!(page.contains(path.as_str()), "{path}");
+        for operation in operations.as_object().unwrap().values() {
+            ids.push(operation["operationId"].as_str().unwrap().to_owned());
+            assert!(operation["responses"]["default"].is_object());
+        }
+    }
+    ids.sort();
+    let count = ids.len();
+    ids.dedup();
+    assert_eq!((ids.len(), count), (15, 15), "{ids:?}");
+    let text = document.to_string();
+    for reference in text.split("\"$ref\":\"#/components/schemas/").skip(1) {
+        let name = reference.split('"').next().unwrap();
+        assert!(
+            document["components"]["schemas"][name].is_object(),
+            "{name}"
+        );
+    }
+}
