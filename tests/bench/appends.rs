@@ -1,0 +1,131 @@
+//! Durable appends with 1, 64 and 512 writers, against PostgreSQL inserting one row per event in the same run.
+//!
+//! Both keep the same: events of the same size in streams of ten, as an export leaves them, each acknowledged only when
+//! it is on disk, unique by stream and revision and by stream and id. A writer is a client that waits for its answer
+//! before it asks again; in PostgreSQL each has a connection of its own and a prepared statement.
+//!
+//! `cargo bench --bench appends`; `CARNET_BENCH_SECONDS` is the time each figure is measured for (5), `TMPDIR` the disk.
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::print_stdout,
+    reason = "a program that prints figures"
+)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "it has nobody to hand an error to"
+)]
+
+mod postgres;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use carnet_events::envelope::NewEvent;
+use carnet_events::store::sqlite::SqliteStore;
+use carnet_events::store::{EventStore, Expected};
+use carnet_events::stream::StreamName;
+use futures::future::join_all;
+use uuid::Uuid;
+
+use postgres::Postgres;
+
+const WRITERS: [usize; 3] = [1, 64, 512];
+const EVENTS_PER_STREAM: u64 = 10;
+const KIND: &str = "progressed";
+const DATA: &str = r#"{"attempt":1,"phase":"reading","category":"support_tickets","rows":120000,"bytes":48211393}"#;
+const METADATA: &str = concat!(
+    r#"{"recorded_at":1794650523000,"tenant":"acme","principal":"2f7c1a9be0d84c55","#,
+    r#""correlation":"0198c7a1-7b0c-7abc-8def-0123456789ab","schema":1}"#
+);
+
+#[tokio::main(flavor = "multi_thread", worker_threads = 2)]
+async fn main() {
+    let seconds = std::env::var("CARNET_BENCH_SECONDS")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(5);
+    let peer = Postgres::start(WRITERS.into_iter().max().unwrap_or(1) + 10);
+    println!("durable appends per second, one event each, {seconds} s a figure");
+    println!(
+        "{:>7} {:>10} {:>12} {:>10} {:>7}",
+        "writers", "carnet", "per commit", "postgres", "ratio"
+    );
+    for writers in WRITERS {
+        let (ours, group) = ours(writers, Duration::from_secs(seconds)).await;
+        match peer
+            .as_ref()
+            .map_err(Clone::clone)
+            .and_then(|peer| theirs(peer, writers, seconds))
+        {
+            Ok(theirs) => println!(
+                "{writers:>7} {ours:>10.0} {group:>12.1} {theirs:>10.0} {:>6.1}×",
+                ours / theirs
+            ),
+            Err(reason) => println!("{writers:>7} {ours:>10.0} {group:>12.1}   no peer: {reason}"),
+        }
+    }
+}
+
+/// Appends per second, and how many of them shared a commit.
+async fn ours(writers: usize, time: Duration) -> (f64, f64) {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let store = Arc::new(SqliteStore::open(directory.path().join("events.db")).expect("a store"));
+    let begun = Instant::now();
+    let writers = (0..writers).map(|_| tokio::spawn(write(store.clone(), begun, time)));
+    let appends: u64 = join_all(writers)
+        .await
+        .into_iter()
+        .map(|writer| writer.expect("a writer"))
+        .sum();
+    let appends = appends as f64;
+    (
+        appends / begun.elapsed().as_secs_f64(),
+        appends / store.commits() as f64,
+    )
+}
+
+async fn write(store: Arc<SqliteStore>, begun: Instant, time: Duration) -> u64 {
+    let mut appends = 0;
+    loop {
+        let name: StreamName = format!("export-{}", Uuid::now_v7())
+            .parse()
+            .expect("a name");
+        let mut expected = Expected::NoStream;
+        for _ in 0..EVENTS_PER_STREAM {
+            if begun.elapsed() >= time {
+                return appends;
+            }
+            let event = NewEvent {
+                id: Uuid::now_v7(),
+                kind: KIND.into(),
+                data: DATA.into(),
+                metadata: METADATA.into(),
+            };
+            let appended = store
+                .append(&name, expected, vec![event])
+                .await
+                .expect("an append");
+            expected = Expected::Exact(appended.last_revision);
+            appends += 1;
+        }
+    }
+}
+
+/// Inserts per second.
+fn theirs(peer: &Postgres, clients: usize, seconds: u64) -> Result<f64, String> {
+    peer.execute(
+        "DROP TABLE IF EXISTS events;
+         CREATE TABLE events (position bigserial PRIMARY KEY, stream bigint NOT NULL, revision bigint NOT NULL,
+             id uuid NOT NULL, kind text NOT NULL, data bytea NOT NULL, metadata bytea NOT NULL,
+             UNIQUE (stream, revision), UNIQUE (stream, id))",
+    )?;
+    // Each client counts its own events; its streams are numbered, which costs PostgreSQL less than names would.
+    let script = format!(
+        "\\set n :n + 1\n\\set stream :n / {EVENTS_PER_STREAM} * 1000 + :client_id\n\\set revision :n % {EVENTS_PER_STREAM}\n\
+         INSERT INTO events (stream, revision, id, kind, data, metadata) \
+         VALUES (:stream, :revision, gen_random_uuid(), '{KIND}', '{DATA}', '{METADATA}');\n"
+    );
+    peer.bench(&script, clients, seconds)
+}
