@@ -41,6 +41,8 @@ struct Log {
 struct Stream {
     /// The indices of its events, by revision.
     events: Vec<usize>,
+    /// The revisions of its events, by id.
+    ids: HashMap<Uuid, u64>,
     erased: bool,
 }
 
@@ -95,17 +97,10 @@ impl Log {
         if stream.erased {
             return Err(StoreError::refused(format!("{name} was erased")));
         }
-        let recorded = |index: &usize| self.events.get(*index).and_then(Option::as_ref);
-        let has =
-            |id: Uuid| move |index: &usize| recorded(index).is_some_and(|event| event.id == id);
-        let find = |event: &NewEvent| {
-            stream
-                .events
-                .iter()
-                .position(has(event.id))
-                .map(|revision| revision as u64)
-        };
-        let found: Vec<Option<u64>> = batch.iter().map(find).collect();
+        let found: Vec<Option<u64>> = batch
+            .iter()
+            .map(|event| stream.ids.get(&event.id).copied())
+            .collect();
         match judge(expected, head, &found) {
             Verdict::Append => {}
             Verdict::Conflict => {
@@ -136,9 +131,11 @@ impl Log {
         let first_revision = stream.events.len() as u64;
         for event in batch {
             let index = self.events.len();
+            let revision = stream.events.len() as u64;
+            stream.ids.insert(event.id, revision);
             self.events.push(Some(Recorded {
                 stream: name.clone(),
-                revision: stream.events.len() as u64,
+                revision,
                 position: Position::single(index as u64 + 1),
                 id: event.id,
                 kind: event.kind,
@@ -291,6 +288,7 @@ impl EventStore for MemoryStore {
         let log = &mut *guard;
         let erased = log.streams.entry(stream.clone()).or_default();
         erased.erased = true;
+        erased.ids.clear();
         for index in erased.events.drain(..) {
             if let Some(event) = log.events.get_mut(index) {
                 *event = None;

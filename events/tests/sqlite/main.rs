@@ -11,6 +11,7 @@ mod crash;
 mod disk_full;
 mod file;
 mod group_commit;
+mod io_error;
 mod memory;
 
 use std::path::PathBuf;

@@ -8,6 +8,7 @@
 //! [read-only](SqliteStore::open_read_only), and may do so meanwhile.
 
 mod append;
+mod checkpoint;
 mod error;
 mod heads;
 mod lock;
@@ -17,7 +18,6 @@ mod readers;
 mod reading;
 mod request;
 mod schema;
-mod scrub;
 mod subscription;
 #[cfg(test)]
 mod tests;

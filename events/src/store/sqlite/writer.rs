@@ -13,13 +13,13 @@ use rusqlite::Connection;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 use super::append::{Group, last_position};
+use super::checkpoint::Checkpoint;
 use super::error::{Stage, translate, undone};
 use super::heads::{Heads, Moved};
 use super::lock::Lock;
 use super::pace::Pace;
 use super::request::{Asked, Request};
 use super::schema;
-use super::scrub::Scrub;
 use crate::envelope::NewEvent;
 use crate::store::{Appended, Expected, StoreError};
 use crate::stream::StreamName;
@@ -61,7 +61,7 @@ impl Writer {
             last,
             commits: commits.clone(),
             pace: Pace::default(),
-            scrub: Scrub::default(),
+            checkpoint: Checkpoint::new(path),
         };
         let thread = std::thread::Builder::new()
             .name("events-writer".into())
@@ -152,7 +152,7 @@ struct Thread {
     last: watch::Sender<i64>,
     commits: Arc<AtomicU64>,
     pace: Pace,
-    scrub: Scrub,
+    checkpoint: Checkpoint,
 }
 
 impl Thread {
@@ -205,7 +205,7 @@ impl Thread {
         if last > before {
             self.last.send_replace(last);
         }
-        self.scrub.after(conn, group);
+        self.checkpoint.after(conn, group);
         Ok(())
     }
 
@@ -222,4 +222,41 @@ impl Thread {
 
 fn execute(conn: &Connection, sql: &str) -> rusqlite::Result<usize> {
     conn.prepare_cached(sql)?.execute([])
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+mod tests {
+    use super::*;
+
+    /// A writer whose thread does what is asked of it here.
+    fn writer(run: impl FnOnce(mpsc::Receiver<Request>) + Send + 'static) -> Writer {
+        let (queue, requests) = mpsc::channel(1);
+        Writer {
+            queue: Some(queue),
+            room: Arc::new(Semaphore::new(ROOM_KIB)),
+            thread: Some(std::thread::spawn(move || run(requests))),
+            commits: Arc::default(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_writer_that_dies_over_a_request_leaves_it_unknown() {
+        let writer = writer(|mut requests| {
+            let _request = requests.blocking_recv();
+            panic!("for the test");
+        });
+        let error = writer.probe().await.unwrap_err();
+        assert!(matches!(error, StoreError::Unknown { .. }), "{error:?}");
+    }
+
+    #[tokio::test]
+    async fn a_writer_that_is_dead_takes_no_request() {
+        let mut writer = writer(drop);
+        writer.thread.take().unwrap().join().unwrap();
+        for _ in 0..3 {
+            let error = writer.erase(StreamName::platform()).await.unwrap_err();
+            assert!(matches!(error, StoreError::Unavailable { .. }), "{error:?}");
+        }
+    }
 }
