@@ -8,6 +8,7 @@
 //! | [`source`] | a consistent, read-only snapshot and its rows |
 //! | [`detect`], [`neutralise`], [`canonical`] | what is done to a value |
 //! | [`encode`] | from a row to a canonical JSON object |
+//! | [`run`] | the runner that joins them all |
 //! | [`artifact`] | the file: frame, manifest, compression, storage |
 //! | [`verify`] | reads a file again, offline and strictly |
 
@@ -18,5 +19,6 @@ pub mod detect;
 pub mod encode;
 pub mod error;
 pub mod neutralise;
+pub mod run;
 pub mod source;
 pub mod verify;

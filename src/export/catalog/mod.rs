@@ -2,10 +2,12 @@
 //!
 //! - [`SourceConfig`], [`CategoryConfig`], [`ColumnConfig`]: as configured
 //! - [`Catalog::compile`]: checked, with a [`Policy`] and its digest per category
+//! - [`Catalog::check`]: held against the live sources
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+mod check;
 mod column;
 mod compile;
 mod config;
@@ -13,6 +15,7 @@ mod error;
 mod parameters;
 mod policy;
 
+pub use check::CheckReport;
 pub use column::{Class, Column, ColumnType, Detect, Rule, RuleName};
 pub use config::{CategoryConfig, ColumnConfig, SourceConfig};
 pub use error::{CatalogError, CatalogErrors};
