@@ -6,12 +6,15 @@
 mod config;
 mod openapi;
 mod output;
+mod projections;
+mod replay;
 mod token;
 mod verify;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use carnet_events::ids::Timestamp;
 use clap::{Parser, Subcommand};
 
 use crate::config::{Config, ConfigError};
@@ -31,6 +34,11 @@ enum Command {
     Token(token::Args),
     /// Check a received file offline
     Verify(verify::Args),
+    /// Show the state of an export at any revision or time
+    Replay(replay::Args),
+    /// Show or rebuild the read models
+    #[command(subcommand)]
+    Projections(projections::Command),
     /// Show or check the configuration
     #[command(subcommand)]
     Config(config::Command),
@@ -69,6 +77,20 @@ impl<E: std::error::Error> From<E> for Failure {
     }
 }
 
+/// Runs a future to its end, for commands that aren't services.
+fn block_on<T>(future: impl Future<Output = T>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?;
+    Ok(runtime.block_on(future))
+}
+
+/// The present by the system's clock.
+fn now() -> Timestamp {
+    Timestamp::from_millis(jiff::Timestamp::now().as_millisecond())
+}
+
 /// Runs the command of this process's arguments.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -76,6 +98,8 @@ pub fn main() -> ExitCode {
     let outcome = match cli.command {
         Command::Token(args) => token::run(&args, &mut output),
         Command::Verify(args) => verify::run(&args, &mut output),
+        Command::Replay(args) => replay::run(&args, &mut output),
+        Command::Projections(command) => projections::run(&command, &mut output),
         Command::Config(command) => config::run(&command, &mut output),
         Command::Openapi => openapi::run(&mut output),
     };

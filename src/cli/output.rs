@@ -53,18 +53,31 @@ impl Output {
 
     /// A bar of bytes on a terminal, nothing elsewhere; `total` may be unknown.
     pub(super) fn bytes_bar(&self, total: Option<u64>) -> ProgressBar {
-        if !self.err.is_terminal() {
-            return ProgressBar::hidden();
-        }
         let template = if total.is_some() {
             "{bar:40} {bytes}/{total_bytes} {bytes_per_sec} {eta}"
         } else {
             "{spinner} {bytes} {bytes_per_sec}"
         };
-        let style =
-            ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-        ProgressBar::with_draw_target(total, ProgressDrawTarget::stderr()).with_style(style)
+        hidden_or(self.err.is_terminal(), total, template)
     }
+
+    /// A counter of `unit` on a terminal, nothing elsewhere.
+    pub(super) fn counter(&self, unit: &str) -> ProgressBar {
+        hidden_or(
+            self.err.is_terminal(),
+            None,
+            &format!("{{spinner}} {{human_pos}} {unit} {{per_sec}}"),
+        )
+    }
+}
+
+fn hidden_or(terminal: bool, total: Option<u64>, template: &str) -> ProgressBar {
+    if !terminal {
+        return ProgressBar::hidden();
+    }
+    let style =
+        ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::with_draw_target(total, ProgressDrawTarget::stderr()).with_style(style)
 }
 
 fn closed(written: io::Result<()>) -> Result<(), Failure> {

@@ -1,10 +1,9 @@
 //! `carnet token`: signs a development token with `auth.hs256_secret`.
 
-use carnet_events::ids::Timestamp;
 use serde_json::json;
 
 use super::output::Output;
-use super::{ConfigFile, Failure};
+use super::{ConfigFile, Failure, now};
 use crate::auth::{TokenRequest, sign};
 use crate::config::Span;
 
@@ -34,7 +33,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, output: &mut Output) -> Result<(), Failure> {
     let config = args.config.load()?;
-    let now = Timestamp::from_millis(jiff::Timestamp::now().as_millisecond());
+    let now = now();
     let request = TokenRequest {
         tenant: args.tenant.clone(),
         user: args.user.clone(),

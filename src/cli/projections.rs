@@ -1,0 +1,146 @@
+//! `carnet projections status|rebuild`: the read models' state, and making them anew.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use carnet_events::ids::Timestamp;
+use carnet_events::store::{self, Access};
+use carnet_projections::{Options, ProjectionName, Projections, StoredStatus, stored_status};
+use serde_json::{Value, json};
+
+use super::output::Output;
+use super::{ConfigFile, Failure, block_on, now};
+
+/// How often a rebuild's progress is shown.
+const TICK: Duration = Duration::from_millis(200);
+
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Command {
+    /// Show how far each projection is
+    Status(Status),
+    /// Fill projections anew from the first event on; the service must not be running
+    Rebuild(Rebuild),
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Status {
+    #[command(flatten)]
+    config: ConfigFile,
+    /// Print a JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Rebuild {
+    #[command(flatten)]
+    config: ConfigFile,
+    /// Which; all when none is named
+    #[arg(value_name = "PROJECTION")]
+    names: Vec<ProjectionName>,
+    /// Print a JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(command: &Command, output: &mut Output) -> Result<(), Failure> {
+    match command {
+        Command::Status(args) => status(args, output),
+        Command::Rebuild(args) => rebuild(args, output),
+    }
+}
+
+fn status(args: &Status, output: &mut Output) -> Result<(), Failure> {
+    let config = args.config.load()?;
+    let stored = stored_status(&config.projections.path)?;
+    let last = block_on(async {
+        let store = store::open(&config.store.url, Access::ReadOnly).await?;
+        store.last_position().await
+    })??;
+    if args.json {
+        let projections: Vec<Value> = stored.iter().map(document).collect();
+        return output.json(&json!({"last_position": last, "projections": projections}));
+    }
+    let shown = last.map_or_else(|| "none".to_owned(), |last| last.to_string());
+    output.line(&format!("last position of the log: {shown}"))?;
+    if stored.is_empty() {
+        return output.line("no projections yet; the service makes them when it starts");
+    }
+    for one in &stored {
+        let position = one
+            .position
+            .map_or_else(|| "none".to_owned(), |position| position.to_string());
+        let newest = one
+            .newest_event_at
+            .map_or_else(|| "-".to_owned(), |at| at.to_string());
+        let state = match &one.stopped {
+            Some(reason) => format!("STOPPED: {reason}"),
+            None if one.position >= last => "current".to_owned(),
+            None => "behind".to_owned(),
+        };
+        output.line(&format!(
+            "{:<11} position {position}, {} events, newest {newest}, generation {}: {state}",
+            one.name, one.events, one.generation
+        ))?;
+    }
+    Ok(())
+}
+
+fn document(one: &StoredStatus) -> Value {
+    json!({
+        "name": one.name,
+        "version": one.version,
+        "generation": one.generation,
+        "position": one.position,
+        "newest_event_at": one.newest_event_at.map(|at: Timestamp| at.to_string()),
+        "events": one.events,
+        "stopped": one.stopped,
+    })
+}
+
+fn rebuild(args: &Rebuild, output: &mut Output) -> Result<(), Failure> {
+    let config = args.config.load()?;
+    let names = if args.names.is_empty() {
+        ProjectionName::ALL.to_vec()
+    } else {
+        args.names.clone()
+    };
+    let bar = output.counter("events");
+    let events = block_on(async {
+        let store = store::open(&config.store.url, Access::ReadOnly).await?;
+        let projections =
+            Projections::start(Arc::clone(&store), Options::new(&config.projections.path)).await?;
+        projections.wait_until_current().await?;
+        let work = projections.rebuild(&names);
+        tokio::pin!(work);
+        loop {
+            tokio::select! {
+                outcome = &mut work => break outcome?,
+                () = tokio::time::sleep(TICK) => {
+                    let status = projections.status(now()).await;
+                    let rebuilt = status.projections.iter().filter_map(|one| one.rebuilding.map(|rebuilding| rebuilding.events)).max();
+                    bar.set_position(rebuilt.unwrap_or(0));
+                }
+            }
+        }
+        let status = projections.status(now()).await;
+        let events = status
+            .projections
+            .iter()
+            .filter(|one| names.contains(&one.name))
+            .map(|one| one.events)
+            .max();
+        projections.shutdown().await;
+        Ok::<_, Failure>(events.unwrap_or(0))
+    })??;
+    bar.finish_and_clear();
+    let names: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
+    if args.json {
+        output.json(&json!({"rebuilt": names, "events": events}))
+    } else {
+        output.line(&format!(
+            "rebuilt {} from {events} events",
+            names.join(", ")
+        ))
+    }
+}
