@@ -30,7 +30,7 @@ use super::artifact::{Compression, Manifest};
 /// What a file may make grow.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Deepest nesting of objects and arrays; rows stand at depth 4.
+    /// Deepest nesting of objects and arrays. Rows stand at depth 3, and their JSON cells are at most 128 deep.
     pub depth: usize,
     /// Longest string, in bytes of UTF-8. A cell is at most 16 MiB; base64 makes 22 of them.
     pub string_bytes: u64,

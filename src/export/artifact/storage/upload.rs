@@ -19,10 +19,12 @@ const QUEUE: usize = 4;
 
 enum Message {
     Bytes(Bytes),
-    Commit {
-        sidecar: Option<Bytes>,
-        done: oneshot::Sender<Result<(), StorageError>>,
-    },
+    Commit(Commit),
+}
+
+struct Commit {
+    sidecar: Option<Bytes>,
+    done: oneshot::Sender<Result<(), StorageError>>,
 }
 
 /// The writer's end of an upload. Use it on a blocking thread only.
@@ -59,7 +61,7 @@ impl BlockSink for UploadSink {
     fn commit(self: Box<Self>, sidecar: Option<Bytes>) -> Result<(), StorageError> {
         let (done, committed) = oneshot::channel();
         self.messages
-            .blocking_send(Message::Commit { sidecar, done })
+            .blocking_send(Message::Commit(Commit { sidecar, done }))
             .map_err(|_| self.failure.get())?;
         committed
             .blocking_recv()
@@ -91,11 +93,12 @@ pub(super) fn start(
     tokio::spawn(async move {
         // Dropping the queue is what wakes the writer, so it must outlive the clearing up.
         let mut queue = queue;
-        let mut done = None;
-        let result = cancel
-            .run_until_cancelled(upload.run(&mut queue, &mut done))
-            .await
-            .unwrap_or(Err(StorageError::Cancelled));
+        // A commit is not cut off half-way: nobody could say whether it happened.
+        let received = cancel.run_until_cancelled(upload.receive(&mut queue)).await;
+        let (result, done) = match received.unwrap_or(Err(StorageError::Cancelled)) {
+            Ok(Commit { sidecar, done }) => (upload.commit(sidecar).await, Some(done)),
+            Err(error) => (Err(error), None),
+        };
         if let Err(error) = &result {
             failure.set(error.clone());
             upload.discard().await;
@@ -119,11 +122,8 @@ struct Upload {
 }
 
 impl Upload {
-    async fn run(
-        &mut self,
-        queue: &mut mpsc::Receiver<Message>,
-        reply: &mut Option<oneshot::Sender<Result<(), StorageError>>>,
-    ) -> Result<(), StorageError> {
+    /// Passes on what the writer sends until it commits.
+    async fn receive(&mut self, queue: &mut mpsc::Receiver<Message>) -> Result<Commit, StorageError> {
         loop {
             match queue.recv().await {
                 Some(Message::Bytes(bytes)) => {
@@ -133,10 +133,7 @@ impl Upload {
                         self.send_part().await?;
                     }
                 }
-                Some(Message::Commit { sidecar, done }) => {
-                    *reply = Some(done);
-                    return self.commit(sidecar).await;
-                }
+                Some(Message::Commit(commit)) => return Ok(commit),
                 None => return Err(StorageError::Cancelled),
             }
         }
