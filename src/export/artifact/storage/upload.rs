@@ -123,7 +123,10 @@ struct Upload {
 
 impl Upload {
     /// Passes on what the writer sends until it commits.
-    async fn receive(&mut self, queue: &mut mpsc::Receiver<Message>) -> Result<Commit, StorageError> {
+    async fn receive(
+        &mut self,
+        queue: &mut mpsc::Receiver<Message>,
+    ) -> Result<Commit, StorageError> {
         loop {
             match queue.recv().await {
                 Some(Message::Bytes(bytes)) => {
