@@ -99,3 +99,50 @@ pub fn install_metrics() -> Result<PrometheusHandle, TelemetryError> {
         .install_recorder()
         .map_err(error)
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use std::io::Write;
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Buffer(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Buffer {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn lines_are_json_with_the_request_s_ids_and_others_are_kept_quiet() {
+        let buffer = Buffer::default();
+        let made = buffer.clone();
+        let log = subscriber(LevelFilter::TRACE, true, move || made.clone());
+        tracing::subscriber::with_default(log, || {
+            let span = tracing::info_span!("request", request_id = "r1", trace_id = "t1");
+            span.in_scope(|| tracing::info!(duration_ms = 1.5, "answered"));
+            tracing::debug!(target: "hyper::proto", "authorization: Bearer secret");
+            tracing::warn!(target: "hyper::proto", "trouble");
+        });
+        let text = String::from_utf8(buffer.0.lock().unwrap().clone()).unwrap();
+        let lines: Vec<serde_json::Value> = text
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        assert_eq!(lines.len(), 2, "{text}");
+        assert_eq!(lines[0]["message"], "answered");
+        assert_eq!(lines[0]["span"]["request_id"], "r1");
+        assert_eq!(lines[0]["span"]["trace_id"], "t1");
+        assert_eq!(lines[0]["duration_ms"], 1.5);
+        assert!(!text.contains("secret"));
+    }
+}

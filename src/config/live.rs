@@ -37,11 +37,14 @@ impl Config {
         })
     }
 
-    /// Looks at everything the service will use.
+    /// Looks at everything the service will use. Blocks on files and databases.
     pub fn inspect(&self) -> Inspection {
         let mut found = Inspection::default();
         match self.catalog() {
-            Ok(catalog) => self.inspect_catalog(&catalog, &mut found),
+            Ok(catalog) => {
+                self.inspect_catalog(&catalog, &mut found);
+                self.inspect_sources(&catalog, &mut found);
+            }
             Err(error) => found.errors.extend(error.complaints),
         }
         self.inspect_places(&mut found);

@@ -17,6 +17,7 @@ mod paths;
 mod print;
 mod secret;
 mod server;
+mod sources;
 mod stores;
 mod tenants;
 #[cfg(test)]
