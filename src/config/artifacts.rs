@@ -21,6 +21,8 @@ pub struct Artifacts {
     pub link_ttl: Span,
     /// How long after expiry the file is deleted, so that running downloads end well.
     pub delete_after: Span,
+    /// How old an object that no export publishes, or a temporary file, must be to be swept away; also how often that is done.
+    pub sweep_after: Span,
 }
 
 /// What an artifact is written as.
@@ -52,6 +54,7 @@ impl Default for Artifacts {
             ttl: Span::days(7),
             link_ttl: Span::minutes(15),
             delete_after: Span::hours(1),
+            sweep_after: Span::days(1),
         }
     }
 }
@@ -75,6 +78,12 @@ impl Artifacts {
             "artifacts.delete_after",
             self.delete_after,
             Span::seconds(0),
+            Span::days(31),
+        );
+        at.within(
+            "artifacts.sweep_after",
+            self.sweep_after,
+            Span::seconds(1),
             Span::days(31),
         );
     }
