@@ -8,5 +8,4 @@ pub mod export;
 pub mod http;
 pub mod keys;
 pub mod recent;
-pub mod service;
 pub mod telemetry;

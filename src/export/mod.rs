@@ -9,6 +9,7 @@
 //! | [`detect`], [`neutralise`], [`canonical`] | what is done to a value |
 //! | [`encode`] | from a row to a canonical JSON object |
 //! | [`run`] | the runner that joins them all |
+//! | [`storages`] | which tenant's artifacts are kept where |
 //! | [`artifact`] | the file: frame, manifest, compression, storage |
 //! | [`verify`] | reads a file again, offline and strictly |
 
@@ -21,4 +22,8 @@ pub mod error;
 pub mod neutralise;
 pub mod run;
 pub mod source;
+pub mod storages;
 pub mod verify;
+
+pub use run::{Exporter, Parts};
+pub use storages::{Storages, StoragesError};

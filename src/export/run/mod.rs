@@ -6,7 +6,6 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
@@ -20,13 +19,12 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::artifact::storage::{Decision, Judge};
-use super::artifact::{
-    ArtifactKey, ArtifactSpec, ArtifactStore, Compression, Finished, StorageError,
-};
+use super::artifact::{ArtifactKey, ArtifactSpec, Compression, Finished};
 use super::catalog::{Catalog, Category};
 use super::encode::HashKey;
 use super::error::ExportError;
 use super::source::{Source, source};
+use super::storages::Storages;
 use crate::keys::{KeyRing, Purpose};
 
 mod write;
@@ -36,7 +34,7 @@ pub use write::{CategoryOutcome, Outcome};
 /// What an exporter needs besides the catalog.
 pub struct Parts {
     /// Where artifacts go.
-    pub storage: ArtifactStore,
+    pub storages: Arc<Storages>,
     /// Derives the tenants' keys for `hash` columns.
     pub keys: Arc<KeyRing>,
     /// Says when a snapshot was fixed.
@@ -50,11 +48,10 @@ pub struct Exporter {
     catalog: Arc<Catalog>,
     sources: BTreeMap<String, Arc<dyn Source>>,
     parts: Parts,
-    verified: AtomicBool,
 }
 
 impl Exporter {
-    /// An exporter for the catalog's categories and sources. The storage counts as unverified until [`Self::verify_storage`].
+    /// An exporter for the catalog's categories and sources.
     ///
     /// # Errors
     /// When a source's URL is for no driver of this build.
@@ -68,18 +65,7 @@ impl Exporter {
             catalog,
             sources,
             parts,
-            verified: AtomicBool::new(false),
         })
-    }
-
-    /// Proves that the storage keeps what it is given, and remembers the answer for admissions.
-    ///
-    /// # Errors
-    /// What is wrong with the storage.
-    pub async fn verify_storage(&self) -> Result<(), StorageError> {
-        let result = self.parts.storage.verify().await;
-        self.verified.store(result.is_ok(), Ordering::Release);
-        result
     }
 
     /// Everything that the blocking part needs, decided before anything is opened.
@@ -154,12 +140,13 @@ impl Exporter {
             job.claim,
             compression,
         );
+        let storage = self.parts.storages.of(&job.request.tenant);
         let plan = self.plan(job)?;
         let spec = ArtifactSpec {
             compression,
             threads: self.parts.compress_threads,
         };
-        let sink = self.parts.storage.upload(&key, cancel.clone());
+        let sink = storage.upload(&key, cancel.clone());
         let token = cancel.clone();
         let written = tokio::task::spawn_blocking(move || {
             write::write(&plan, spec, Box::new(sink), &progress, &token)
@@ -183,7 +170,7 @@ impl Exporter {
 
     /// After a failure. What can't be removed now, the sweep removes later.
     async fn remove(&self, key: &ArtifactKey) {
-        if let Err(error) = self.parts.storage.delete(key).await {
+        if let Err(error) = self.parts.storages.of_key(key).delete(key).await {
             tracing::warn!(%key, %error, "a failed export's object may be left behind");
         }
     }
@@ -192,14 +179,11 @@ impl Exporter {
         let key: ArtifactKey = key.parse().map_err(|_| ObjectFailure {
             reason: "it is not an artifact's key".to_owned(),
         })?;
-        self.parts
-            .storage
-            .delete(&key)
-            .await
-            .map(drop)
-            .map_err(|error| ObjectFailure {
-                reason: error.to_string(),
-            })
+        let storage = self.parts.storages.of_key(&key);
+        let deleted = storage.delete(&key).await;
+        deleted.map(drop).map_err(|error| ObjectFailure {
+            reason: error.to_string(),
+        })
     }
 }
 
@@ -242,8 +226,8 @@ impl Runner for Exporter {
             .map_err(|error| error.failure())
     }
 
-    async fn storage_verified(&self, _tenant: &TenantId) -> bool {
-        self.verified.load(Ordering::Acquire)
+    async fn storage_verified(&self, tenant: &TenantId) -> bool {
+        self.parts.storages.is_verified(tenant)
     }
 
     async fn run(
@@ -282,22 +266,20 @@ impl Runner for Exporter {
         let mut asking = Asking { judge, kept: 0 };
         let before = SystemTime::UNIX_EPOCH
             + Duration::from_millis(u64::try_from(before.as_millis()).unwrap_or(0));
-        let swept = self
-            .parts
-            .storage
-            .sweep(&mut asking, Duration::ZERO, before)
-            .await;
-        let swept = swept.map_err(|error| ObjectFailure {
-            reason: error.to_string(),
-        })?;
-        if swept.unknown > 0 {
-            tracing::warn!(unknown = swept.unknown, first = ?swept.unknown_named.first(), "the artifact storage holds objects of no known export");
+        let mut report = SweepReport::default();
+        for storage in self.parts.storages.all() {
+            let swept = storage.sweep(&mut asking, Duration::ZERO, before).await;
+            let swept = swept.map_err(|error| ObjectFailure {
+                reason: error.to_string(),
+            })?;
+            if swept.unknown > 0 {
+                tracing::warn!(unknown = swept.unknown, first = ?swept.unknown_named.first(), "the artifact storage holds objects of no known export");
+            }
+            report.removed += swept.removed.len() as u64 + swept.temporaries;
+            report.unknown += swept.unknown;
         }
-        Ok(SweepReport {
-            removed: swept.removed.len() as u64 + swept.temporaries,
-            kept: asking.kept,
-            unknown: swept.unknown,
-        })
+        report.kept = asking.kept;
+        Ok(report)
     }
 }
 

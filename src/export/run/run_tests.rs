@@ -76,6 +76,7 @@ const TABLES: &str = "
 struct Fixture {
     directory: tempfile::TempDir,
     exporter: Exporter,
+    storages: Arc<Storages>,
 }
 
 impl Fixture {
@@ -94,12 +95,14 @@ impl Fixture {
         };
         let catalog = Arc::new(Catalog::compile(&[source], &file.category).unwrap());
         let url = format!("file:{}", directory.path().join("artifacts").display());
+        let storages = Storages::open(&url, &BTreeMap::new(), "log-1").await;
+        let storages = Arc::new(storages.unwrap());
         let keys = directory.path().join("keys");
         std::fs::write(&keys, format!("k1 {}\n", "ab".repeat(32))).unwrap();
         std::fs::set_permissions(&keys, std::os::unix::fs::PermissionsExt::from_mode(0o600))
             .unwrap();
         let parts = Parts {
-            storage: ArtifactStore::open(&url, "log-1").await.unwrap(),
+            storages: Arc::clone(&storages),
             keys: Arc::new(KeyRing::open(&keys).unwrap()),
             clock: Arc::new(Still),
             compress_threads: NonZeroUsize::new(2).unwrap(),
@@ -108,6 +111,7 @@ impl Fixture {
         Self {
             directory,
             exporter,
+            storages,
         }
     }
 
@@ -448,7 +452,7 @@ async fn storage_counts_as_verified_once_it_was() {
     let fixture = Fixture::new(CATEGORIES, TABLES).await;
     let tenant = TenantId::new("acme").unwrap();
     assert!(!fixture.exporter.storage_verified(&tenant).await);
-    fixture.exporter.verify_storage().await.unwrap();
+    fixture.storages.verify().await;
     assert!(fixture.exporter.storage_verified(&tenant).await);
     let output = fixture.run(fixture.job("acme", &["users"])).await.unwrap();
     fixture.exporter.delete(&output.artifact.key).await.unwrap();

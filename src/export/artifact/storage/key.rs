@@ -38,15 +38,7 @@ impl ArtifactKey {
         claim: Uuid,
         compression: Compression,
     ) -> Self {
-        let mut segment = utf8_percent_encode(tenant.as_str(), ENCODED).to_string();
-        if segment.len() > MAX_SEGMENT {
-            segment = format!(
-                "%{}",
-                sha256(tenant.as_str().as_bytes())
-                    .to_string()
-                    .replace(':', "-")
-            );
-        }
+        let segment = segment(tenant);
         let text = format!(
             "{segment}/{export}/{attempt}-{}.{}",
             claim.simple(),
@@ -66,7 +58,13 @@ impl ArtifactKey {
         &self.text
     }
 
-    /// Whose export it is.
+    /// Whether it is the key of one of this tenant's artifacts.
+    #[must_use]
+    pub fn is_of(&self, tenant: &TenantId) -> bool {
+        self.text.split('/').next() == Some(segment(tenant).as_str())
+    }
+
+    /// Which export it is of.
     #[must_use]
     pub fn export(&self) -> ExportId {
         self.export
@@ -95,6 +93,16 @@ impl ArtifactKey {
     pub(crate) fn of_object(object: &str) -> Option<Self> {
         object.strip_suffix(SIDECAR).unwrap_or(object).parse().ok()
     }
+}
+
+/// The tenant's part of a key.
+fn segment(tenant: &TenantId) -> String {
+    let segment = utf8_percent_encode(tenant.as_str(), ENCODED).to_string();
+    if segment.len() <= MAX_SEGMENT {
+        return segment;
+    }
+    let digest = sha256(tenant.as_str().as_bytes()).to_string();
+    format!("%{}", digest.replace(':', "-"))
 }
 
 impl fmt::Display for ArtifactKey {

@@ -1,0 +1,153 @@
+//! Every place where artifacts are kept: the service's own, and those of tenants that bring one.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use carnet_events::ids::TenantId;
+
+use super::artifact::{ArtifactKey, ArtifactStore, StorageError};
+
+/// The storages, and whether each was found to work when it was last tried.
+#[derive(Debug)]
+pub struct Storages {
+    common: Place,
+    own: BTreeMap<TenantId, Place>,
+}
+
+#[derive(Debug)]
+struct Place {
+    key: String,
+    store: ArtifactStore,
+    verified: AtomicBool,
+}
+
+/// A storage can't be used at all.
+#[derive(Debug, thiserror::Error)]
+#[error("the storage `{key}` can't be used: {source}")]
+pub struct StoragesError {
+    /// The configuration key.
+    key: String,
+    /// Why.
+    source: StorageError,
+}
+
+impl Storages {
+    /// Opens every storage for the event log of this id: the common one at `url`, and those that tenants bring.
+    ///
+    /// # Errors
+    /// When one can't be used, or belongs to another log.
+    pub async fn open(
+        url: &str,
+        own: &BTreeMap<TenantId, String>,
+        log_id: &str,
+    ) -> Result<Self, StoragesError> {
+        let common = Place::open("artifacts.url".to_owned(), url, log_id).await?;
+        let mut places = BTreeMap::new();
+        for (tenant, url) in own {
+            let key = format!("tenants.{tenant}.artifacts");
+            places.insert(tenant.clone(), Place::open(key, url, log_id).await?);
+        }
+        Ok(Self {
+            common,
+            own: places,
+        })
+    }
+
+    /// Where a tenant's artifacts are.
+    pub fn of(&self, tenant: &TenantId) -> ArtifactStore {
+        self.place(tenant).store.clone()
+    }
+
+    /// Where the object of this key is.
+    pub fn of_key(&self, key: &ArtifactKey) -> &ArtifactStore {
+        let owner = self.own.iter().find(|(tenant, _)| key.is_of(tenant));
+        &owner.map_or(&self.common, |(_, place)| place).store
+    }
+
+    /// Whether a tenant's storage worked when it was last tried.
+    pub fn is_verified(&self, tenant: &TenantId) -> bool {
+        self.place(tenant).verified.load(Ordering::Relaxed)
+    }
+
+    /// Every storage, once.
+    pub fn all(&self) -> impl Iterator<Item = &ArtifactStore> {
+        self.places().map(|place| &place.store)
+    }
+
+    /// Configuration keys of the storages that didn't work when they were last tried.
+    pub fn broken(&self) -> Vec<&str> {
+        let broken = self
+            .places()
+            .filter(|place| !place.verified.load(Ordering::Relaxed));
+        broken.map(|place| place.key.as_str()).collect()
+    }
+
+    /// Tries every storage: writes, reads back and deletes a small object.
+    pub async fn verify(&self) {
+        for place in self.places() {
+            let works = place.store.verify().await;
+            if let Err(error) = &works {
+                tracing::warn!(storage = place.key, error = %error, "an artifact storage doesn't work");
+            }
+            place.verified.store(works.is_ok(), Ordering::Relaxed);
+        }
+    }
+
+    fn places(&self) -> impl Iterator<Item = &Place> {
+        std::iter::once(&self.common).chain(self.own.values())
+    }
+
+    fn place(&self, tenant: &TenantId) -> &Place {
+        self.own.get(tenant).unwrap_or(&self.common)
+    }
+}
+
+impl Place {
+    async fn open(key: String, url: &str, log_id: &str) -> Result<Self, StoragesError> {
+        match ArtifactStore::open(url, log_id).await {
+            Ok(store) => Ok(Self {
+                key,
+                store,
+                verified: AtomicBool::new(false),
+            }),
+            Err(source) => Err(StoragesError { key, source }),
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::export::artifact::Compression;
+    use carnet_events::ids::ExportId;
+
+    #[tokio::test]
+    async fn a_tenants_own_storage_keeps_its_artifacts_and_nobody_elses() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = |name: &str| format!("file:{}", folder.path().join(name).display());
+        let (acme, globex) = (
+            TenantId::new("acme").unwrap(),
+            TenantId::new("globex").unwrap(),
+        );
+        let own = [(acme.clone(), url("acme"))].into();
+        let storages = Storages::open(&url("common"), &own, "log-1").await.unwrap();
+        let key = |tenant| {
+            let export = ExportId::from_uuid(Uuid::from_u128(7));
+            ArtifactKey::new(tenant, export, 1, Uuid::nil(), Compression::Gzip)
+        };
+        let at = |store: &ArtifactStore| format!("{store:?}");
+        assert_ne!(at(&storages.of(&acme)), at(&storages.of(&globex)));
+        assert_eq!(at(storages.of_key(&key(&acme))), at(&storages.of(&acme)));
+        assert_eq!(
+            at(storages.of_key(&key(&globex))),
+            at(&storages.of(&globex))
+        );
+        assert!(!storages.is_verified(&acme));
+        storages.verify().await;
+        assert!(storages.is_verified(&acme) && storages.is_verified(&globex));
+        assert!(storages.broken().is_empty());
+    }
+}
