@@ -8,14 +8,43 @@
 //! |---|---|
 //! | [`System`], [`Options`], [`Error`] | the handle, its settings, its refusals to work |
 //! | [`ports`] | clock, ids, runner of exports, worklist |
+//! | `journal`, `calls`, `recent` | load, decide, append, evolve; calls with deadlines; what is kept in memory |
+//! | `export`, `tenant`, `registry`, `thread` | the actors of the two aggregates, and what brings them to life |
+//! | `admission`, `reconciler` | two streams without a transaction, and what makes up for a crash between them |
+//! | `dispatcher`, `queue`, `attempt`, `live`, `takeover` | who runs what, in fair order, and what if a runner is gone |
+//! | `timers`, `sweep`, `rounds` | what is done because its time has come |
+//! | `access`, `directory`, `platform` | records that decide nothing, persons, and what concerns every tenant |
 //!
 //! This crate knows no SQL driver, no cloud and no HTTP, and imports nothing of the projections.
 
+mod access;
+mod admission;
 mod api;
+mod attempt;
+mod calls;
+mod changes;
+mod directory;
+mod dispatcher;
 mod error;
+mod export;
+mod gate;
+mod journal;
+mod live;
 mod options;
+mod platform;
 pub mod ports;
+mod queue;
+mod recent;
+mod reconciler;
+mod registry;
+mod rounds;
+mod shared;
+mod sweep;
 mod system;
+mod takeover;
+mod tenant;
+mod thread;
+mod timers;
 
 pub use api::{
     Admission, AdmitRequest, Cause, Changes, ExportView, HistoryEntry, QueuePosition, Standing,

@@ -1,24 +1,31 @@
 //! The handle through which everything else reaches the actors.
 
-use std::collections::BTreeMap;
+mod reads;
+mod start;
+
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use carnet_events::domain::access::AccessEvent;
-use carnet_events::domain::export::Progress;
-use carnet_events::domain::tenant::{Limits, TenantCommand};
+use carnet_events::domain::export::{self, ExportCommand, Progress};
+use carnet_events::domain::tenant::TenantCommand;
 use carnet_events::ids::{Digest, ExportId, NodeId, PrincipalId, TenantId};
 use carnet_events::store::EventStore;
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use crate::api::{
-    Admission, AdmitRequest, Cause, Changes, ExportView, HistoryEntry, QueuePosition, Standing,
-    TenantView,
-};
-use crate::error::{Error, StartError};
-use crate::options::Options;
+use crate::admission;
+use crate::api::{Admission, AdmitRequest, Cause, Changes, ExportView, QueuePosition, TenantView};
+use crate::dispatcher::{Fill, Forget, WhereIs};
+use crate::error::Error;
+use crate::journal::{Command, CommandError};
+use crate::platform;
 use crate::ports::{Clock, Ids, Runner, Worklist};
+use crate::recent::Recent;
+use crate::shared::Shared;
+use crate::tenant::CommandTenant;
+use crate::thread::ActorThread;
 
 /// What the actors work with.
 #[derive(Clone)]
@@ -45,26 +52,28 @@ pub struct Ports {
 /// without it leaves the thread running until the process ends.
 #[derive(Clone)]
 pub struct System {
-    ports: Ports,
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    shared: Arc<Shared>,
+    thread: ActorThread,
+    log: Uuid,
+    /// Exports read lately, so that reading one that hasn't changed costs no more than asking for its head.
+    views: Recent<ExportId, (carnet_events::stream::StreamName, ExportView)>,
 }
 
 impl System {
-    /// Starts the actors: makes the log's id if the log is new, takes up this node's earlier work at once.
-    ///
-    /// # Errors
-    /// When a setting makes no sense, the thread can't be started, or the store can't be read or written.
-    pub async fn start(_options: Options, ports: Ports) -> Result<Self, StartError> {
-        Ok(Self { ports })
-    }
-
     /// Decides a request, and when it is let in queues the export; both are durable when this returns. Goes on even if
     /// the caller stops waiting. A refusal is recorded among the tenant's access records.
     ///
     /// # Errors
-    /// When it could not be decided; nothing is admitted then unless the error is [`Error::Unknown`].
+    /// When it could not be decided. After [`Error::Unknown`] or [`Error::Unavailable`] it may have been admitted: with
+    /// an idempotency key, asking again tells.
     pub async fn admit(&self, request: AdmitRequest, cause: Cause) -> Result<Admission, Error> {
-        let _ = (request, cause, &self.ports.store);
-        Err(Error::Stopping)
+        let shared = Arc::clone(self.shared());
+        self.outlive(async move { admission::admit(&shared, request, &cause).await })
+            .await
     }
 
     /// Stops a queued or running export; repeating it is harmless.
@@ -77,81 +86,44 @@ impl System {
         by: PrincipalId,
         cause: Cause,
     ) -> Result<ExportView, Error> {
-        let _ = (export, by, cause);
-        Err(Error::Stopping)
-    }
-
-    /// The export as its stream says, linearizable: every event acknowledged before the call is in it. About a
-    /// microsecond when nothing changed since the last call.
-    ///
-    /// # Errors
-    /// When the store can't be read. An export that doesn't exist is `None`.
-    pub async fn export(&self, id: ExportId) -> Result<Option<ExportView>, Error> {
-        let _ = id;
-        Err(Error::Stopping)
-    }
-
-    /// The tenant as its stream says, linearizable.
-    ///
-    /// # Errors
-    /// When the store can't be read.
-    pub async fn tenant(&self, id: &TenantId) -> Result<TenantView, Error> {
-        let _ = id;
-        Err(Error::Stopping)
-    }
-
-    /// How the limits stand for a person, and what a request would be refused for now, categories aside.
-    ///
-    /// # Errors
-    /// When the store can't be read.
-    pub async fn standing(
-        &self,
-        tenant: &TenantId,
-        principal: &PrincipalId,
-        limits: &Limits,
-    ) -> Result<Standing, Error> {
-        let _ = (tenant, principal, limits);
-        Err(Error::Stopping)
-    }
-
-    /// At most `max` events of an export after revision `after`, each with the state after it.
-    ///
-    /// # Errors
-    /// When the store can't be read. An export that doesn't exist has no events.
-    pub async fn history(
-        &self,
-        id: ExportId,
-        after: Option<u64>,
-        max: usize,
-    ) -> Result<Vec<HistoryEntry>, Error> {
-        let _ = (id, after, max);
-        Err(Error::Stopping)
+        let command = ExportCommand::Cancel {
+            principal: by.clone(),
+            code: "requested".to_owned(),
+        };
+        let view = self.command(export, command, by, cause).await?;
+        let shared = self.shared();
+        shared.live.cancel(export);
+        if let Some(dispatcher) = shared.dispatcher.get() {
+            dispatcher.do_send(Forget(export));
+        }
+        if let Some(outcome) = view.export.outcome() {
+            let tenant = view.export.request.tenant.clone();
+            shared.release(&tenant, export, outcome).await;
+        }
+        Ok(view)
     }
 
     /// Tells of changes to an export, its live progress not included.
     #[must_use]
     pub fn watch(&self, export: ExportId) -> Changes {
-        let _ = export;
-        Changes {
-            receiver: watch::channel(0).1,
-        }
+        let receiver = self.shared().watchers.follow(export);
+        Changes { receiver }
     }
 
     /// The progress of an attempt that runs on this node, newer than what the stream says.
     #[must_use]
     pub fn live_progress(&self, export: ExportId) -> Option<watch::Receiver<Progress>> {
-        let _ = export;
-        None
+        self.shared().live.progress(export)
     }
 
     /// What a queued export waits for; `None` when this node doesn't know it as waiting.
     pub async fn queue_position(&self, export: ExportId) -> Option<QueuePosition> {
-        let _ = export;
-        None
+        let dispatcher = self.shared().dispatcher.get()?;
+        dispatcher.send(WhereIs(export)).await.ok().flatten()
     }
 
     /// Records an access. The first of a kind (tenant, principal, type, code, export) is durable when this returns;
-    /// repetitions are counted and written once a minute.
+    /// repetitions are counted and written once a minute. Ranges of one download are one record.
     ///
     /// # Errors
     /// When the first of a kind could not be written.
@@ -161,8 +133,8 @@ impl System {
         event: AccessEvent,
         cause: &Cause,
     ) -> Result<(), Error> {
-        let _ = (tenant, event, cause);
-        Err(Error::Stopping)
+        let shared = self.shared();
+        shared.access.record(shared, tenant, event, cause).await
     }
 
     /// The pseudonym of `subject`, who is taken up in the tenant's directory when seen for the first time.
@@ -170,8 +142,8 @@ impl System {
     /// # Errors
     /// When the directory can't be read or written, or was erased.
     pub async fn principal(&self, tenant: &TenantId, subject: &str) -> Result<PrincipalId, Error> {
-        let _ = (tenant, subject);
-        Err(Error::Stopping)
+        let shared = self.shared();
+        shared.directory.principal(shared, tenant, subject).await
     }
 
     /// The subject behind a pseudonym; `None` when the directory doesn't know it or was erased.
@@ -183,8 +155,8 @@ impl System {
         tenant: &TenantId,
         principal: &PrincipalId,
     ) -> Result<Option<String>, Error> {
-        let _ = (tenant, principal);
-        Err(Error::Stopping)
+        let shared = self.shared();
+        shared.directory.subject(shared, tenant, principal).await
     }
 
     /// The reason that was given for an export, in the asker's words.
@@ -196,8 +168,8 @@ impl System {
         tenant: &TenantId,
         export: ExportId,
     ) -> Result<Option<String>, Error> {
-        let _ = (tenant, export);
-        Err(Error::Stopping)
+        let shared = self.shared();
+        shared.directory.reason(shared, tenant, export).await
     }
 
     /// Records that a stored artifact is not what was published. Repeating it is harmless.
@@ -210,8 +182,8 @@ impl System {
         block: Option<u64>,
         cause: Cause,
     ) -> Result<(), Error> {
-        let _ = (export, block, cause);
-        Err(Error::Stopping)
+        let command = ExportCommand::RecordDamage { block };
+        self.send(export, command, None, cause).await.map(|_| ())
     }
 
     /// Puts a legal hold on an export's artifact (`on`), or ends it.
@@ -225,8 +197,12 @@ impl System {
         by: PrincipalId,
         cause: Cause,
     ) -> Result<ExportView, Error> {
-        let _ = (export, on, by, cause);
-        Err(Error::Stopping)
+        let principal = by.clone();
+        let command = match on {
+            true => ExportCommand::Hold { principal },
+            false => ExportCommand::ReleaseHold { principal },
+        };
+        self.command(export, command, by, cause).await
     }
 
     /// Carries out a command on a tenant: closing, exemptions, modules and the like.
@@ -240,17 +216,36 @@ impl System {
         by: PrincipalId,
         cause: Cause,
     ) -> Result<TenantView, Error> {
-        let _ = (tenant, command, by, cause);
-        Err(Error::Stopping)
+        let (shared, tenant) = (Arc::clone(self.shared()), tenant.clone());
+        self.outlive(async move {
+            let id = shared.ports.ids.random();
+            let command = Command::new(id, command, cause.context(&tenant, Some(&by), id));
+            let answer = shared
+                .tenant_actors
+                .ask(&shared, &tenant, CommandTenant(command));
+            let (answer, fold) = answer.await?;
+            answer.map_err(|error| match error {
+                CommandError::Illegal(illegal) => Error::Illegal {
+                    reason: illegal.to_string(),
+                },
+                CommandError::Failed(error) => error,
+            })?;
+            Ok(TenantView {
+                tenant: fold.state,
+                revision: fold.revision,
+            })
+        })
+        .await
     }
 
     /// The log's id; bucket prefixes and copies of the log carry it.
     #[must_use]
     pub fn log_id(&self) -> Uuid {
-        Uuid::nil()
+        self.inner.log
     }
 
-    /// Publishes policies, each to its own stream, once and for all. Repeating it is harmless.
+    /// Publishes policies (digest, category, canonical JSON), each to its own stream, once and for all. Repeating it is
+    /// harmless.
     ///
     /// # Errors
     /// When the store can't be written.
@@ -258,8 +253,7 @@ impl System {
         &self,
         policies: Vec<(Digest, String, String)>,
     ) -> Result<(), Error> {
-        let _ = policies;
-        Err(Error::Stopping)
+        platform::publish(self.shared(), policies).await
     }
 
     /// Records the configuration that this process serves with.
@@ -267,8 +261,11 @@ impl System {
     /// # Errors
     /// When the store can't be written.
     pub async fn configuration_applied(&self, digest: Digest, version: &str) -> Result<(), Error> {
-        let _ = (digest, version);
-        Err(Error::Stopping)
+        let shared = self.shared();
+        let platform = &shared.platform;
+        platform
+            .configuration_applied(shared, digest, version)
+            .await
     }
 
     /// Stops (`true`) or allows the intake of requests, on all nodes.
@@ -276,8 +273,8 @@ impl System {
     /// # Errors
     /// When it could not be decided.
     pub async fn pause_intake(&self, paused: bool, by: PrincipalId) -> Result<(), Error> {
-        let _ = (paused, by);
-        Err(Error::Stopping)
+        let shared = self.shared();
+        shared.platform.pause_intake(shared, paused, by).await
     }
 
     /// Asks a node to finish its work and take no more (`true`), or to work again.
@@ -285,19 +282,88 @@ impl System {
     /// # Errors
     /// When it could not be decided.
     pub async fn drain(&self, node: NodeId, on: bool, by: PrincipalId) -> Result<(), Error> {
-        let _ = (node, on, by);
-        Err(Error::Stopping)
+        let shared = self.shared();
+        shared.platform.drain(shared, node, on, by).await?;
+        if let Some(dispatcher) = shared.dispatcher.get() {
+            dispatcher.do_send(Fill);
+        }
+        Ok(())
     }
 
     /// The difference to the store's clock that keeps this node from deciding, in milliseconds; for `/readyz`.
     #[must_use]
     pub fn clock_skew(&self) -> Option<i64> {
-        None
+        self.shared().gate.skew()
     }
 
     /// Stops in good order: takes no more commands and claims, lets running exports finish for `grace`, hands the rest
-    /// back, writes what was counted, ends the actors.
+    /// back, writes what was counted, ends the actors. Calling it again does nothing.
     pub async fn shutdown(&self, grace: Duration) {
-        let _ = (grace, BTreeMap::<u8, u8>::new());
+        start::shutdown(&self.inner, grace).await;
+    }
+
+    fn shared(&self) -> &Arc<Shared> {
+        &self.inner.shared
+    }
+
+    async fn command(
+        &self,
+        export: ExportId,
+        command: ExportCommand,
+        by: PrincipalId,
+        cause: Cause,
+    ) -> Result<ExportView, Error> {
+        self.send(export, command, Some(by), cause).await?;
+        self.export(export).await?.ok_or(Error::NotFound)
+    }
+
+    /// Has an export's actor carry out a command from outside.
+    async fn send(
+        &self,
+        export: ExportId,
+        command: ExportCommand,
+        by: Option<PrincipalId>,
+        cause: Cause,
+    ) -> Result<export::Reply, Error> {
+        let view = self.export(export).await?.ok_or(Error::NotFound)?;
+        let shared = Arc::clone(self.shared());
+        self.outlive(async move {
+            let id = shared.ports.ids.random();
+            let context = cause.context(&view.export.request.tenant, by.as_ref(), id);
+            let command = Command::new(id, command, context);
+            let (answer, _) = shared.command_export(export, command).await?;
+            answer.map_err(|error| match error {
+                CommandError::Illegal(export::IllegalCommand::Missing) => Error::NotFound,
+                CommandError::Illegal(export::IllegalCommand::NotCancellable { status }) => {
+                    Error::NotCancellable { status }
+                }
+                CommandError::Illegal(illegal) => Error::Illegal {
+                    reason: illegal.to_string(),
+                },
+                CommandError::Failed(error) => error,
+            })
+        })
+        .await
+    }
+
+    /// Runs a command so that it comes to its end whether or not the caller waits for it, if there is room for one more.
+    async fn outlive<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, Error>> + Send + 'static,
+    ) -> Result<T, Error> {
+        let shared = self.shared();
+        if shared.gate.is_stopping() {
+            return Err(Error::Stopping);
+        }
+        let permit = Arc::clone(&shared.permits)
+            .try_acquire_owned()
+            .map_err(|_| Error::Overloaded)?;
+        let work = async move {
+            let _permit = permit;
+            work.await
+        };
+        let done = shared.commands.spawn_on(work, &shared.runtime);
+        done.await
+            .unwrap_or_else(|_| Err(Error::unavailable("the command was given up")))
     }
 }

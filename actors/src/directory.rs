@@ -1,0 +1,245 @@
+//! Persons: who is behind a principal id, and what they said in their own words.
+//!
+//! A principal id is an HMAC-SHA-256 (RFC 2104) of the subject with a key of the tenant's own, cut to 128 bits. Key,
+//! subjects and reasons live in `directory-{tenant}` and nowhere else, so erasing that one stream makes all the events
+//! of the tenant impersonal for good.
+
+use std::sync::Arc;
+
+use aws_lc_rs::hmac;
+use carnet_events::codec::{Context, decode, encode};
+use carnet_events::domain::directory::{
+    Directory, DirectoryEvent, KeyCreated, PersonSeen, ReasonGiven,
+};
+use carnet_events::ids::{ExportId, PrincipalId, TenantId};
+use carnet_events::store::{Expected, StoreError};
+use carnet_events::stream::StreamName;
+use uuid::Uuid;
+
+use crate::error::Error;
+use crate::recent::Recent;
+use crate::shared::Shared;
+
+/// Bytes of the HMAC that make a principal id.
+const PSEUDONYM_BYTES: usize = 16;
+
+/// Directories folded in memory at once; each may hold many persons, and only reading names needs them.
+const FOLDED: usize = 32;
+
+#[derive(Clone)]
+struct Known {
+    revision: Option<u64>,
+    directory: Arc<Directory>,
+}
+
+/// The tenants' directories, and what was asked of them lately.
+pub(crate) struct Directories {
+    keys: Recent<TenantId, hmac::Key>,
+    /// Persons who are in their directory for certain.
+    seen: Recent<(TenantId, String), PrincipalId>,
+    folded: Recent<TenantId, Known>,
+}
+
+impl Directories {
+    pub(crate) fn new(kept: usize) -> Self {
+        Self {
+            keys: Recent::new(kept),
+            seen: Recent::new(kept),
+            folded: Recent::new(FOLDED),
+        }
+    }
+
+    /// The pseudonym of `subject`, who is in the directory when this returns.
+    pub(crate) async fn principal(
+        &self,
+        shared: &Shared,
+        tenant: &TenantId,
+        subject: &str,
+    ) -> Result<PrincipalId, Error> {
+        let person = (tenant.clone(), subject.to_owned());
+        if let Some(principal) = self.seen.get(&person) {
+            return Ok(principal);
+        }
+        let key = self.key(shared, tenant).await?;
+        let principal = pseudonym(&key, subject)?;
+        let seen = DirectoryEvent::PersonSeen(PersonSeen {
+            principal: principal.clone(),
+            subject: subject.to_owned(),
+        });
+        // The id is derived, so a person is taken up once, however often and wherever they are seen first.
+        let id = Uuid::new_v5(&Uuid::NAMESPACE_OID, principal.as_str().as_bytes());
+        append(shared, tenant, Expected::Any, id, &seen).await?;
+        self.seen.put_unless(person, principal.clone(), |_| false);
+        Ok(principal)
+    }
+
+    /// Who is behind a pseudonym.
+    pub(crate) async fn subject(
+        &self,
+        shared: &Shared,
+        tenant: &TenantId,
+        principal: &PrincipalId,
+    ) -> Result<Option<String>, Error> {
+        let directory = self.load(shared, tenant).await?;
+        Ok(directory.persons.get(principal).cloned())
+    }
+
+    /// Why an export was asked for.
+    pub(crate) async fn reason(
+        &self,
+        shared: &Shared,
+        tenant: &TenantId,
+        export: ExportId,
+    ) -> Result<Option<String>, Error> {
+        let directory = self.load(shared, tenant).await?;
+        Ok(directory.reasons.get(&export).cloned())
+    }
+
+    /// Keeps the reason that was given for an export.
+    pub(crate) async fn keep_reason(
+        &self,
+        shared: &Shared,
+        tenant: &TenantId,
+        principal: &PrincipalId,
+        export: ExportId,
+        text: String,
+    ) -> Result<(), Error> {
+        self.key(shared, tenant).await?;
+        let given = DirectoryEvent::ReasonGiven(ReasonGiven {
+            principal: principal.clone(),
+            export: Some(export),
+            text,
+        });
+        let id = Uuid::new_v5(&export.as_uuid(), b"reason");
+        append(shared, tenant, Expected::Any, id, &given).await
+    }
+
+    /// The tenant's key, made when it is first needed. Of two who make it at once, one does.
+    async fn key(&self, shared: &Shared, tenant: &TenantId) -> Result<hmac::Key, Error> {
+        if let Some(key) = self.keys.get(tenant) {
+            return Ok(key);
+        }
+        let hex = match stored_key(shared, tenant).await? {
+            Some(hex) => hex,
+            None => make_key(shared, tenant).await?,
+        };
+        let bytes =
+            hex::decode(hex).map_err(|_| Error::corrupt("a tenant's key is not hexadecimal"))?;
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &bytes);
+        self.keys.put_unless(tenant.clone(), key.clone(), |_| false);
+        Ok(key)
+    }
+
+    async fn load(&self, shared: &Shared, tenant: &TenantId) -> Result<Arc<Directory>, Error> {
+        let stream = StreamName::directory(tenant);
+        let head = shared.calls.head(&stream).await?;
+        // An erased one has no head any more, and what was folded from it goes.
+        let known = self
+            .folded
+            .get(tenant)
+            .filter(|known| known.revision <= head);
+        let known = known.unwrap_or_else(|| Known {
+            revision: None,
+            directory: Arc::default(),
+        });
+        if known.revision == head {
+            return Ok(known.directory);
+        }
+        let mut events = shared.calls.read_after(&stream, known.revision);
+        let mut revision = known.revision;
+        let mut directory = Arc::unwrap_or_clone(known.directory);
+        while let Some(recorded) = shared.calls.next(&mut events).await? {
+            let (_, event) = decode::<DirectoryEvent>(&recorded).map_err(Error::corrupt)?;
+            revision = Some(recorded.revision);
+            directory = directory.evolve(&event.what);
+        }
+        let directory = Arc::new(directory);
+        let known = Known {
+            revision,
+            directory: Arc::clone(&directory),
+        };
+        self.folded.put_unless(tenant.clone(), known, |_| false);
+        Ok(directory)
+    }
+}
+
+fn pseudonym(key: &hmac::Key, subject: &str) -> Result<PrincipalId, Error> {
+    let tag = hmac::sign(key, subject.as_bytes());
+    let cut = tag.as_ref().get(..PSEUDONYM_BYTES).unwrap_or_default();
+    PrincipalId::new(format!("p-{}", hex::encode(cut))).map_err(Error::corrupt)
+}
+
+async fn stored_key(shared: &Shared, tenant: &TenantId) -> Result<Option<String>, Error> {
+    let mut events = shared
+        .calls
+        .read_after(&StreamName::directory(tenant), None);
+    let Some(first) = shared.calls.next(&mut events).await? else {
+        return Ok(None);
+    };
+    match decode::<DirectoryEvent>(&first)
+        .map_err(Error::corrupt)?
+        .1
+        .what
+    {
+        DirectoryEvent::KeyCreated(created) => Ok(Some(created.key)),
+        DirectoryEvent::PersonSeen(_) | DirectoryEvent::ReasonGiven(_) => {
+            Err(Error::corrupt("a directory does not begin with its key"))
+        }
+    }
+}
+
+async fn make_key(shared: &Shared, tenant: &TenantId) -> Result<String, Error> {
+    let secret = shared.ports.ids.secret();
+    let secret = secret.ok_or_else(|| Error::unavailable("this machine has no randomness"))?;
+    let key = hex::encode(secret);
+    let created = DirectoryEvent::KeyCreated(KeyCreated { key: key.clone() });
+    let id = shared.ports.ids.random();
+    match try_append(shared, tenant, Expected::NoStream, id, &created).await? {
+        Ok(()) => Ok(key),
+        Err(StoreError::Conflict { .. }) => stored_key(shared, tenant)
+            .await?
+            .ok_or_else(|| Error::unavailable("a directory came and went")),
+        Err(error) => Err(refusal(error)),
+    }
+}
+
+async fn append(
+    shared: &Shared,
+    tenant: &TenantId,
+    expected: Expected,
+    id: Uuid,
+    event: &DirectoryEvent,
+) -> Result<(), Error> {
+    let appended = try_append(shared, tenant, expected, id, event).await?;
+    appended.map_err(refusal)
+}
+
+async fn try_append(
+    shared: &Shared,
+    tenant: &TenantId,
+    expected: Expected,
+    id: Uuid,
+    event: &DirectoryEvent,
+) -> Result<Result<(), StoreError>, Error> {
+    let context = Context {
+        tenant: Some(tenant.clone()),
+        ..Context::default()
+    };
+    let now = shared.ports.clock.now();
+    let event = encode(id, now, event, &context).map_err(Error::corrupt)?;
+    let stream = StreamName::directory(tenant);
+    let appended = shared.calls.record(&stream, expected, vec![event]).await;
+    Ok(appended.map(|_| ()))
+}
+
+/// The one thing that a store refuses here is to write to an erased stream.
+fn refusal(error: StoreError) -> Error {
+    match error {
+        StoreError::Refused { .. } => Error::DirectoryErased,
+        StoreError::Conflict { .. }
+        | StoreError::Unavailable { .. }
+        | StoreError::Unknown { .. }
+        | StoreError::Invalid { .. }
+        | StoreError::Corrupt { .. } => error.into(),
+    }
+}

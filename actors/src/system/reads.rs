@@ -1,0 +1,118 @@
+//! Linearizable reads: they rest on the stream's head, not on the actors.
+
+use std::sync::Arc;
+
+use carnet_events::codec::decode;
+use carnet_events::domain::Decider;
+use carnet_events::domain::export::{Export, ExportDecider, ExportEvent};
+use carnet_events::domain::tenant::window::windows;
+use carnet_events::domain::tenant::{Limits, blocked_by};
+use carnet_events::ids::{ExportId, PrincipalId, TenantId};
+use carnet_events::stream::StreamName;
+
+use super::System;
+use crate::api::{ExportView, HistoryEntry, Standing, TenantView};
+use crate::error::Error;
+use crate::tenant;
+
+impl System {
+    /// The export as its stream says, linearizable: every event acknowledged before the call is in it. About a
+    /// microsecond when nothing changed since the last call, and the store knows its heads.
+    ///
+    /// # Errors
+    /// When the store can't be read. An export that doesn't exist is `None`.
+    pub async fn export(&self, id: ExportId) -> Result<Option<ExportView>, Error> {
+        let shared = self.shared();
+        let stream = match self.inner.views.get(&id) {
+            Some((stream, view)) => {
+                if shared.calls.head(&stream).await? == Some(view.revision) {
+                    return Ok(Some(view));
+                }
+                stream
+            }
+            None => StreamName::export(id),
+        };
+        let fold = shared.exports.load(&stream).await?;
+        let (Some(export), Some(revision)) = (fold.state.export(), fold.revision) else {
+            return Ok(None);
+        };
+        let view = ExportView {
+            id,
+            export: Arc::new(Export::clone(export)),
+            revision,
+        };
+        let kept = (stream, view.clone());
+        self.inner
+            .views
+            .put_unless(id, kept, |(_, known)| known.revision > revision);
+        Ok(Some(view))
+    }
+
+    /// The tenant as its stream says, linearizable.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub async fn tenant(&self, id: &TenantId) -> Result<TenantView, Error> {
+        let fold = self.shared().tenants.load(&StreamName::tenant(id)).await?;
+        Ok(TenantView {
+            tenant: fold.state,
+            revision: fold.revision,
+        })
+    }
+
+    /// How the limits stand for a person, and what a request would be refused for now, categories aside.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub async fn standing(
+        &self,
+        tenant: &TenantId,
+        principal: &PrincipalId,
+        limits: &Limits,
+    ) -> Result<Standing, Error> {
+        let shared = self.shared();
+        let view = self.tenant(tenant).await?;
+        let settled = tenant::evidence(shared, &view.tenant).await?.settled;
+        let verified = shared.ports.runner.storage_verified(tenant).await;
+        let now = shared.ports.clock.now();
+        Ok(Standing {
+            windows: windows(&view.tenant, limits, principal, now),
+            blocked_by: blocked_by(&view.tenant, limits, principal, verified, &settled, now),
+            view,
+        })
+    }
+
+    /// At most `max` events of an export after revision `after`, each with the state after it.
+    ///
+    /// # Errors
+    /// When the store can't be read. An export that doesn't exist has no events.
+    pub async fn history(
+        &self,
+        id: ExportId,
+        after: Option<u64>,
+        max: usize,
+    ) -> Result<Vec<HistoryEntry>, Error> {
+        let calls = &self.shared().calls;
+        let mut events = calls.read_after(&StreamName::export(id), None);
+        let mut state = ExportDecider::initial();
+        let mut entries = Vec::new();
+        while entries.len() < max {
+            let Some(recorded) = calls.next(&mut events).await? else {
+                break;
+            };
+            let (metadata, event) = decode::<ExportEvent>(&recorded).map_err(Error::corrupt)?;
+            state = ExportDecider::evolve(state, &event);
+            let wanted = after.is_none_or(|after| recorded.revision > after);
+            if let (true, Some(export)) = (wanted, state.export()) {
+                entries.push(HistoryEntry {
+                    revision: recorded.revision,
+                    id: recorded.id,
+                    metadata,
+                    event: event.what,
+                    after: Arc::new(Export::clone(export)),
+                });
+            }
+        }
+        Ok(entries)
+    }
+}

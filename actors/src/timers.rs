@@ -1,0 +1,97 @@
+//! What is done because its time has come: recording that a download window is over, and deleting files afterwards.
+//!
+//! The worklist says where to look; each act is decided from the stream. Deletion is three steps (`deletion_started`,
+//! delete, `artifact_deleted`), each of which may be repeated, so a crash between any two is made up for.
+
+use std::sync::Arc;
+
+use carnet_events::domain::export::{Deletion, DeletionCause, Export, ExportCommand};
+use carnet_events::stream::StreamName;
+use futures::{StreamExt, stream};
+
+use crate::error::Error;
+use crate::journal::CommandError;
+use crate::ports::{Due, DueAction};
+use crate::rounds::PAGE;
+use crate::shared::Shared;
+
+/// Due acts in work at once: enough to hide the store's latency, few enough to leave it to others.
+const AT_ONCE: usize = 8;
+
+/// Does what is due now.
+pub(crate) async fn round(shared: &Arc<Shared>) {
+    if shared.gate.may_decide().is_err() {
+        return;
+    }
+    let now = shared.ports.clock.now();
+    let delay = shared.options.deletion_delay;
+    let due = match shared.ports.worklist.due(now, delay, PAGE).await {
+        Ok(due) => due,
+        Err(error) => {
+            tracing::warn!(%error, "what is due can't be told");
+            return;
+        }
+    };
+    stream::iter(due)
+        .for_each_concurrent(AT_ONCE, |due| async move {
+            let done = match due.action {
+                DueAction::Expire => command(shared, &due, ExportCommand::Expire).await,
+                DueAction::Delete => delete(shared, &due).await,
+            };
+            if let Err(error) = done {
+                tracing::warn!(export = %due.export, %error, action = ?due.action, "a due act failed");
+            }
+        })
+        .await;
+}
+
+async fn delete(shared: &Arc<Shared>, due: &Due) -> Result<(), Error> {
+    let stream = StreamName::export(due.export);
+    let fold = shared.exports.load(&stream).await?;
+    let Some(key) = fold
+        .state
+        .export()
+        .and_then(|export| deletable(shared, export))
+    else {
+        return Ok(());
+    };
+    let cause = DeletionCause::Expired;
+    command(shared, due, ExportCommand::StartDeletion { cause }).await?;
+    // Only a durable `deletion_started` allows it: from then on a hold comes too late.
+    let fold = shared.exports.load(&stream).await?;
+    let begun = |export: &Export| matches!(export.deletion, Deletion::Started { .. });
+    if !fold.state.export().is_some_and(begun) {
+        return Ok(());
+    }
+    let deleted = shared.ports.runner.delete(&key).await;
+    deleted.map_err(|failure| Error::unavailable(failure.reason))?;
+    command(shared, due, ExportCommand::RecordDeletion).await
+}
+
+/// The key of the file, if its deletion is due or was begun.
+fn deletable(shared: &Shared, export: &Export) -> Option<String> {
+    let published = export.published()?;
+    let now = shared.ports.clock.now();
+    let over = published
+        .expires_at
+        .is_some_and(|end| now >= end.plus(shared.options.deletion_delay));
+    let due = match &export.deletion {
+        Deletion::Kept => over && !export.held,
+        Deletion::Started { .. } => true,
+        Deletion::Done { .. } => false,
+    };
+    due.then(|| published.artifact.key.clone())
+}
+
+/// Carries the command out; that it isn't possible any more is as good.
+async fn command(shared: &Arc<Shared>, due: &Due, what: ExportCommand) -> Result<(), Error> {
+    let command = shared.own_command(&due.tenant, what);
+    match shared.command_export(due.export, command).await?.0 {
+        Ok(_) => Ok(()),
+        Err(CommandError::Illegal(illegal)) => {
+            tracing::debug!(export = %due.export, %illegal, "the worklist was behind");
+            Ok(())
+        }
+        Err(CommandError::Failed(error)) => Err(error),
+    }
+}

@@ -1,0 +1,16 @@
+//! The actors as a whole, from outside: one store, a clock that tests move, a stand-in for the pipeline.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    missing_docs,
+    unreachable_pub,
+    reason = "tests"
+)]
+
+mod admission;
+mod clock;
+mod runner;
+mod support;
+mod worklist;
