@@ -278,7 +278,7 @@ pub fn key_meaning(key: &str) -> Option<KeyMeaning> {
     }
     name.split('_')
         .chain([name])
-        .any(|part| is_phone(part))
+        .any(is_phone)
         .then_some(KeyMeaning::Phone)
 }
 

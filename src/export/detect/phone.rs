@@ -205,7 +205,7 @@ impl Run<'_> {
         let mut found = None;
         for (count, group) in self.groups.iter().take(MAX_GROUPS).enumerate() {
             digits += group.len();
-            if digits <= MAX_DIGITS && digits >= 7 && self.ends_at(count) {
+            if (7..=MAX_DIGITS).contains(&digits) && self.ends_at(count) {
                 found = Some(count + 1);
             }
         }

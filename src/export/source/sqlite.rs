@@ -115,11 +115,7 @@ impl Snapshot for SqliteSnapshot {
             })
             .collect();
         Ok(Shape {
-            columns: statement
-                .column_names()
-                .into_iter()
-                .map(str::to_owned)
-                .collect(),
+            columns: statement.column_names().map(str::to_owned).collect(),
             parameters,
             read_only: statement.readonly() && statement.column_count() > 0,
         })
