@@ -13,18 +13,19 @@
     reason = "a benchmark stops at the first surprise and prints what it measured"
 )]
 
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use carnet::export::artifact::ArtifactStore;
 use carnet::export::catalog::{Catalog, CategoryConfig, SourceConfig};
 use carnet::export::detect::{Counts, Profile, Redactor};
 use carnet::export::encode::{HashKey, RowEncoder};
 use carnet::export::run::{Exporter, Parts};
 use carnet::export::source::{Cell, Row};
+use carnet::export::storages::Storages;
 use carnet::export::verify::{Limits, Verdict, verify_file};
 use carnet::keys::KeyRing;
 use carnet_actors::ports::{Job, Runner, SystemClock};
@@ -282,7 +283,11 @@ async fn exporter(database: &Path, directory: &Path, factor: u64) -> Exporter {
     let catalog = Arc::new(Catalog::compile(&[source], &file.category).unwrap());
     let url = format!("file:{}", directory.join("artifacts").display());
     let parts = Parts {
-        storage: ArtifactStore::open(&url, "bench").await.unwrap(),
+        storages: Arc::new(
+            Storages::open(&url, &BTreeMap::new(), "bench")
+                .await
+                .unwrap(),
+        ),
         keys: Arc::new(KeyRing::ephemeral().unwrap()),
         clock: Arc::new(SystemClock::new()),
         compress_threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
