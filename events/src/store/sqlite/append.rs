@@ -2,7 +2,7 @@
 //!
 //! Everything is checked before the first row is written, so that a request that is turned down leaves nothing to undo.
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
 
 use super::heads::{Head, Heads, Moved};
 use crate::envelope::{NewEvent, Position};
@@ -15,13 +15,37 @@ pub(super) type Answered<T> = rusqlite::Result<Result<T, StoreError>>;
 
 /// A transaction in the making: what was moved in it, and the last position given out.
 pub(super) struct Group<'a> {
-    pub(super) conn: &'a Connection,
-    pub(super) heads: &'a Heads,
+    conn: &'a Connection,
+    heads: &'a Heads,
     pub(super) moved: Moved,
     pub(super) last: i64,
+    find: CachedStatement<'a>,
+    insert: CachedStatement<'a>,
 }
 
-impl Group<'_> {
+impl<'a> Group<'a> {
+    /// Begins after the position `last`.
+    pub(super) fn begin(
+        conn: &'a Connection,
+        heads: &'a Heads,
+        last: i64,
+    ) -> rusqlite::Result<Self> {
+        conn.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        let find =
+            conn.prepare_cached("SELECT revision FROM events WHERE stream = ?1 AND id = ?2")?;
+        let insert = conn.prepare_cached(
+            "INSERT INTO events (position, stream, revision, id, kind, data, metadata) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        )?;
+        Ok(Self {
+            conn,
+            heads,
+            moved: Moved::new(),
+            last,
+            find,
+            insert,
+        })
+    }
+
     pub(super) fn append(
         &mut self,
         stream: &StreamName,
@@ -91,16 +115,13 @@ impl Group<'_> {
     }
 
     /// At which revisions the ids of the batch stand in the stream.
-    fn find(&self, head: Head, batch: &[NewEvent]) -> rusqlite::Result<Vec<Option<u64>>> {
+    fn find(&mut self, head: Head, batch: &[NewEvent]) -> rusqlite::Result<Vec<Option<u64>>> {
         let Some(stream) = head.id else {
             return Ok(vec![None; batch.len()]);
         };
-        let mut statement = self
-            .conn
-            .prepare_cached("SELECT revision FROM events WHERE stream = ?1 AND id = ?2")?;
         let find = |event: &NewEvent| {
             let revision = |row: &Row<'_>| row.get::<_, i64>(0).map(i64::cast_unsigned);
-            statement
+            self.find
                 .query_row(params![stream, event.id.as_bytes()], revision)
                 .optional()
         };
@@ -114,13 +135,10 @@ impl Group<'_> {
         batch: &[NewEvent],
     ) -> rusqlite::Result<Appended> {
         let id = self.row(stream, head)?;
-        let mut insert = self.conn.prepare_cached(
-            "INSERT INTO events (position, stream, revision, id, kind, data, metadata) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-        )?;
         let mut revision = head.count;
         for event in batch {
             self.last += 1;
-            insert.execute(params![
+            self.insert.execute(params![
                 self.last,
                 id,
                 revision,

@@ -1,7 +1,7 @@
 //! `sqlite:` — the store for one machine: one file, no server.
 //!
 //! One thread writes, and commits all that has gathered while it was committing in one transaction (group commit,
-//! [`writer`]); a few connections read, a page at a time ([`readers`], [`pages`]). WAL with `synchronous=FULL` makes an
+//! `writer`); a few connections read, a page at a time (`readers`, `pages`). WAL with `synchronous=FULL` makes an
 //! acknowledged append durable; triggers in the file itself keep the log append-only, whatever tool opens it.
 //!
 //! The process that writes holds a lock beside the file for as long as it lives. Programs that only look open it
@@ -21,6 +21,7 @@ mod schema;
 mod subscription;
 #[cfg(test)]
 mod tests;
+mod thread;
 mod writer;
 
 use std::path::Path;

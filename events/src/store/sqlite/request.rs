@@ -27,15 +27,15 @@ impl<T> Asked<T> {
         Ok(())
     }
 
-    fn send(self) {
-        if let Some(answer) = self.answer {
+    fn settle(self, commit: &Result<(), StoreError>) {
+        let answer = match commit {
+            Ok(()) => self.answer,
+            Err(error) => Some(Err(error.clone())),
+        };
+        if let Some(answer) = answer {
             // Whoever asked may have gone away.
             let _ = self.reply.send(answer);
         }
-    }
-
-    fn fail(self, error: StoreError) {
-        let _ = self.reply.send(Err(error));
     }
 }
 
@@ -75,19 +75,11 @@ impl Request {
         }
     }
 
-    /// Sends the answer; its commit is made.
-    pub(super) fn answer(self) {
+    /// Sends the answer, when the commit is made; otherwise the error that befell it.
+    pub(super) fn settle(self, commit: &Result<(), StoreError>) {
         match self {
-            Self::Append { asked, .. } => asked.send(),
-            Self::Erase { asked, .. } | Self::Probe { asked } => asked.send(),
-        }
-    }
-
-    /// Answers with the error that befell the whole group.
-    pub(super) fn fail(self, error: &StoreError) {
-        match self {
-            Self::Append { asked, .. } => asked.fail(error.clone()),
-            Self::Erase { asked, .. } | Self::Probe { asked } => asked.fail(error.clone()),
+            Self::Append { asked, .. } => asked.settle(commit),
+            Self::Erase { asked, .. } | Self::Probe { asked } => asked.settle(commit),
         }
     }
 }

@@ -62,9 +62,34 @@ async fn a_full_database_applies_nothing_and_goes_on_when_there_is_space() {
     assert_eq!(appended.first_revision, count);
 }
 
-/// The file is taken away under the writer's feet: an error, not a hang, and the others go on.
+/// What does not fit fails alone, though others waited with it.
 #[tokio::test]
-async fn a_connection_that_fails_is_opened_anew() {
+async fn one_that_is_too_large_takes_nobody_with_it() {
+    let temporary = tempfile::tempdir().unwrap();
+    let path = temporary.path().join("events.db");
+    let conn = schema::open_writer(&path).unwrap();
+    conn.pragma_update(None, "max_page_count", 150).unwrap();
+    let store = SqliteStore::start(&path, conn, Lock::acquire(&path).unwrap()).unwrap();
+    let names: Vec<StreamName> = (0..5).map(|n| format!("s-{n}").parse().unwrap()).collect();
+    let size = |n: usize| if n == 2 { 900_000 } else { 1_000 };
+    let appends = names
+        .iter()
+        .enumerate()
+        .map(|(n, name)| store.append(name, Expected::NoStream, event(size(n))));
+    let results = futures::future::join_all(appends).await;
+    for (n, (name, result)) in names.iter().zip(results).enumerate() {
+        assert_eq!(
+            matches!(result, Err(StoreError::Unavailable { .. })),
+            n == 2,
+            "{result:?}"
+        );
+        assert_eq!(store.head(name).await.unwrap(), (n != 2).then_some(0));
+    }
+}
+
+/// Another tool holds the file: an error, not a hang, and it goes on afterwards.
+#[tokio::test]
+async fn a_file_held_by_another_tool_is_an_error_until_it_lets_go() {
     let temporary = tempfile::tempdir().unwrap();
     let path = temporary.path().join("events.db");
     let conn = schema::open_writer(&path).unwrap();
@@ -75,7 +100,6 @@ async fn a_connection_that_fails_is_opened_anew() {
         .await
         .unwrap();
 
-    // Another tool holds the write lock for longer than the writer waits.
     let foreign = Connection::open(&path).unwrap();
     foreign.execute_batch("BEGIN IMMEDIATE").unwrap();
     let error = store

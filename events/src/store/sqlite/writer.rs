@@ -3,32 +3,24 @@
 //! Requests wait in a bounded queue. Whatever waits there when the writer is free becomes one group: one transaction,
 //! one sync to disk, however many appends are in it. Each is judged on its own; answers go out after the commit.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
-use std::time::Instant;
 
 use rusqlite::Connection;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
-use super::append::{Group, last_position};
-use super::checkpoint::Checkpoint;
-use super::error::{Stage, translate, undone};
-use super::heads::{Heads, Moved};
+use super::heads::Heads;
 use super::lock::Lock;
-use super::pace::Pace;
 use super::request::{Asked, Request};
-use super::schema;
+use super::thread::Thread;
 use crate::envelope::NewEvent;
 use crate::store::{Appended, Expected, StoreError};
 use crate::stream::StreamName;
 
 /// How many requests wait at most; those beyond wait for their place.
 const QUEUE: usize = 4096;
-
-/// How many requests one transaction takes at most.
-const GROUP: usize = 1024;
 
 /// How many KiB of events wait at most.
 const ROOM_KIB: usize = 64 * 1024;
@@ -53,16 +45,7 @@ impl Writer {
     ) -> Result<Self, StoreError> {
         let (queue, requests) = mpsc::channel(QUEUE);
         let commits = Arc::new(AtomicU64::new(0));
-        let thread = Thread {
-            path: path.to_owned(),
-            conn: Some(conn),
-            _lock: lock,
-            heads,
-            last,
-            commits: commits.clone(),
-            pace: Pace::default(),
-            checkpoint: Checkpoint::new(path),
-        };
+        let thread = Thread::new(path, conn, lock, heads, last, commits.clone());
         let thread = std::thread::Builder::new()
             .name("events-writer".into())
             .spawn(move || thread.run(requests))
@@ -141,87 +124,6 @@ impl Drop for Writer {
             tracing::error!("the event store's writer had panicked");
         }
     }
-}
-
-struct Thread {
-    path: PathBuf,
-    /// `None` after an error that leaves the connection's state in doubt, until it can be opened anew.
-    conn: Option<Connection>,
-    _lock: Lock,
-    heads: Arc<Heads>,
-    last: watch::Sender<i64>,
-    commits: Arc<AtomicU64>,
-    pace: Pace,
-    checkpoint: Checkpoint,
-}
-
-impl Thread {
-    fn run(mut self, mut requests: mpsc::Receiver<Request>) {
-        let mut group = Vec::with_capacity(GROUP);
-        while requests.blocking_recv_many(&mut group, GROUP) > 0 {
-            self.pace.gather(&mut requests, &mut group);
-            match self.commit(&mut group) {
-                Ok(()) => group.drain(..).for_each(Request::answer),
-                Err(error) => {
-                    tracing::error!(%error, requests = group.len(), "a group of requests could not be committed");
-                    self.recover(&error);
-                    group.drain(..).for_each(|request| request.fail(&error));
-                }
-            }
-        }
-    }
-
-    /// Carries the group out in one transaction. After an error nothing of it is in the database, but for `Unknown`.
-    fn commit(&mut self, group: &mut [Request]) -> Result<(), StoreError> {
-        if self.conn.is_none() {
-            let conn = schema::open_writer(&self.path)?;
-            self.last
-                .send_replace(last_position(&conn).map_err(undone)?);
-            self.conn = Some(conn);
-        }
-        let Some(conn) = &self.conn else {
-            return Err(stopped());
-        };
-
-        execute(conn, "BEGIN IMMEDIATE").map_err(undone)?;
-        let before = *self.last.borrow();
-        let mut work = Group {
-            conn,
-            heads: &self.heads,
-            moved: Moved::new(),
-            last: before,
-        };
-        for request in &mut *group {
-            request.carry_out(&mut work).map_err(undone)?;
-        }
-        let Group { moved, last, .. } = work;
-
-        self.heads.committing(moved);
-        let begun = Instant::now();
-        execute(conn, "COMMIT").map_err(|error| translate(&error, Stage::Commit))?;
-        self.heads.committed();
-        self.pace.note(group.len(), begun.elapsed());
-        self.commits.fetch_add(1, Ordering::Relaxed);
-        if last > before {
-            self.last.send_replace(last);
-        }
-        self.checkpoint.after(conn, group);
-        Ok(())
-    }
-
-    /// Brings the connection back to where the next group can begin.
-    fn recover(&mut self, error: &StoreError) {
-        self.heads.forget();
-        let usable = |conn: &Connection| conn.is_autocommit() || execute(conn, "ROLLBACK").is_ok();
-        let in_doubt = matches!(error, StoreError::Unknown { .. });
-        if in_doubt || !self.conn.as_ref().is_some_and(usable) {
-            self.conn = None;
-        }
-    }
-}
-
-fn execute(conn: &Connection, sql: &str) -> rusqlite::Result<usize> {
-    conn.prepare_cached(sql)?.execute([])
 }
 
 #[cfg(test)]
