@@ -8,4 +8,5 @@ pub mod export;
 pub mod http;
 pub mod keys;
 pub mod recent;
+pub mod service;
 pub mod telemetry;

@@ -30,6 +30,7 @@ mod export;
 mod gate;
 mod journal;
 mod live;
+mod log;
 mod options;
 mod platform;
 pub mod ports;
@@ -51,5 +52,6 @@ pub use api::{
     TenantView, WaitReason,
 };
 pub use error::{Error, StartError};
+pub use log::log_id;
 pub use options::{Options, Retry};
 pub use system::{Ports, System};

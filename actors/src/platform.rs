@@ -5,9 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use carnet_events::codec::{Context, DomainEvent, decode, encode};
-use carnet_events::domain::platform::{
-    ConfigurationApplied, Drain, Intake, LogCreated, PlatformEvent,
-};
+use carnet_events::domain::platform::{ConfigurationApplied, Drain, Intake, PlatformEvent};
 use carnet_events::domain::policy::{PolicyEvent, PolicyPublished};
 use carnet_events::ids::{Digest, NodeId, PrincipalId};
 use carnet_events::store::{Expected, StoreError};
@@ -28,7 +26,6 @@ const AT_ONCE: usize = 16;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Switches {
     revision: Option<u64>,
-    log: Option<Uuid>,
     /// No requests are taken, on any node.
     pub(crate) intake_paused: bool,
     draining: BTreeSet<NodeId>,
@@ -69,21 +66,6 @@ impl Platform {
     /// Whether this node was being drained when last looked.
     pub(crate) fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Relaxed)
-    }
-
-    /// The log's id. The first process on a new log gives it one.
-    pub(crate) async fn log_id(&self, shared: &Shared) -> Result<Uuid, Error> {
-        if self.refresh(shared).await?.log.is_none() {
-            let log = shared.ports.ids.random();
-            let created = PlatformEvent::LogCreated(LogCreated { log });
-            let stream = StreamName::platform();
-            match append(shared, &stream, Expected::NoStream, log, &created).await? {
-                Ok(()) | Err(StoreError::Conflict { .. }) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        let log = self.refresh(shared).await?.log;
-        log.ok_or_else(|| Error::corrupt("the log does not begin with its id"))
     }
 
     /// Records the configuration that this process serves with.
@@ -177,10 +159,7 @@ impl Platform {
 
 fn evolve(mut switches: Switches, event: &PlatformEvent) -> Switches {
     match event {
-        PlatformEvent::LogCreated(created) => {
-            switches.log.get_or_insert(created.log);
-        }
-        PlatformEvent::ConfigurationApplied(_) => {}
+        PlatformEvent::LogCreated(_) | PlatformEvent::ConfigurationApplied(_) => {}
         PlatformEvent::IntakePaused(_) => switches.intake_paused = true,
         PlatformEvent::IntakeResumed(_) => switches.intake_paused = false,
         PlatformEvent::DrainStarted(drain) => {

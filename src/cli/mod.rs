@@ -4,10 +4,12 @@
 //! codes: 0 done, 1 not done (or a file isn't intact), 2 used wrongly (or a file couldn't be checked).
 
 mod config;
+mod demo;
 mod openapi;
 mod output;
 mod projections;
 mod replay;
+mod serve;
 mod token;
 mod verify;
 
@@ -30,6 +32,10 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Serve until told to stop
+    Serve(serve::Args),
+    /// Make sample tenants and serve them
+    Demo(demo::Args),
     /// Sign a development token
     Token(token::Args),
     /// Check a received file offline
@@ -96,6 +102,8 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let mut output = Output::new();
     let outcome = match cli.command {
+        Command::Serve(args) => serve::run(&args, &mut output),
+        Command::Demo(args) => demo::run(&args, &mut output),
         Command::Token(args) => token::run(&args, &mut output),
         Command::Verify(args) => verify::run(&args, &mut output),
         Command::Replay(args) => replay::run(&args, &mut output),

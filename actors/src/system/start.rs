@@ -8,6 +8,7 @@ use actix::Actor;
 use super::{Inner, Ports, System};
 use crate::dispatcher::{Dispatcher, Stop};
 use crate::error::StartError;
+use crate::log::log_id;
 use crate::options::Options;
 use crate::recent::Recent;
 use crate::rounds;
@@ -24,16 +25,20 @@ impl System {
     /// When a setting makes no sense, the thread can't be started, or the store can't be read or written.
     pub async fn start(options: Options, ports: Ports) -> Result<Self, StartError> {
         check(&options)?;
+        let log = log_id(
+            ports.store.as_ref(),
+            ports.ids.as_ref(),
+            ports.clock.as_ref(),
+        )
+        .await?;
         let thread = ActorThread::start().await?;
         let views = Recent::new(options.max_live);
         let shared = Arc::new(Shared::new(options, ports, thread.arbiter()));
-        let log = match shared.platform.log_id(&shared).await {
-            Ok(log) => log,
-            Err(error) => {
-                thread.stop().await;
-                return Err(error.into());
-            }
-        };
+        // Learns what operators switched before the first claim.
+        if let Err(error) = shared.platform.refresh(&shared).await {
+            thread.stop().await;
+            return Err(error.into());
+        }
         let dispatcher = {
             let shared = Arc::clone(&shared);
             Dispatcher::start_in_arbiter(thread.arbiter(), move |_| Dispatcher::new(shared))

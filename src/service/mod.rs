@@ -1,0 +1,309 @@
+//! Composition: the one place that knows every concrete part, puts them together, and takes them apart in order.
+
+mod node;
+mod ready;
+mod worklist;
+
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use carnet_actors::ports::{Clock, Ids, RandomIds, Runner, SystemClock};
+use carnet_actors::{Options, Ports, Retry, System};
+use carnet_events::ids::{Digest, Incarnation, TenantId};
+use carnet_events::store::{self, Access, StoreError};
+use carnet_projections::Projections;
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::auth::Verifier;
+use crate::config::{Config, ConfigError};
+use crate::export::{Exporter, Parts, Storages, StoragesError};
+use crate::http::{AppState, Server, ServerError};
+use crate::keys::{KeyError, KeyRing};
+
+pub use node::NodeError;
+
+/// How often the storages are tried.
+const VERIFY_EVERY: Duration = Duration::from_secs(60);
+
+/// Why the service doesn't start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Something about the configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The key file.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
+    /// The source of token keys.
+    #[error("`[auth]`: {0}")]
+    Auth(String),
+    /// The event store.
+    #[error("the event store `store.url` can't be opened: {0}")]
+    Store(#[from] StoreError),
+    /// The node's id.
+    #[error(transparent)]
+    Node(#[from] NodeError),
+    /// An artifact storage.
+    #[error(transparent)]
+    Storage(#[from] StoragesError),
+    /// A source.
+    #[error("`[[source]]`: {0}")]
+    Source(#[from] crate::export::error::ExportError),
+    /// The read models.
+    #[error("the read models `projections.path` can't be used: {0}")]
+    Projections(#[from] carnet_projections::Error),
+    /// The actors.
+    #[error(transparent)]
+    Actors(#[from] carnet_actors::StartError),
+    /// A first record.
+    #[error("the service's start can't be recorded: {0}")]
+    Record(#[from] carnet_actors::Error),
+    /// A listener.
+    #[error(transparent)]
+    Listen(#[from] ServerError),
+    /// The configuration can't be shown, and so not digested.
+    #[error("the configuration can't be written as JSON: {0}")]
+    Digest(#[from] serde_json::Error),
+}
+
+/// The service, complete and bound to its address, but not serving yet.
+pub struct Service {
+    server: Server,
+    address: SocketAddr,
+    state: Arc<AppState>,
+    verifying: tokio::task::JoinHandle<()>,
+}
+
+impl Service {
+    /// Puts the service together on the machine's clock and randomness.
+    ///
+    /// # Errors
+    /// Whatever keeps it from working, with what to do about it.
+    pub async fn start(
+        config: Config,
+        metrics: Option<PrometheusHandle>,
+    ) -> Result<Self, StartError> {
+        Self::start_with(
+            config,
+            metrics,
+            Arc::new(SystemClock::new()),
+            Arc::new(RandomIds),
+        )
+        .await
+    }
+
+    /// The same on a clock and ids of the caller's.
+    ///
+    /// # Errors
+    /// Whatever keeps it from working, with what to do about it.
+    pub async fn start_with(
+        config: Config,
+        metrics: Option<PrometheusHandle>,
+        clock: Arc<dyn Clock>,
+        ids: Arc<dyn Ids>,
+    ) -> Result<Self, StartError> {
+        // What can be refused without touching anything comes first, and the address before anything is written, so that
+        // a second process on the same configuration changes nothing.
+        refuse_unfit(&config).await?;
+        let catalog = Arc::new(config.catalog()?);
+        let verifier = Verifier::new(&config.auth).map_err(StartError::Auth)?;
+        let server = Server::bind(&config.server)?;
+        let address = server.address().map_err(ServerError::Serve)?;
+        let store = store::open(&config.store.url, Access::ReadWrite).await?;
+        let keys = Arc::new(KeyRing::open(&config.keys.file)?);
+        let log_id = carnet_actors::log_id(store.as_ref(), ids.as_ref(), clock.as_ref()).await?;
+        let storages = open_storages(&config, log_id).await?;
+        storages.verify().await;
+        let projections = carnet_projections::Options::new(config.projections.path.clone());
+        let projections = Projections::start(Arc::clone(&store), projections).await?;
+        let runner: Arc<dyn Runner> = Arc::new(Exporter::new(
+            Arc::clone(&catalog),
+            Parts {
+                storages: Arc::clone(&storages),
+                keys: Arc::clone(&keys),
+                clock: Arc::clone(&clock),
+                compress_threads: compress_threads(config.workers.max_running),
+            },
+        )?);
+        let worklist = worklist::Projected::new(projections.worklist(), Arc::clone(&clock));
+        let ports = Ports {
+            store: Arc::clone(&store),
+            clock: Arc::clone(&clock),
+            ids: Arc::clone(&ids),
+            runner: Arc::clone(&runner),
+            worklist: Arc::new(worklist),
+        };
+        let system = System::start(options(&config, ids.as_ref())?, ports).await?;
+        record_start(&system, &config, &catalog).await?;
+        verifier.warm_up().await;
+        let verifier = Arc::new(verifier);
+        let state = Arc::new(AppState {
+            ready: ready::checks(&store, &storages, &system, &projections, &clock, &verifier),
+            verifier,
+            keys,
+            catalog,
+            system,
+            projections,
+            store,
+            runner,
+            artifacts: {
+                let storages = Arc::clone(&storages);
+                Arc::new(move |tenant| storages.of(tenant))
+            },
+            clock: Arc::clone(&clock),
+            requests: Arc::new(Semaphore::new(config.server.max_requests as usize)),
+            streams: Arc::new(Semaphore::new(config.server.max_streams as usize)),
+            stopping: CancellationToken::new(),
+            metrics,
+            config: Arc::new(config),
+        });
+        let verifying = tokio::spawn(keep_verifying(storages, clock));
+        Ok(Self {
+            server,
+            address,
+            state,
+            verifying,
+        })
+    }
+
+    /// Where it listens; the port is the real one when port 0 was asked for.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What its routes work with.
+    #[must_use]
+    pub fn state(&self) -> &Arc<AppState> {
+        &self.state
+    }
+
+    /// Serves until `stop` is done, then stops in good order: no new requests, running ones and running exports end or are
+    /// handed back within `server.shutdown_grace`, what was counted is written.
+    ///
+    /// # Errors
+    /// When a listener fails.
+    pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), ServerError> {
+        let grace = self.state.config.server.shutdown_grace.get();
+        let stopping = self.state.stopping.clone();
+        let serving = self.server.run(Arc::clone(&self.state));
+        let stop = async {
+            stop.await;
+            tracing::info!(grace_s = grace.as_secs(), "stopping");
+            stopping.cancel();
+        };
+        tokio::pin!(serving);
+        let served = tokio::select! {
+            served = &mut serving => served,
+            () = stop => serving.await,
+        };
+        self.verifying.abort();
+        self.state.system.shutdown(grace).await;
+        self.state.projections.shutdown().await;
+        tracing::info!("stopped");
+        served
+    }
+}
+
+/// Refuses what an inspection finds wrong.
+async fn refuse_unfit(config: &Config) -> Result<(), ConfigError> {
+    let inspected = config.clone();
+    let found = tokio::task::spawn_blocking(move || inspected.inspect()).await;
+    let found = found.unwrap_or_default();
+    for warning in &found.warnings {
+        tracing::warn!(%warning, "configuration");
+    }
+    if found.errors.is_empty() {
+        Ok(())
+    } else {
+        Err(ConfigError {
+            complaints: found.errors,
+        })
+    }
+}
+
+/// The actors' settings as configured.
+fn options(config: &Config, ids: &dyn Ids) -> Result<Options, NodeError> {
+    let incarnation = Incarnation::from_uuid(ids.random());
+    let node = node::node_id(&data_directory(&config.store.url, &config.keys.file))?;
+    let defaults = Options::new(node, incarnation);
+    Ok(Options {
+        max_running: config.workers.max_running as usize,
+        lease: config.workers.lease.get(),
+        stall_after: config.workers.stall_after.get(),
+        retry: Retry {
+            max_attempts: config.workers.max_attempts,
+            ..defaults.retry
+        },
+        ttl: Some(config.artifacts.ttl.get()),
+        deletion_delay: config.artifacts.delete_after.get(),
+        sweep_every: config.artifacts.sweep_after.get(),
+        ..defaults
+    })
+}
+
+async fn open_storages(config: &Config, log_id: Uuid) -> Result<Arc<Storages>, StoragesError> {
+    // Ids are checked with the configuration; what isn't one has no storage.
+    let own = config
+        .tenants
+        .iter()
+        .filter_map(|(id, tenant)| Some((TenantId::new(id).ok()?, tenant.artifacts.clone()?)));
+    let own = own.collect();
+    Ok(Arc::new(
+        Storages::open(&config.artifacts.url, &own, &log_id.to_string()).await?,
+    ))
+}
+
+/// The processors, shared out among the exports that may run at once; each export also reads and encodes on one.
+fn compress_threads(max_running: u32) -> NonZeroUsize {
+    let processors = std::thread::available_parallelism().map_or(2, NonZeroUsize::get);
+    let share = processors.div_ceil(max_running.max(1) as usize).clamp(1, 4);
+    NonZeroUsize::new(share).unwrap_or(NonZeroUsize::MIN)
+}
+
+/// Where the node's id is kept: beside the event store if that is a file, else beside the keys.
+fn data_directory(store_url: &str, keys: &Path) -> PathBuf {
+    let file = store_url.strip_prefix("sqlite:").map_or(keys, Path::new);
+    file.parent().unwrap_or(Path::new(".")).to_owned()
+}
+
+/// Publishes the policies and records the configuration that this process serves with.
+async fn record_start(
+    system: &System,
+    config: &Config,
+    catalog: &crate::export::catalog::Catalog,
+) -> Result<(), StartError> {
+    let policies = catalog
+        .categories()
+        .map(|category| {
+            let policy = &category.policy;
+            (
+                policy.digest(),
+                category.id().to_owned(),
+                policy.document().to_owned(),
+            )
+        })
+        .collect();
+    system.publish_policies(policies).await?;
+    let shown = serde_json::to_vec(&config.shown()?)?;
+    let mut bytes = [0; 32];
+    bytes.copy_from_slice(digest(&SHA256, &shown).as_ref());
+    system
+        .configuration_applied(Digest::from_bytes(bytes), env!("CARGO_PKG_VERSION"))
+        .await?;
+    Ok(())
+}
+
+async fn keep_verifying(storages: Arc<Storages>, clock: Arc<dyn Clock>) {
+    loop {
+        clock.sleep(VERIFY_EVERY).await;
+        storages.verify().await;
+    }
+}

@@ -1,0 +1,124 @@
+//! What `/readyz` asks.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use carnet_actors::System;
+use carnet_actors::ports::Clock;
+use carnet_events::store::EventStore;
+use carnet_projections::{Projections, RunState};
+
+use crate::auth::Verifier;
+use crate::export::Storages;
+use crate::http::ReadyCheck;
+
+/// All checks of the service.
+pub(super) fn checks(
+    store: &Arc<dyn EventStore>,
+    storages: &Arc<Storages>,
+    system: &System,
+    projections: &Projections,
+    clock: &Arc<dyn Clock>,
+    verifier: &Arc<Verifier>,
+) -> Vec<Arc<dyn ReadyCheck>> {
+    vec![
+        Arc::new(Store(Arc::clone(store))),
+        Arc::new(Artifacts(Arc::clone(storages))),
+        Arc::new(Clocks(system.clone())),
+        Arc::new(ReadModels(projections.clone(), Arc::clone(clock))),
+        Arc::new(TokenKeys(Arc::clone(verifier))),
+    ]
+}
+
+/// The event store can be written.
+struct Store(Arc<dyn EventStore>);
+
+#[async_trait]
+impl ReadyCheck for Store {
+    fn name(&self) -> &'static str {
+        "store"
+    }
+
+    async fn check(&self) -> Result<(), String> {
+        self.0
+            .probe()
+            .await
+            .map(|_| ())
+            .map_err(|error| error.to_string())
+    }
+}
+
+/// The artifact storages worked when they were last tried.
+struct Artifacts(Arc<Storages>);
+
+#[async_trait]
+impl ReadyCheck for Artifacts {
+    fn name(&self) -> &'static str {
+        "artifacts"
+    }
+
+    async fn check(&self) -> Result<(), String> {
+        let broken = self.0.broken();
+        if broken.is_empty() {
+            Ok(())
+        } else {
+            Err(broken.join(", "))
+        }
+    }
+}
+
+/// This node's clock agrees with the store's.
+struct Clocks(System);
+
+#[async_trait]
+impl ReadyCheck for Clocks {
+    fn name(&self) -> &'static str {
+        "clock"
+    }
+
+    async fn check(&self) -> Result<(), String> {
+        match self.0.clock_skew() {
+            None => Ok(()),
+            Some(skew_ms) => Err(format!("{skew_ms} ms ahead of the store's")),
+        }
+    }
+}
+
+/// No read model has stopped.
+struct ReadModels(Projections, Arc<dyn Clock>);
+
+#[async_trait]
+impl ReadyCheck for ReadModels {
+    fn name(&self) -> &'static str {
+        "projections"
+    }
+
+    async fn check(&self) -> Result<(), String> {
+        let status = self.0.status(self.1.now()).await;
+        let stopped: Vec<String> = status
+            .projections
+            .iter()
+            .filter(|one| matches!(one.state, RunState::Stopped { .. }))
+            .map(|one| one.name.as_str().to_owned())
+            .collect();
+        if stopped.is_empty() {
+            Ok(())
+        } else {
+            Err(stopped.join(", "))
+        }
+    }
+}
+
+/// The issuer's keys are known.
+struct TokenKeys(Arc<Verifier>);
+
+#[async_trait]
+impl ReadyCheck for TokenKeys {
+    fn name(&self) -> &'static str {
+        "token_keys"
+    }
+
+    async fn check(&self) -> Result<(), String> {
+        self.0.problem().map_or(Ok(()), Err)
+    }
+}
