@@ -9,4 +9,6 @@
     reason = "tests"
 )]
 
+mod kill;
+mod support;
 mod tidy;

@@ -31,19 +31,30 @@ impl Answer {
 
     /// A header as text; empty when it is not there.
     pub(crate) fn header(&self, name: &str) -> &str {
-        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().unwrap())
     }
 
     /// The problem's code.
     pub(crate) fn code(&self) -> String {
-        assert_eq!(self.header("content-type"), "application/problem+json", "{self:?}");
+        assert_eq!(
+            self.header("content-type"),
+            "application/problem+json",
+            "{self:?}"
+        );
         self.json()["code"].as_str().unwrap().to_owned()
     }
 
     /// Expects a status.
     #[track_caller]
     pub(crate) fn expect(self, status: u16) -> Self {
-        assert_eq!(self.status.as_u16(), status, "{}", String::from_utf8_lossy(&self.body));
+        assert_eq!(
+            self.status.as_u16(),
+            status,
+            "{}",
+            String::from_utf8_lossy(&self.body)
+        );
         self
     }
 }
@@ -51,8 +62,15 @@ impl Answer {
 impl Client {
     pub(crate) fn new(base: &str, token: &str) -> Self {
         // Decoding is left to the tests: they look at what was sent.
-        let http = reqwest::Client::builder().timeout(Duration::from_secs(60)).build().unwrap();
-        Self { http, base: base.to_owned(), token: token.to_owned() }
+        let http = reqwest::Client::builder()
+            .timeout(Duration::from_secs(60))
+            .build()
+            .unwrap();
+        Self {
+            http,
+            base: base.to_owned(),
+            token: token.to_owned(),
+        }
     }
 
     /// Sends any request; `None` when the connection fails.
@@ -71,11 +89,17 @@ impl Client {
             request = request.header(*name, *value);
         }
         if let Some(body) = body {
-            request = request.header("content-type", "application/json").body(body);
+            request = request
+                .header("content-type", "application/json")
+                .body(body);
         }
         let response = request.send().await.ok()?;
         let (status, headers) = (response.status(), response.headers().clone());
-        Some(Answer { status, headers, body: response.bytes().await.ok()?.to_vec() })
+        Some(Answer {
+            status,
+            headers,
+            body: response.bytes().await.ok()?.to_vec(),
+        })
     }
 
     /// Sends any request.
@@ -86,7 +110,9 @@ impl Client {
         headers: &[(&str, &str)],
         body: Option<String>,
     ) -> Answer {
-        self.try_send(method, path, headers, body).await.expect("the service answers")
+        self.try_send(method, path, headers, body)
+            .await
+            .expect("the service answers")
     }
 
     /// `GET`.
@@ -96,12 +122,14 @@ impl Client {
 
     /// `POST` with a JSON body.
     pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
-        self.send(Method::POST, path, &[], Some(body.to_string())).await
+        self.send(Method::POST, path, &[], Some(body.to_string()))
+            .await
     }
 
     /// Asks for an export of `categories`.
     pub(crate) async fn create(&self, categories: &[&str]) -> Answer {
-        self.post("/api/account-exports", json!({ "categories": categories })).await
+        self.post("/api/account-exports", json!({ "categories": categories }))
+            .await
     }
 
     /// Asks for an export and waits until it is settled.
@@ -114,10 +142,17 @@ impl Client {
     pub(crate) async fn settled(&self, id: &str) -> Value {
         let patience = Instant::now() + Duration::from_secs(120);
         loop {
-            let job = self.get(&format!("/api/account-exports/{id}")).await.expect(200).json();
+            let job = self
+                .get(&format!("/api/account-exports/{id}"))
+                .await
+                .expect(200)
+                .json();
             match job["status"].as_str().unwrap() {
                 "queued" | "running" => {
-                    assert!(Instant::now() < patience, "not settled in two minutes: {job}");
+                    assert!(
+                        Instant::now() < patience,
+                        "not settled in two minutes: {job}"
+                    );
                     tokio::time::sleep(Duration::from_millis(20)).await;
                 }
                 _ => return job,
@@ -127,6 +162,12 @@ impl Client {
 
     /// Downloads an export's JSON.
     pub(crate) async fn download(&self, id: &str, headers: &[(&str, &str)]) -> Answer {
-        self.send(Method::GET, &format!("/api/account-exports/{id}/download"), headers, None).await
+        self.send(
+            Method::GET,
+            &format!("/api/account-exports/{id}/download"),
+            headers,
+            None,
+        )
+        .await
     }
 }

@@ -33,17 +33,28 @@ impl Server {
             .unwrap();
         let log = Arc::new(Mutex::new(String::new()));
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
-        let stderr = collect(BufReader::new(child.stderr.take().unwrap()), Arc::clone(&log));
+        let stderr = collect(
+            BufReader::new(child.stderr.take().unwrap()),
+            Arc::clone(&log),
+        );
         let mut line = String::new();
         stdout.read_line(&mut line).unwrap();
-        let Some(address) = line.split_whitespace().find(|word| word.starts_with("http://")) else {
+        let Some(address) = line
+            .split_whitespace()
+            .find(|word| word.starts_with("http://"))
+        else {
             let _ = child.wait();
             stderr.join().unwrap();
             return Err(log.lock().unwrap().clone());
         };
         let address = address.trim_end_matches(['/', '.']).to_owned();
         let stdout = collect(stdout, Arc::clone(&log));
-        Ok(Self { child, address, log, readers: vec![stdout, stderr] })
+        Ok(Self {
+            child,
+            address,
+            log,
+            readers: vec![stdout, stderr],
+        })
     }
 
     /// A client with `token`.
@@ -75,7 +86,13 @@ impl Server {
     /// Asks the process to stop, as a service manager does, and waits for it.
     pub(crate) fn stop(mut self) -> (ExitStatus, String) {
         let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        assert!(
+            Command::new("kill")
+                .args(["-TERM", &pid])
+                .status()
+                .unwrap()
+                .success()
+        );
         let status = self.child.wait().unwrap();
         for reader in self.readers.drain(..) {
             reader.join().unwrap();
@@ -94,8 +111,15 @@ impl Drop for Server {
 fn collect(mut from: impl BufRead + Send + 'static, into: Arc<Mutex<String>>) -> JoinHandle<()> {
     std::thread::spawn(move || {
         let mut line = Vec::new();
-        while from.by_ref().take(64 * 1024).read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
-            into.lock().unwrap().push_str(&String::from_utf8_lossy(&line));
+        while from
+            .by_ref()
+            .take(64 * 1024)
+            .read_until(b'\n', &mut line)
+            .is_ok_and(|read| read > 0)
+        {
+            into.lock()
+                .unwrap()
+                .push_str(&String::from_utf8_lossy(&line));
             line.clear();
         }
     })

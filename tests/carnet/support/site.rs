@@ -75,7 +75,9 @@ impl Site {
 
     /// The given tenants with `rows` users and as many tickets each.
     pub(crate) fn with_tenants(tenants: &[String], rows: u32) -> Self {
-        let site = Self { folder: tempfile::tempdir().unwrap() };
+        let site = Self {
+            folder: tempfile::tempdir().unwrap(),
+        };
         site.write_config(&CONFIG.replace("SECRET", SECRET));
         let mut database = site.tenants();
         database
@@ -146,17 +148,32 @@ impl Site {
 
     /// A client admin's token, made by the command line.
     pub(crate) fn token(&self, tenant: &str, user: &str) -> String {
-        self.token_with(tenant, user, &["--role", "client_admin", "--permission", "exports:users"])
+        self.token_with(
+            tenant,
+            user,
+            &["--role", "client_admin", "--permission", "exports:users"],
+        )
     }
 
     /// A token with these roles and permissions, given as arguments.
     pub(crate) fn token_with(&self, tenant: &str, user: &str, more: &[&str]) -> String {
         let config = self.config();
-        let mut arguments =
-            vec!["token", "--config", config.to_str().unwrap(), "--tenant", tenant, "--user", user];
+        let mut arguments = vec![
+            "token",
+            "--config",
+            config.to_str().unwrap(),
+            "--tenant",
+            tenant,
+            "--user",
+            user,
+        ];
         arguments.extend(more);
         let output = self.carnet(&arguments);
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
 
