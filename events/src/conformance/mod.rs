@@ -1,4 +1,4 @@
-//! The contract of [`EventStore`](crate::store::EventStore) as a suite that every backend must pass.
+//! The contract of [`EventStore`] as a suite that every backend must pass.
 //!
 //! Each case is one small function that takes a fresh [`Backend`]. [`conformance_suite!`](crate::conformance_suite) makes
 //! one test of each. What differs between backends is the `Backend`'s to say; no case is ever left out.
