@@ -8,27 +8,29 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ColumnType {
-    /// A JSON number within ±(2^53−1).
+    /// A JSON number within ±(2^53−1); stored as an integer.
     Integer,
-    /// An integer of any size, written as a string.
+    /// An integer of any size, written as a string; stored as an integer or as text of digits.
     Bigint,
-    /// An exact decimal, written as a string.
+    /// A decimal, written as a string. Text like `-12.50` stays as it is; a stored double is written with the fewest digits that denote it,
+    /// without an exponent: 0.99 is `"0.99"`.
     Decimal,
-    /// A finite double, in ECMAScript form.
+    /// A finite double, in ECMAScript form. (SQLite stores NaN as null.)
     Float,
-    /// `true` or `false`.
+    /// `true` or `false`; stored as 0 or 1 where the source has no truth values.
     Bool,
     /// Free text.
     Text,
-    /// A UUID, lower case with hyphens.
+    /// A UUID, lower case with hyphens; stored as text with hyphens or as 16 bytes.
     Uuid,
-    /// A point in time, RFC 3339 in UTC.
+    /// A point in time, RFC 3339 in UTC with milliseconds, or six or nine digits where fewer would lose some. Stored as text:
+    /// `YYYY-MM-DD HH:MM:SS[.fff]` (UTC) or RFC 3339. Numbers are refused: nobody can tell seconds from milliseconds.
     Timestamp,
-    /// A calendar date.
+    /// A calendar date; stored as text, `YYYY-MM-DD`.
     Date,
-    /// A JSON document, re-canonicalised.
+    /// A JSON document, re-canonicalised; stored as text.
     Json,
-    /// Bytes, in base64.
+    /// Bytes, in base64; stored as a blob.
     Bytes,
 }
 

@@ -255,3 +255,18 @@ fn a_policy_is_canonical_and_any_change_shows() {
         serde_json::json!({ "rule": "scan", "type": "text" })
     );
 }
+
+/// A policy that was published means the same for ever: when this fails, artifacts made before can't be downloaded any more. Raise a version
+/// on purpose, never by accident.
+#[test]
+fn the_digest_of_a_policy_stays() {
+    let catalog = with_columns("a = { type = \"text\" }\nb = { rule = \"drop\" }").unwrap();
+    let policy = &catalog.get("users").unwrap().policy;
+    assert_eq!(
+        policy.document(),
+        r#"{"category":"users","columns":{"a":{"rule":"scan","type":"text"},"b":{"rule":"drop"},"id":{"rule":"keep","type":"integer"}},"detectors":1,"neutraliser":1,"policy":1,"query":"select * from u where t = :tenant","scope":false,"source":"main","subject_column":null,"tenant_column":null}"#
+    );
+    let sha256 =
+        aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, policy.document().as_bytes());
+    assert_eq!(policy.digest().as_bytes(), sha256.as_ref());
+}

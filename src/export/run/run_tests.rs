@@ -460,3 +460,28 @@ async fn storage_counts_as_verified_once_it_was() {
     assert_eq!(fixture.stored(), Vec::<String>::new());
     assert!(fixture.exporter.discard("../x").await.is_err());
 }
+
+#[tokio::test]
+async fn a_scope_limits_the_rows_and_stands_in_the_manifest() {
+    let scoped = r#"
+[[category]]
+id = "users"
+title = "Users"
+source = "main"
+query = "select id from users where tenant = :tenant and (:scope is null or name = :scope) order by id"
+[category.columns]
+id = { type = "integer" }
+"#;
+    let fixture = Fixture::new(scoped, TABLES).await;
+    for (scope, expected, attempt) in [(None, 2, 1), (Some("Ada"), 1, 2), (Some("nobody"), 0, 3)] {
+        let mut job = fixture.job("acme", &["users"]);
+        job.attempt = attempt;
+        job.request.scope =
+            scope.map(|id| carnet_events::domain::request::Scope { id: id.to_owned() });
+        let output = fixture.run(job).await.unwrap();
+        assert_eq!(output.categories["users"].rows, expected);
+        let value: serde_json::Value =
+            serde_json::from_slice(&fixture.file(&output.artifact.key)).unwrap();
+        assert_eq!(value["manifest"]["scope"], serde_json::json!(scope));
+    }
+}
