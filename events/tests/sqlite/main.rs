@@ -13,6 +13,7 @@ mod file;
 mod group_commit;
 mod io_error;
 mod memory;
+mod model;
 
 use std::path::PathBuf;
 use std::sync::Arc;
