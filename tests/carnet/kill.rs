@@ -172,7 +172,7 @@ async fn verify(site: &Site, client: &Client, id: &str) {
         String::from_utf8_lossy(&output.stdout)
     );
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(report["result"], "intact", "{report}");
+    assert_eq!(report["verdict"], "intact", "{report}");
 }
 
 /// Waits for the sweep, then holds the folder against what is published.

@@ -1,5 +1,7 @@
 //! What the tests share.
 
+use std::path::PathBuf;
+
 mod client;
 mod server;
 mod site;
@@ -7,3 +9,8 @@ mod site;
 pub(crate) use client::{Answer, Client};
 pub(crate) use server::Server;
 pub(crate) use site::Site;
+
+/// The program under test: this build's, or the one named by `CARNET_BIN`.
+pub(crate) fn program() -> PathBuf {
+    std::env::var_os("CARNET_BIN").map_or_else(|| env!("CARGO_BIN_EXE_carnet").into(), Into::into)
+}

@@ -23,7 +23,7 @@ impl Server {
 
     /// Starts the service; gives its log when it ends before it listens.
     pub(crate) fn try_start(site: &Site) -> Result<Self, String> {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_carnet"))
+        let mut child = Command::new(super::program())
             .args(["serve", "--config"])
             .arg(site.config())
             .current_dir(site.path())

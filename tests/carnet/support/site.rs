@@ -21,8 +21,8 @@ hs256_secret = "SECRET"
 
 
 [limits]
-per_user = { accepted = 100000, window = "24h" }
-per_tenant = { accepted = 100000, window = "24h" }
+per_user = { accepted = 10000, window = "24h" }
+per_tenant = { accepted = 10000, window = "24h" }
 
 
 [workers]
@@ -139,7 +139,7 @@ impl Site {
 
     /// Runs the program in this folder.
     pub(crate) fn carnet(&self, arguments: &[&str]) -> std::process::Output {
-        Command::new(env!("CARGO_BIN_EXE_carnet"))
+        Command::new(super::program())
             .args(arguments)
             .current_dir(self.path())
             .output()
