@@ -8,6 +8,7 @@
 
 pub mod json;
 pub mod number;
+mod reader;
 pub mod string;
 
 #[cfg(test)]

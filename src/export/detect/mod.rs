@@ -1,7 +1,7 @@
 //! Finds what must not leave in free text: secrets, API keys, bearer tokens, private keys, secret-manager references, phone numbers,
 //! and e-mail addresses where a column asks for it.
 //!
-//! Three steps, each linear in the text: [`profile`] looks at every byte once and sends most texts on; a set of trigger words finds
+//! Three steps, each linear in the text: a profile looks at every byte once and sends most texts on; a set of trigger words finds
 //! where something may begin; a detector per trigger decides. Texts with escapes (JSON inside text, percent-encoding) are looked at
 //! decoded as well. What must be found and what must survive stands in `vectors/`.
 
