@@ -5,26 +5,36 @@ use std::io::Read;
 use proptest::prelude::*;
 
 use super::*;
+use crate::export::artifact::chunk::CHUNK_BYTES;
+use crate::export::artifact::pipeline::Pipeline;
+use crate::export::artifact::writer::ArtifactSpec;
+use crate::export::artifact::writer::tests::Kept;
 
 fn compressed(compression: Compression, threads: usize, document: &[u8]) -> Vec<u8> {
-    let mut out = Vec::new();
-    let mut emit = |bytes: Vec<u8>| {
-        out.extend(bytes);
-        Ok(())
-    };
-    let mut compressor = Compressor::new(compression, NonZeroUsize::new(threads).unwrap());
-    let mut chunk = Chunk::default();
+    let kept = Kept::default();
+    let (mut pipeline, mut chunk) = (pipeline(compression, threads, &kept), Chunk::default());
     let mut rest = document;
     let mut spare = Vec::new();
     while rest.len() > chunk.room() {
         let (now, later) = rest.split_at(chunk.room());
-        chunk.buffer().extend_from_slice(now);
-        spare = compressor.push(chunk.cut(spare), &mut emit).unwrap();
+        chunk.append(now);
+        spare = pipeline
+            .push(chunk.cut(spare, compression.window()))
+            .unwrap();
         rest = later;
     }
-    chunk.buffer().extend_from_slice(rest);
-    compressor.finish(chunk, &mut emit).unwrap();
-    out
+    chunk.append(rest);
+    pipeline.finish(chunk).unwrap();
+    kept.bytes()
+}
+
+fn pipeline(compression: Compression, threads: usize, kept: &Kept) -> Pipeline {
+    let threads = NonZeroUsize::new(threads).unwrap();
+    let spec = ArtifactSpec {
+        compression,
+        threads,
+    };
+    Pipeline::new(spec, Box::new(kept.clone()))
 }
 
 fn gunzip(gzip: &[u8]) -> Vec<u8> {
@@ -109,16 +119,19 @@ fn noise_and_runs_come_back() {
 }
 
 #[test]
-fn threads_end_when_the_compressor_is_dropped() {
-    let mut compressor = Compressor::new(Compression::Gzip, NonZeroUsize::new(4).unwrap());
+fn threads_end_and_the_file_is_discarded_when_the_pipeline_is_dropped() {
+    let kept = Kept::default();
+    let mut pipeline = pipeline(Compression::Gzip, 4, &kept);
     let mut chunk = Chunk::default();
-    chunk.buffer().extend(document(CHUNK_BYTES));
+    chunk.append(&document(CHUNK_BYTES));
     for _ in 0..5 {
-        let full = chunk.cut(Vec::new());
-        chunk.buffer().extend(document(CHUNK_BYTES));
-        compressor.push(full, &mut |_| Ok(())).unwrap();
+        let full = chunk.cut(Vec::new(), WINDOW_BYTES);
+        chunk.append(&document(CHUNK_BYTES));
+        pipeline.push(full).unwrap();
     }
-    drop(compressor);
+    drop(pipeline);
+    assert!(!kept.is_committed());
+    assert_eq!(kept.holders(), 1, "no thread holds the sink any more");
 }
 
 proptest! {

@@ -4,7 +4,8 @@
 //! |---|---|
 //! | [`writer`] | frames the document, hashes it, appends the manifest |
 //! | [`manifest`] | the document's last member |
-//! | [`compress`] | gzip, zstd or nothing, on several threads, the same bytes whatever their number |
+//! | `pipeline` | hashes, compresses and stores the document chunk by chunk, each on threads of its own |
+//! | [`compress`] | gzip, zstd or nothing, the same bytes whatever the number of threads |
 //! | [`deflate`] | the deflate coder behind gzip |
 //! | [`blocks`] | SHA-256 per stored MiB, and the root that stands in the `completed` event |
 //! | [`storage`] | objects: create, delete, sweep, probe |
@@ -14,12 +15,14 @@
 //! Nothing here holds more than a few blocks, whatever the size of the export.
 
 pub mod blocks;
+mod chunk;
 pub mod compress;
 mod compression;
 pub(crate) mod decode;
 pub mod deflate;
 mod error;
 pub mod manifest;
+mod pipeline;
 pub mod read;
 pub mod storage;
 pub mod writer;

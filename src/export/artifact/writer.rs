@@ -6,16 +6,17 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 
-use aws_lc_rs::digest::{Context, SHA256};
+use aws_lc_rs::digest::Context;
 use bytes::Bytes;
 use carnet_events::ids::Digest;
 
-use super::blocks::{BlockHasher, finished};
-use super::compress::{Chunk, Compressor};
+use super::blocks::finished;
+use super::chunk::Chunk;
 use super::manifest::JcsKey;
+use super::pipeline::Pipeline;
 use super::{ArtifactError, Compression, Manifest, StorageError};
 
-/// Where the stored bytes go. Runs on the writer's thread and may block: that is the back-pressure.
+/// Where the stored bytes go. Runs on a blocking thread and may block: that is the back-pressure.
 ///
 /// Dropping a sink without [`commit`](BlockSink::commit) discards everything written to it.
 pub trait BlockSink: Send {
@@ -37,7 +38,7 @@ pub trait BlockSink: Send {
 pub struct ArtifactSpec {
     /// What is wrapped around the document.
     pub compression: Compression,
-    /// Threads that may compress beside the one that writes.
+    /// Threads that may compress. Beside them and the one that writes there are two more: one hashes, one stores.
     pub threads: NonZeroUsize,
 }
 
@@ -67,13 +68,10 @@ pub struct ArtifactWriter {
     chunk: Chunk,
     /// Memory for the next chunk.
     spare: Vec<u8>,
-    /// How much of the chunk's buffer the hash has seen.
-    hashed: usize,
-    hash: Context,
+    /// What of the document before a chunk goes with it.
+    window: usize,
+    pipeline: Pipeline,
     json_bytes: u64,
-    compressor: Compressor,
-    stored: BlockHasher,
-    sink: Box<dyn BlockSink>,
     rows: BTreeMap<JcsKey, u64>,
     /// The open category and its rows so far.
     open: Option<(JcsKey, u64)>,
@@ -88,12 +86,9 @@ impl ArtifactWriter {
         let mut writer = Self {
             chunk: Chunk::default(),
             spare: Vec::new(),
-            hashed: 0,
-            hash: Context::new(&SHA256),
+            window: spec.compression.window(),
+            pipeline: Pipeline::new(spec, sink),
             json_bytes: 0,
-            compressor: Compressor::new(spec.compression, spec.threads),
-            stored: BlockHasher::default(),
-            sink,
             rows: BTreeMap::new(),
             open: None,
         };
@@ -200,41 +195,23 @@ impl ArtifactWriter {
             });
         }
         self.put(b"},\"manifest\":")?;
-        self.hash_pending();
-        let blank = canonical(&manifest.blanked())?;
-        let mut blanked = self.hash.clone();
-        blanked.update(&blank);
-        blanked.update(b"}");
-        let checksum = finished(blanked);
+        let mut hash = self.pipeline.hash()?;
+        hash.update(self.chunk.data());
+        let checksum = closed(hash.clone(), &canonical(&manifest.blanked())?);
         let written = canonical(&Manifest {
             checksum: Some(checksum),
             ..manifest
         })?;
         self.put(&written)?;
         self.put(b"}")?;
-        self.end(checksum)
-    }
-
-    fn end(mut self, checksum: Digest) -> Result<Finished, ArtifactError> {
-        self.hash_pending();
-        let Self {
-            chunk,
-            compressor,
-            mut stored,
-            mut sink,
-            ..
-        } = self;
-        compressor.finish(chunk, &mut |bytes| store(&mut stored, sink.as_mut(), bytes))?;
-        let hashed = stored.finish();
-        let sidecar = (hashed.sidecar.blocks() > 1).then(|| hashed.sidecar.to_bytes());
-        sink.commit(sidecar)?;
+        let stored = self.pipeline.finish(self.chunk)?;
         Ok(Finished {
             json_bytes: self.json_bytes,
-            json_sha256: finished(self.hash),
+            json_sha256: closed(hash, &written),
             checksum,
-            stored_bytes: hashed.bytes,
-            stored_sha256: hashed.sha256,
-            blocks_root: hashed.sidecar.root(),
+            stored_bytes: stored.bytes,
+            stored_sha256: stored.sha256,
+            blocks_root: stored.sidecar.root(),
             rows: self.rows,
         })
     }
@@ -244,29 +221,21 @@ impl ArtifactWriter {
         self.json_bytes += bytes.len() as u64;
         while bytes.len() > self.chunk.room() {
             let (now, later) = bytes.split_at(self.chunk.room());
-            self.chunk.buffer().extend_from_slice(now);
-            self.hash_pending();
-            let full = self.chunk.cut(std::mem::take(&mut self.spare));
-            self.hashed = self.chunk.buffer().len();
-            let Self {
-                compressor,
-                stored,
-                sink,
-                ..
-            } = self;
-            self.spare = compressor.push(full, &mut |bytes| store(stored, sink.as_mut(), bytes))?;
+            self.chunk.append(now);
+            let full = self.chunk.cut(std::mem::take(&mut self.spare), self.window);
+            self.spare = self.pipeline.push(full)?;
             bytes = later;
         }
-        self.chunk.buffer().extend_from_slice(bytes);
+        self.chunk.append(bytes);
         Ok(())
     }
+}
 
-    fn hash_pending(&mut self) {
-        let buffer = self.chunk.buffer();
-        self.hash
-            .update(buffer.get(self.hashed..).unwrap_or_default());
-        self.hashed = buffer.len();
-    }
+/// The digest of the document that ends with this manifest.
+fn closed(mut before: Context, manifest: &[u8]) -> Digest {
+    before.update(manifest);
+    before.update(b"}");
+    finished(before)
 }
 
 fn canonical(manifest: &Manifest) -> Result<Vec<u8>, ArtifactError> {
@@ -275,15 +244,6 @@ fn canonical(manifest: &Manifest) -> Result<Vec<u8>, ArtifactError> {
         .map_err(|_| ArtifactError::Manifest {
             what: "it can't be written",
         })
-}
-
-fn store(
-    stored: &mut BlockHasher,
-    sink: &mut dyn BlockSink,
-    bytes: Vec<u8>,
-) -> Result<(), ArtifactError> {
-    stored.update(&bytes)?;
-    Ok(sink.write(bytes.into())?)
 }
 
 #[cfg(test)]

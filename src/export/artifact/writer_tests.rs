@@ -185,6 +185,19 @@ fn a_failing_sink_fails_the_writer() {
 }
 
 impl Kept {
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        self.0.lock().unwrap().bytes.clone()
+    }
+
+    pub(crate) fn is_committed(&self) -> bool {
+        self.0.lock().unwrap().committed
+    }
+
+    /// How many sinks and tests hold it.
+    pub(crate) fn holders(&self) -> usize {
+        Arc::strong_count(&self.0)
+    }
+
     /// An artifact of that many times the same row.
     pub(crate) fn write_rows(&self, compression: Compression, row: &[u8], rows: u64) -> Vec<u8> {
         let mut writer = begin(compression, 1, self);
