@@ -1,10 +1,10 @@
 //! The document in pieces of equal size.
 
 /// Size of a chunk. Larger ones hardly compress better (the history crosses their edges), smaller ones cost more switching.
-pub const CHUNK_BYTES: usize = 256 * 1024;
+pub(super) const CHUNK_BYTES: usize = 256 * 1024;
 
 /// How far back deflate may refer.
-pub const WINDOW_BYTES: usize = 32 * 1024;
+pub(super) const WINDOW_BYTES: usize = 32 * 1024;
 
 /// A piece of the document, with what stands before it.
 #[derive(Debug, Default)]

@@ -180,7 +180,20 @@ fn a_failing_sink_fails_the_writer() {
         writer.begin_category("users").unwrap();
         let row = format!(r#"{{"a":"{}"}}"#, "x".repeat(1000));
         let failed = (0..10_000).find_map(|_| writer.row(row.as_bytes()).err());
-        assert_eq!(failed, Some(ArtifactError::Storage(StorageError::Full)));
+        let full = ArtifactError::Storage(StorageError::Full);
+        assert_eq!(failed, Some(full.clone()));
+
+        // It stays so, whatever is tried.
+        let again = (0..1000).find_map(|_| writer.row(row.as_bytes()).err());
+        assert_eq!(again, Some(full.clone()));
+        writer.end_category().unwrap();
+        let mut manifest = sample();
+        let rows = writer.rows.clone();
+        manifest.categories.retain(|id, _| rows.contains_key(id));
+        for (id, category) in &mut manifest.categories {
+            category.rows = rows[id];
+        }
+        assert_eq!(writer.finish(manifest), Err(full));
     }
 }
 
