@@ -13,8 +13,8 @@
 //! And its output depends on its input alone: zlib-rs writes other bytes after a `reset` than afresh, so that with a worker's coder used again
 //! the file would depend on how many workers there were.
 //!
-//! A chunk is coded by itself: [`matches`] finds repetitions greedily with one look ahead, [`block`] spells them with prefix codes made for each
-//! block ([`huffman`]), or leaves them as they are where that is shorter.
+//! A chunk is coded by itself: `matches` finds repetitions greedily with one look ahead, `block` spells them with prefix codes made for each
+//! block (`huffman`), or leaves them as they are where that is shorter.
 
 mod bits;
 mod block;
