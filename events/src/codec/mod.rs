@@ -1,7 +1,7 @@
 //! Between domain events and the bytes in the store.
 //!
 //! An event is stored under its type's name as JSON, with the version of its schema in the metadata. Bytes once written
-//! are never changed: an event of an older version is brought up to date while it is read ([`upcast`]).
+//! are never changed: an event of an older version is brought up to date while it is read (`upcast.rs`).
 
 mod upcast;
 
