@@ -9,6 +9,9 @@
     reason = "tests"
 )]
 
+mod account_exports;
+mod audit_log;
+mod auth;
 mod kill;
 mod support;
 mod tidy;

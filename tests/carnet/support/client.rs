@@ -160,6 +160,45 @@ impl Client {
         }
     }
 
+    /// Waits until the export is in `status`.
+    pub(crate) async fn reaches(&self, id: &str, status: &str) -> Value {
+        let patience = Instant::now() + Duration::from_secs(60);
+        loop {
+            let path = format!("/api/account-exports/{id}");
+            let job = self.get(&path).await.expect(200).json();
+            if job["status"] == status {
+                return job;
+            }
+            assert!(Instant::now() < patience, "never {status}: {job}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// `POST` without a body.
+    pub(crate) async fn act(&self, path: &str) -> Answer {
+        self.send(Method::POST, path, &[], None).await
+    }
+
+    /// The newest entries of the audit log of one type.
+    pub(crate) async fn audit(&self, kind: &str) -> Vec<Value> {
+        let path = format!("/api/audit-log?page_size=1000&type={kind}");
+        let page = self.get(&path).await.expect(200).json();
+        page["items"].as_array().unwrap().clone()
+    }
+
+    /// Waits until the audit log has `count` entries of a type: some are written after the answer.
+    pub(crate) async fn audited(&self, kind: &str, count: usize) -> Vec<Value> {
+        let patience = Instant::now() + Duration::from_secs(30);
+        loop {
+            let found = self.audit(kind).await;
+            if found.len() >= count {
+                return found;
+            }
+            assert!(Instant::now() < patience, "only these {kind}: {found:?}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
     /// Downloads an export's JSON.
     pub(crate) async fn download(&self, id: &str, headers: &[(&str, &str)]) -> Answer {
         self.send(

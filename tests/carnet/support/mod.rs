@@ -3,10 +3,14 @@
 use std::path::PathBuf;
 
 mod client;
+mod clock;
+mod inside;
 mod server;
 mod site;
 
 pub(crate) use client::{Answer, Client};
+pub(crate) use clock::HandClock;
+pub(crate) use inside::Inside;
 pub(crate) use server::Server;
 pub(crate) use site::Site;
 

@@ -137,6 +137,30 @@ impl Site {
         self.write_config(&text.replace(from, to));
     }
 
+    /// Adds to the configuration's end: sources and categories.
+    pub(crate) fn add_config(&self, text: &str) {
+        let before = fs::read_to_string(self.config()).unwrap();
+        self.write_config(&format!("{before}\n{text}"));
+    }
+
+    /// Adds a category, read before those that every site has, whose query counts to `steps` before its first row.
+    /// A number too large to count to keeps an export running until it is cancelled, on a machine of any speed.
+    pub(crate) fn add_slow_category(&self, id: &str, steps: u64) {
+        self.add_config(&format!(
+            r#"
+[[category]]
+id = "{id}"
+title = "Slow"
+source = "main"
+tenant_column = "tenant_id"
+query = "with recursive n(i) as (select 1 union all select i + 1 from n where i < {steps}) select id, tenant_id from tickets where (select max(i) from n) > 0 and tenant_id = :tenant order by id"
+[category.columns]
+id = {{ type = "integer" }}
+tenant_id = {{ type = "text", rule = "drop" }}
+"#
+        ));
+    }
+
     /// Runs the program in this folder.
     pub(crate) fn carnet(&self, arguments: &[&str]) -> std::process::Output {
         Command::new(super::program())

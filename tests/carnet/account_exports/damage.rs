@@ -1,0 +1,109 @@
+//! A changed byte in a stored file never reaches a client as a whole download or range.
+
+use std::fs;
+use std::time::Duration;
+
+use reqwest::Method;
+use rusqlite::Connection;
+
+use crate::support::{Server, Site};
+
+/// Text that doesn't compress, so that the file has several blocks.
+fn incompressible(site: &Site) {
+    let database: Connection = site.tenants();
+    database
+        .execute_batch(
+            "with recursive n(i) as (select 1 union all select i + 1 from n where i < 3000)
+             insert into tickets (tenant_id, subject) select 'acme', hex(randomblob(1000)) from n;",
+        )
+        .unwrap();
+}
+
+#[tokio::test]
+async fn damage_breaks_the_download_off_and_closes_the_file() {
+    let site = Site::new(1);
+    // Long hexadecimal words look like secrets; here they are let through.
+    site.edit_config(
+        r#"subject = { type = "text" }"#,
+        r#"subject = { type = "text", rule = "keep", why = "a test" }"#,
+    );
+    incompressible(&site);
+    let server = Server::start(&site);
+    let ada = server.client(&site.token("acme", "ada"));
+    for (query, range) in [
+        ("", None),
+        ("?as=stored", None),
+        ("?as=stored", Some("middle")),
+    ] {
+        let job = ada.export(&["tickets"]).await;
+        let id = job["id"].as_str().unwrap();
+        let bytes = job["artifact"]["bytes"].as_u64().unwrap();
+        assert!(bytes > 2 * 1024 * 1024, "{bytes}");
+        let file = site
+            .artifact_files()
+            .into_iter()
+            .find(|file| {
+                file.to_string_lossy().contains(id) && file.extension().is_some_and(|e| e == "gz")
+            })
+            .unwrap();
+        let file = site.path().join("data/artifacts").join(file);
+        let mut content = fs::read(&file).unwrap();
+        content[1_500_000] ^= 1;
+        fs::write(&file, content).unwrap();
+
+        let path = format!("/api/account-exports/{id}/download{query}");
+        let range = range.map(|_| ("range", "bytes=1400000-1600000"));
+        let headers: Vec<_> = range.into_iter().collect();
+        let answer = ada.try_send(Method::GET, &path, &headers, None).await;
+        assert!(
+            answer.as_ref().is_none_or(|answer| answer.status == 503),
+            "a damaged file was sent whole: {:?}",
+            answer.map(|answer| (answer.status, answer.body.len()))
+        );
+        // What was found is written after the connection broke; from then on the file is closed.
+        let mut after = None;
+        for _ in 0..1_000 {
+            after = ada.try_send(Method::GET, &path, &headers, None).await;
+            if after.is_some() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        let after = after.expect("the file is closed");
+        assert_eq!(after.status, 503);
+        assert_eq!(after.code(), "artifact_damaged");
+    }
+    assert_eq!(ada.audited("artifact_damaged", 3).await.len(), 3);
+    let ended = ada.audit("download_ended").await;
+    assert!(
+        ended
+            .iter()
+            .all(|entry| entry["details"]["complete"] == false),
+        "{ended:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_missing_or_cut_file_is_said_to_be_damaged() {
+    let site = Site::new(3);
+    let server = Server::start(&site);
+    let ada = server.client(&site.token("acme", "ada"));
+    for missing in [true, false] {
+        let job = ada.export(&["tickets"]).await;
+        let id = job["id"].as_str().unwrap();
+        for file in site.artifact_files() {
+            if file.to_string_lossy().contains(id) {
+                let file = site.path().join("data/artifacts").join(file);
+                if missing {
+                    fs::remove_file(file).unwrap();
+                } else {
+                    let content = fs::read(&file).unwrap();
+                    fs::write(&file, &content[..content.len() - 1]).unwrap();
+                }
+            }
+        }
+        let answer = ada.download(id, &[]).await;
+        assert_eq!(answer.status, 503);
+        assert_eq!(answer.code(), "artifact_damaged");
+    }
+}

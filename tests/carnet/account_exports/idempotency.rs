@@ -1,0 +1,101 @@
+//! `Idempotency-Key`: asking again is safe.
+
+use reqwest::Method;
+
+use crate::support::{Answer, Client, Server, Site};
+
+async fn create(client: &Client, key: &str, body: &str) -> Answer {
+    let headers = [("idempotency-key", key)];
+    let body = Some(body.to_owned());
+    client
+        .send(Method::POST, "/api/account-exports", &headers, body)
+        .await
+}
+
+#[tokio::test]
+async fn the_same_request_gives_the_same_job_and_another_is_a_mismatch() {
+    let site = Site::new(3);
+    let server = Server::start(&site);
+    let ada = server.client(&site.token("acme", "ada"));
+    let first = create(&ada, "k-1", r#"{"categories":["tickets","users"]}"#)
+        .await
+        .expect(202);
+    let id = first.json()["id"].clone();
+    assert_eq!(
+        first.header("location"),
+        format!("/api/account-exports/{}", id.as_str().unwrap())
+    );
+    // The same, though spelt otherwise; while it runs, once it is done, and after a restart.
+    let again = r#"{ "categories": ["users", "tickets", "users"] }"#;
+    assert_eq!(
+        create(&ada, "k-1", again).await.expect(202).json()["id"],
+        id
+    );
+    ada.settled(id.as_str().unwrap()).await;
+    assert_eq!(
+        create(&ada, "k-1", again).await.expect(202).json()["id"],
+        id
+    );
+    server.stop();
+    let server = Server::start(&site);
+    let ada = server.client(&site.token("acme", "ada"));
+    assert_eq!(
+        create(&ada, "k-1", again).await.expect(202).json()["id"],
+        id
+    );
+
+    let other = create(&ada, "k-1", r#"{"categories":["users"]}"#)
+        .await
+        .expect(422);
+    assert_eq!(other.code(), "idempotency_mismatch");
+    let other = create(
+        &ada,
+        "k-1",
+        r#"{"categories":["tickets","users"],"compression":"none"}"#,
+    )
+    .await;
+    assert_eq!(other.expect(422).code(), "idempotency_mismatch");
+    assert_eq!(ada.audit("export_admitted").await.len(), 1);
+    assert_eq!(
+        ada.audit("export_refused").await[0]["code"],
+        "idempotency_mismatch"
+    );
+
+    // A key is its person's.
+    for (tenant, user) in [("acme", "bob"), ("globex", "ada")] {
+        let client = server.client(&site.token(tenant, user));
+        let theirs = create(&client, "k-1", r#"{"categories":["tickets"]}"#)
+            .await
+            .expect(202)
+            .json();
+        assert_ne!(theirs["id"], id);
+        client.settled(theirs["id"].as_str().unwrap()).await;
+    }
+}
+
+#[tokio::test]
+async fn the_same_key_at_once_starts_one_export() {
+    let site = Site::new(3);
+    let server = Server::start(&site);
+    let ada = server.client(&site.token("acme", "ada"));
+    let requests = (0..20).map(|_| create(&ada, "once", r#"{"categories":["tickets"]}"#));
+    let ids: std::collections::BTreeSet<String> = futures::future::join_all(requests)
+        .await
+        .into_iter()
+        .map(|answer| answer.expect(202).json()["id"].to_string())
+        .collect();
+    assert_eq!(ids.len(), 1);
+}
+
+#[tokio::test]
+async fn keys_have_a_form() {
+    let site = Site::new(1);
+    let server = Server::start(&site);
+    let ada = server.client(&site.token("acme", "ada"));
+    for key in ["", "a b", &"k".repeat(256)] {
+        let answer = create(&ada, key, r#"{"categories":["tickets"]}"#)
+            .await
+            .expect(400);
+        assert_eq!(answer.code(), "malformed_request");
+    }
+}

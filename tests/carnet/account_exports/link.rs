@@ -1,0 +1,73 @@
+//! `POST|DELETE …/{id}/download-link` and `/downloads/{link}`: short-lived, re-checked, revocable.
+
+use std::time::Duration;
+
+use reqwest::Method;
+
+use crate::support::{Client, Inside, Site};
+
+/// The link's path on the service under test; its url names the configured public address.
+async fn link(client: &Client, id: &str) -> String {
+    let path = format!("/api/account-exports/{id}/download-link");
+    let made = client.act(&path).await.expect(201).json();
+    let url = made["url"].as_str().unwrap();
+    url[url.find("/downloads/").unwrap()..].to_owned()
+}
+
+#[tokio::test]
+async fn a_link_gives_the_file_for_a_quarter_of_an_hour() {
+    let site = Site::new(3);
+    let inside = Inside::start(&site);
+    let ada = inside.admin("acme", "ada");
+    let anyone = inside.nobody();
+    let job = ada.export(&["tickets"]).await;
+    let id = job["id"].as_str().unwrap();
+    let path = link(&ada, id).await;
+    let file = anyone.get(&path).await.expect(200);
+    assert_eq!(file.body, ada.download(id, &[]).await.expect(200).body);
+    assert_eq!(file.header("cache-control"), "no-store");
+    assert!(file.header("content-disposition").starts_with("attachment"));
+    let part = [("range", "bytes=0-3")];
+    let stored = format!("{path}?as=stored");
+    anyone
+        .send(Method::GET, &stored, &part, None)
+        .await
+        .expect(206);
+    let used = ada.audit("downloaded").await;
+    assert!(
+        used.iter()
+            .any(|entry| entry["details"]["link"].is_string()),
+        "{used:?}"
+    );
+    assert_eq!(ada.audit("link_issued").await.len(), 1);
+
+    inside.advance(Duration::from_secs(15 * 60) - Duration::from_millis(1));
+    anyone.get(&path).await.expect(200);
+    inside.advance(Duration::from_millis(1));
+    assert_eq!(anyone.get(&path).await.expect(404).code(), "not_found");
+    for other in ["/downloads/x", "/downloads/x.y", &path[..path.len() - 1]] {
+        assert_eq!(anyone.get(other).await.expect(404).code(), "not_found");
+    }
+}
+
+#[tokio::test]
+async fn a_link_dies_with_its_revocation() {
+    let site = Site::new(3);
+    let inside = Inside::start(&site);
+    let ada = inside.admin("acme", "ada");
+    let anyone = inside.nobody();
+    let id = ada.export(&["tickets"]).await["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let path = link(&ada, &id).await;
+    anyone.get(&path).await.expect(200);
+    let own = format!("/api/account-exports/{id}/download-link");
+    ada.send(Method::DELETE, &own, &[], None).await.expect(204);
+    anyone.get(&path).await.expect(404);
+    assert_eq!(ada.audit("link_revoked").await.len(), 1);
+    inside.advance(Duration::from_secs(1));
+    let new = link(&ada, &id).await;
+    anyone.get(&new).await.expect(200);
+    anyone.get(&path).await.expect(404);
+}

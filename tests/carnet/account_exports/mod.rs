@@ -1,0 +1,19 @@
+//! `/api/account-exports`, as its users meet it: the files mirror the addresses.
+
+mod access_changed;
+mod artifact;
+mod cancel;
+mod catalog;
+mod create;
+mod damage;
+mod download;
+mod events;
+mod history;
+mod idempotency;
+mod limits;
+mod link;
+mod list;
+mod not_found;
+
+/// Nobody counts this far: an export of such a category runs until it is cancelled.
+const FOREVER: u64 = 1 << 50;

@@ -1,0 +1,112 @@
+//! The service within the test's own process, on a clock that the test moves; still asked over HTTP.
+
+use std::sync::{Arc, mpsc};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use carnet::auth::{TokenRequest, sign};
+use carnet::config::Config;
+use carnet::http::AppState;
+use carnet::service::Service;
+use carnet_actors::Cause;
+use carnet_actors::ports::{Clock, RandomIds};
+use carnet_events::domain::tenant::TenantCommand;
+use carnet_events::ids::{PrincipalId, TenantId};
+use tokio::sync::oneshot;
+
+use super::{Client, HandClock, Site};
+
+/// A running service. Stopped in good order when dropped.
+pub(crate) struct Inside {
+    clock: Arc<HandClock>,
+    address: String,
+    state: Arc<AppState>,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Inside {
+    /// Starts the service on `site` with a clock that stands at the present.
+    pub(crate) fn start(site: &Site) -> Self {
+        let config = Config::load(&site.config()).unwrap();
+        let clock = Arc::new(HandClock::new());
+        let (stop, stopped) = oneshot::channel();
+        let (ready, started) = mpsc::channel();
+        let hand = Arc::clone(&clock);
+        let thread = std::thread::spawn(move || {
+            actix_web::rt::System::new().block_on(async {
+                let service = Service::start_with(config, None, hand, Arc::new(RandomIds))
+                    .await
+                    .unwrap();
+                ready
+                    .send((service.address(), Arc::clone(service.state())))
+                    .unwrap();
+                let stopped = async {
+                    let _ = stopped.await;
+                };
+                service.run(stopped).await.unwrap();
+            });
+        });
+        let (address, state) = started.recv().expect("the service starts");
+        Self {
+            clock,
+            address: format!("http://{address}"),
+            state,
+            stop: Some(stop),
+            thread: Some(thread),
+        }
+    }
+
+    /// Moves the clock forward.
+    pub(crate) fn advance(&self, by: Duration) {
+        self.clock.advance(by);
+    }
+
+    /// A client admin who may export everything.
+    pub(crate) fn admin(&self, tenant: &str, user: &str) -> Client {
+        self.client(tenant, user, &["client_admin"])
+    }
+
+    /// A client without credentials.
+    pub(crate) fn nobody(&self) -> Client {
+        Client::new(&self.address, "")
+    }
+
+    /// A client whose token holds for as long as a test can move the clock.
+    pub(crate) fn client(&self, tenant: &str, user: &str, roles: &[&str]) -> Client {
+        let request = TokenRequest {
+            tenant: Some(tenant.to_owned()),
+            user: user.to_owned(),
+            roles: roles.iter().map(|&role| role.to_owned()).collect(),
+            permissions: vec!["exports:users".to_owned()],
+            ttl: Duration::from_secs(90 * 86_400),
+        };
+        let token = sign(&self.state.config.auth, &request, self.clock.now()).unwrap();
+        Client::new(&self.address, &token)
+    }
+
+    /// Gives a tenant a command, as operators will.
+    pub(crate) async fn command(
+        &self,
+        tenant: &str,
+        command: impl FnOnce(PrincipalId) -> TenantCommand,
+    ) {
+        let tenant = TenantId::new(tenant).unwrap();
+        let by = PrincipalId::new("operator").unwrap();
+        let command = command(by.clone());
+        let system = &self.state.system;
+        let commanded = system.command_tenant(&tenant, command, by, Cause::default());
+        commanded.await.unwrap();
+    }
+}
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        if let Some(stop) = self.stop.take() {
+            let _ = stop.send(());
+        }
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
