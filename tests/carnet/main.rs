@@ -15,3 +15,4 @@ mod auth;
 mod kill;
 mod support;
 mod tidy;
+mod verify;

@@ -81,6 +81,36 @@ async fn a_client_that_comes_back_gets_what_it_missed_and_no_more() {
     }
 }
 
+/// A stream that is still read.
+struct Stream {
+    response: reqwest::Response,
+    read: Vec<u8>,
+}
+
+impl Stream {
+    async fn open(client: &Client, id: &str) -> Self {
+        let path = format!("/api/account-exports/{id}/events");
+        Self {
+            response: client.open(&path).await,
+            read: Vec::new(),
+        }
+    }
+
+    async fn until(&mut self, text: &str) {
+        while !String::from_utf8_lossy(&self.read).contains(text) {
+            let piece = self.response.chunk().await.unwrap();
+            self.read.extend(piece.expect("the stream goes on"));
+        }
+    }
+
+    async fn rest(mut self) -> Vec<Message> {
+        while let Some(piece) = self.response.chunk().await.unwrap() {
+            self.read.extend(piece);
+        }
+        messages(&self.read)
+    }
+}
+
 #[tokio::test]
 async fn progress_place_and_reason_are_told_while_it_lasts() {
     let site = Site::new(3);
@@ -98,18 +128,15 @@ async fn progress_place_and_reason_are_told_while_it_lasts() {
     assert_eq!(job["queue_position"], 1, "{job}");
     assert!(job["reason"]["code"].is_string(), "{job}");
 
-    let followed = tokio::join!(
-        follow(&ada, &first, None),
-        follow(&eve, &second, None),
-        async {
-            // Once both are followed, the first makes room for the second.
-            tokio::time::sleep(std::time::Duration::from_millis(300)).await;
-            ada.act(&format!("/api/account-exports/{first}/cancel"))
-                .await
-                .expect(200);
-        }
-    );
-    let (running, queued) = (followed.0, followed.1);
+    // Both are followed, and told how it stands, before the first makes room for the second.
+    let mut running = Stream::open(&ada, &first).await;
+    let mut queued = Stream::open(&eve, &second).await;
+    running.until("event: progress").await;
+    queued.until("event: waiting").await;
+    ada.act(&format!("/api/account-exports/{first}/cancel"))
+        .await
+        .expect(200);
+    let (running, queued) = (running.rest().await, queued.rest().await);
     assert!(
         running.iter().any(|message| message.event == "progress"),
         "{running:?}"

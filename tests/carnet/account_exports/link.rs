@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use carnet_events::domain::tenant::TenantCommand;
 use reqwest::Method;
 
 use crate::support::{Client, Inside, Site};
@@ -69,5 +70,36 @@ async fn a_link_dies_with_its_revocation() {
     inside.advance(Duration::from_secs(1));
     let new = link(&ada, &id).await;
     anyone.get(&new).await.expect(200);
+    anyone.get(&path).await.expect(404);
+}
+
+#[tokio::test]
+async fn a_link_is_held_against_what_is_true_when_it_is_used() {
+    let site = Site::new(3);
+    let inside = Inside::start(&site);
+    let ada = inside.admin("acme", "ada");
+    let anyone = inside.nobody();
+    let id = ada.export(&["tickets"]).await["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let path = link(&ada, &id).await;
+    inside
+        .command("acme", |principal| TenantCommand::Close { principal })
+        .await;
+    let blocked = anyone.get(&path).await.expect(403);
+    assert_eq!(blocked.code(), "access_changed");
+    assert_eq!(ada.audit("download_blocked").await.len(), 1);
+    inside
+        .command("acme", |principal| TenantCommand::Reopen { principal })
+        .await;
+    anyone.get(&path).await.expect(200);
+
+    // It ends with its issuer's token, however short that is.
+    let brief = inside.brief("acme", "ada", Duration::from_secs(60));
+    let path = link(&brief, &id).await;
+    inside.advance(Duration::from_secs(59));
+    anyone.get(&path).await.expect(200);
+    inside.advance(Duration::from_secs(1));
     anyone.get(&path).await.expect(404);
 }

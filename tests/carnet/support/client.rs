@@ -115,6 +115,12 @@ impl Client {
             .expect("the service answers")
     }
 
+    /// `GET`, with the body left to be read as it comes.
+    pub(crate) async fn open(&self, path: &str) -> reqwest::Response {
+        let request = self.http.get(format!("{}{path}", self.base));
+        request.bearer_auth(&self.token).send().await.unwrap()
+    }
+
     /// `GET`.
     pub(crate) async fn get(&self, path: &str) -> Answer {
         self.send(Method::GET, path, &[], None).await

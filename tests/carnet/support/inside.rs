@@ -74,12 +74,21 @@ impl Inside {
 
     /// A client whose token holds for as long as a test can move the clock.
     pub(crate) fn client(&self, tenant: &str, user: &str, roles: &[&str]) -> Client {
+        self.holder(tenant, user, roles, Duration::from_secs(90 * 86_400))
+    }
+
+    /// A client admin whose token ends soon.
+    pub(crate) fn brief(&self, tenant: &str, user: &str, ttl: Duration) -> Client {
+        self.holder(tenant, user, &["client_admin"], ttl)
+    }
+
+    fn holder(&self, tenant: &str, user: &str, roles: &[&str], ttl: Duration) -> Client {
         let request = TokenRequest {
             tenant: Some(tenant.to_owned()),
             user: user.to_owned(),
             roles: roles.iter().map(|&role| role.to_owned()).collect(),
             permissions: vec!["exports:users".to_owned()],
-            ttl: Duration::from_secs(90 * 86_400),
+            ttl,
         };
         let token = sign(&self.state.config.auth, &request, self.clock.now()).unwrap();
         Client::new(&self.address, &token)
