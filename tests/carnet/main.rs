@@ -12,7 +12,9 @@
 mod account_exports;
 mod audit_log;
 mod auth;
+mod config;
 mod kill;
+mod logs;
 mod support;
 mod tidy;
 mod verify;
