@@ -37,7 +37,7 @@ impl RequestContext {
         }
     }
 
-    /// The ids of `request`; [`observe`](super::observe) has given it some.
+    /// The ids of `request`; `observe` has given it some.
     pub fn of(request: &HttpRequest) -> Self {
         let given = request.extensions().get::<Self>().copied();
         given.unwrap_or_else(|| Self::new(request.headers()))

@@ -1,6 +1,6 @@
 //! The HTTP interface.
 //!
-//! Layers, from the outside: [`observe`] (ids, bound, panics, problem documents, log), [`authenticate`] (every `/api`
+//! Layers, from the outside: `observe` (ids, bound, panics, problem documents, log), `authenticate` (every `/api`
 //! path), then the routes, one file per resource. A handler first decides access, then reads the body, then acts.
 
 /// A resource that is read: GET, and HEAD beside it (RFC 9110, section 9.1).

@@ -16,7 +16,7 @@ pub(super) const MEDIA_TYPE: &str = "application/problem+json";
 /// Details come from parsers and may quote the request; they are cut here.
 const MAX_DETAIL_BYTES: usize = 400;
 
-/// Why a request isn't answered as asked. Returned as an error by handlers; [`observe`](super::observe) writes the
+/// Why a request isn't answered as asked. Returned as an error by handlers; `observe` writes the
 /// document, since only there the request's id is at hand.
 #[derive(Debug, Clone)]
 pub struct Problem {
@@ -117,7 +117,7 @@ impl Problem {
         response.body(Value::Object(document).to_string())
     }
 
-    /// A response that [`observe`](super::observe) turns into the document.
+    /// A response that `observe` turns into the document.
     pub fn into_response(self) -> HttpResponse {
         let mut response = HttpResponse::new(self.code.status());
         response.extensions_mut().insert(self);
