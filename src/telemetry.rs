@@ -5,6 +5,7 @@
 //! dependencies, `CARNET_LOG` opens up our own crates only, the others never say more than warnings.
 
 use std::io::IsTerminal as _;
+use std::time::Duration;
 
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -27,6 +28,9 @@ const OURS: [&str; 4] = [
 const SECONDS: [f64; 14] = [
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0, 300.0, 3600.0,
 ];
+
+/// How often metrics are tended.
+const TEND_EVERY: Duration = Duration::from_secs(5);
 
 /// Why logs or metrics can't be set up.
 #[derive(Debug, thiserror::Error)]
@@ -87,17 +91,27 @@ where
 /// Installs the metrics of this process; the handle renders them.
 ///
 /// # Errors
-/// When metrics are installed already.
+/// When metrics are installed already, or the thread that tends them can't be started.
 pub fn install_metrics() -> Result<PrometheusHandle, TelemetryError> {
-    let error = |e: metrics_exporter_prometheus::BuildError| TelemetryError {
+    let error = |reason: String| TelemetryError {
         what: "metrics",
-        reason: e.to_string(),
+        reason,
     };
-    PrometheusBuilder::new()
-        .set_buckets(&SECONDS)
-        .map_err(error)?
-        .install_recorder()
-        .map_err(error)
+    let builder = PrometheusBuilder::new().set_buckets(&SECONDS);
+    let handle = builder
+        .and_then(PrometheusBuilder::install_recorder)
+        .map_err(|e| error(e.to_string()))?;
+    let tended = handle.clone();
+    // Samples of histograms pile up until they are sorted into their buckets, whether anybody asks for them or not.
+    let tend = move || {
+        loop {
+            std::thread::sleep(TEND_EVERY);
+            tended.run_upkeep();
+        }
+    };
+    let thread = std::thread::Builder::new().name("metrics".to_owned());
+    thread.spawn(tend).map_err(|e| error(e.to_string()))?;
+    Ok(handle)
 }
 
 #[cfg(test)]
