@@ -92,9 +92,11 @@ async fn follow(
     loop {
         let mut deliveries = store.subscribe(after, fact::filter());
         let error = loop {
+            // The end is looked at first: after it the runtime may be gone, and its timers must not be touched.
             let next = tokio::select! {
-                next = deliveries.next() => next,
+                biased;
                 () = chunks.closed() => return,
+                next = deliveries.next() => next,
             };
             let mut chunk = Facts::default();
             let mut error = None;

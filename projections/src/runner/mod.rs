@@ -56,13 +56,13 @@ pub(crate) struct Wires {
 
 /// The one thread that writes the projections' file.
 pub(crate) struct Runner {
-    // Dropped first: when the reports end, the file is closed.
+    // Dropped before the wires: when the reports end, the file is closed and the feeds are told to end.
     file: File,
+    live: Lane,
+    second: Option<Second>,
     setup: Setup,
     wires: Wires,
     names: Names,
-    live: Lane,
-    second: Option<Second>,
     trouble: Option<String>,
 }
 
