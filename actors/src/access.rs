@@ -33,7 +33,7 @@ struct Kind {
     of: &'static str,
     code: Option<String>,
     export: Option<ExportId>,
-    /// Representation and link of a download, id of a revoked link.
+    /// Representation and link of a download, id of a revoked link, format of what was read.
     detail: Option<(String, Option<String>)>,
 }
 
@@ -44,12 +44,13 @@ impl Kind {
                 Some((downloaded.representation.clone(), downloaded.link.clone()))
             }
             AccessEvent::LinkRevoked(revoked) => Some((revoked.link.clone(), None)),
+            // Taking the whole log away is another thing than looking at a page of it.
+            AccessEvent::AuditRead(read) => Some((read.format.clone(), None)),
             AccessEvent::ExportRefused(_)
             | AccessEvent::AccessDenied(_)
             | AccessEvent::LinkIssued(_)
             | AccessEvent::DownloadEnded(_)
             | AccessEvent::DownloadBlocked(_)
-            | AccessEvent::AuditRead(_)
             | AccessEvent::Repeated(_) => None,
         };
         Self {

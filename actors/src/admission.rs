@@ -14,7 +14,6 @@ use carnet_events::domain::tenant::{Admit, Refusal, Reply, TenantCommand, Tenant
 use carnet_events::ids::{ExportId, PrincipalId, TenantId};
 use carnet_events::store::{Direction, ReadFrom};
 use carnet_events::stream::StreamName;
-use futures::StreamExt;
 use uuid::Uuid;
 
 use crate::api::{Admission, AdmitRequest, Cause};
@@ -155,8 +154,7 @@ async fn admitted(
     let stream = StreamName::tenant(tenant);
     let store = &shared.ports.store;
     let mut events = store.read(&stream, ReadFrom::End, Direction::Backwards, usize::MAX);
-    while let Some(recorded) = events.next().await {
-        let recorded = recorded?;
+    while let Some(recorded) = shared.calls.next(&mut events).await? {
         let (metadata, event) = decode::<TenantEvent>(&recorded).map_err(Error::corrupt)?;
         if let TenantEvent::ExportAdmitted(admitted) = event.what
             && admitted.export == export

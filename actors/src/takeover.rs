@@ -66,11 +66,7 @@ impl Watch {
             let runs = !earlier && shared.live.progress(one.export).is_some();
             return Ok((!runs).then_some(takeover));
         }
-        let head = shared
-            .ports
-            .store
-            .head(&StreamName::export(one.export))
-            .await?;
+        let head = shared.calls.head(&StreamName::export(one.export)).await?;
         let now = shared.ports.clock.monotonic();
         let seen = self
             .seen

@@ -21,7 +21,7 @@ pub struct Artifacts {
     pub link_ttl: Span,
     /// How long after expiry the file is deleted, so that running downloads end well.
     pub delete_after: Span,
-    /// How old an object that no export publishes, or a temporary file, must be to be swept away; also how often that is done.
+    /// How often objects that no export publishes, and temporary files, are swept away once they are older than a day.
     pub sweep_after: Span,
 }
 

@@ -232,7 +232,8 @@ fn asked(viewer: &Viewer, filter: &Filter) -> Result<AuditQuery, Problem> {
     })
 }
 
-/// The filters as the audit log keeps them: checked values only, no free text.
+/// The filters as the audit log keeps them: checked values only, no free text. A principal that isn't one of our
+/// pseudonyms may be a name or an address, and isn't kept.
 fn applied(filter: &Filter) -> BTreeMap<String, String> {
     [
         ("from", &filter.from),
@@ -243,7 +244,13 @@ fn applied(filter: &Filter) -> BTreeMap<String, String> {
     ]
     .into_iter()
     .filter_map(|(name, value)| Some((name.to_owned(), value.clone()?)))
+    .filter(|(name, value)| name != "principal" || is_pseudonym(value))
     .collect()
+}
+
+fn is_pseudonym(text: &str) -> bool {
+    text.strip_prefix("p-")
+        .is_some_and(|hex| hex.len() == 32 && hex.bytes().all(|b| b.is_ascii_hexdigit()))
 }
 
 fn parse<T: std::str::FromStr<Err: std::fmt::Display>>(

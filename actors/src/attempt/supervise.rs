@@ -42,7 +42,8 @@ impl Attempt<'_> {
         let work = async move { runner.run(job, sender, token).await };
         let mut run = self.shared.runtime.spawn(work);
         let end = self.watch_over(&mut run, progress, &cancel).await;
-        if run.is_finished() {
+        // Not so if it finished only after it was given up: what it stored must be looked at.
+        if matches!(end, End::Finished(_)) && run.is_finished() {
             return end;
         }
         cancel.cancel();

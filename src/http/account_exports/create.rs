@@ -128,7 +128,7 @@ async fn admission(
     let format = format(asked.format.as_deref())?;
     let layers = layers(state, asked.compression.as_deref())?;
     let (categories, policy_digests) = check_categories(state, viewer, &asked);
-    check_scope(state, &asked)?;
+    check_scope(state, &asked, &categories)?;
     Ok(AdmitRequest {
         request: Request {
             tenant: viewer.tenant.clone(),
@@ -229,12 +229,16 @@ fn check_categories(
 }
 
 /// A scoped export must be limited in every part: a category whose query doesn't bind the scope would be exported whole.
-fn check_scope(state: &AppState, asked: &NewExport) -> Result<(), Problem> {
+/// One that the caller may not have is left to the tenant, which answers as if it weren't there.
+fn check_scope(state: &AppState, asked: &NewExport, check: &CategoryCheck) -> Result<(), Problem> {
     let unscoped = |id: &&String| {
-        state
-            .catalog
-            .get(id)
-            .is_some_and(|category| !category.rules.binds_scope)
+        let hidden =
+            check.forbidden.contains(*id) || check.modules.get(*id).is_some_and(|(_, on)| !on);
+        !hidden
+            && state
+                .catalog
+                .get(id)
+                .is_some_and(|category| !category.rules.binds_scope)
     };
     match asked.categories.iter().find(unscoped) {
         Some(_) if asked.scope.is_some() => Err(Problem::new(

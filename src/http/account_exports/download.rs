@@ -121,7 +121,8 @@ pub(super) async fn send(
         form.headers(&mut response, id);
         return Ok(response.finish());
     }
-    let wanted = if form.form == Form::Stored {
+    // A range is defined for GET alone (RFC 9110, section 14.2).
+    let wanted = if form.form == Form::Stored && request.method() == Method::GET {
         wanted(request.headers(), &form.etag, form.bytes)
     } else {
         Wanted::All
@@ -155,7 +156,8 @@ pub(super) async fn send(
         )));
     }
     let permit = state.stream_permit()?;
-    let partial = status == StatusCode::PARTIAL_CONTENT;
+    // A range that is the whole file is a download of its own.
+    let partial = length < form.bytes;
     record_start(state, &downloader, id, form.name(), partial).await?;
     let on_end = record_end(state.clone(), downloader, id, length);
     let bytes: ByteStream = if form.form == Form::Stored || form.coded {

@@ -136,7 +136,13 @@ impl Follower {
     /// Reads what is new: events first, then progress or place.
     async fn look(&mut self) -> Result<(), carnet_actors::Error> {
         let system = &self.state.system;
-        let entries = system.history(self.found.id, self.after, BATCH).await?;
+        // The head is known at once; the history is folded from its beginning, so only when there is news.
+        let head = system.export(self.found.id).await?.map(|now| now.revision);
+        let entries = if head > self.after {
+            system.history(self.found.id, self.after, BATCH).await?
+        } else {
+            Vec::new()
+        };
         for entry in &entries {
             self.after = Some(entry.revision);
             self.ready.extend(message(
