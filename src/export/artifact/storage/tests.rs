@@ -355,24 +355,3 @@ async fn a_full_disk_is_told_from_other_failures_and_leaves_nothing() {
         assert_eq!(failed.code(), "storage_failed", "{failed:?}");
     }
 }
-
-/// A real full disk: `mount -t tmpfs -o size=4m none DIR`, then `CARNET_SMALL_DISK=DIR` and `--run-ignored all`.
-#[tokio::test]
-#[ignore = "needs a file system of 4 MiB, named by CARNET_SMALL_DISK"]
-async fn a_real_full_disk_is_told_and_the_next_small_object_fits() {
-    let directory = TempDir::new_in(std::env::var("CARNET_SMALL_DISK").unwrap()).unwrap();
-    let store = store(&directory).await;
-    let failed = put(
-        &store,
-        &key("acme", 1, 1),
-        &vec![1; 8 * LOCAL_PART_BYTES],
-        None,
-    )
-    .await;
-    assert_eq!(failed, Err(StorageError::Full));
-    assert_eq!(files(&directory), BTreeMap::new());
-    put(&store, &key("acme", 1, 2), &vec![1; LOCAL_PART_BYTES], None)
-        .await
-        .unwrap();
-    store.verify().await.unwrap();
-}
