@@ -253,8 +253,8 @@ listen = "127.0.0.1:0"
 issuer = "https://issuer.example"
 hs256_secret = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 [limits]
-per_user = { accepted = 1000000, window = "24h" }
-per_tenant = { accepted = 1000000, window = "24h" }
+per_user = { accepted = 10000, window = "24h" }
+per_tenant = { accepted = 10000, window = "24h" }
 [[source]]
 name = "main"
 url = "sqlite:tenants.db"
