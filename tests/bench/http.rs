@@ -255,6 +255,8 @@ hs256_secret = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
 [limits]
 per_user = { accepted = 10000, window = "24h" }
 per_tenant = { accepted = 10000, window = "24h" }
+[workers]
+max_running = 8
 [[source]]
 name = "main"
 url = "sqlite:tenants.db"
