@@ -119,6 +119,15 @@ fn explain(error: figment::Error, file: &str) -> Complaint {
             format!("the key {name:?} is missing"),
             "add it; the default configuration shows its form".to_owned(),
         ),
+        // What was found is shown, but never of a secret.
+        Kind::InvalidType(_, expected) | Kind::InvalidValue(_, expected)
+            if key.ends_with("secret") =>
+        {
+            (
+                "is of the wrong form".to_owned(),
+                format!("write {expected}"),
+            )
+        }
         Kind::InvalidType(found, expected) => (format!("is {found}"), format!("write {expected}")),
         Kind::InvalidValue(found, expected) => (format!("is {found}"), format!("write {expected}")),
         Kind::InvalidLength(found, expected) => {

@@ -14,13 +14,13 @@ use carnet_projections::audit_log::{
 use futures::{Stream, StreamExt as _};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tokio::sync::OwnedSemaphorePermit;
 
 use super::authenticate::SignedIn;
 use super::codes::Code;
 use super::problem::Problem;
 use super::query::query;
 use super::state::AppState;
+use super::streams::StreamPermit;
 use super::viewer::{Right, Viewer};
 use crate::export::neutralise;
 
@@ -128,18 +128,23 @@ pub(super) async fn get(
         filters: applied(&filter),
     };
     viewer.record(&state, AccessEvent::AuditRead(read)).await?;
-    match filter.format {
-        Format::Json => page(&state, asked, cursor, size).await,
-        Format::Csv => whole(
-            &state,
-            asked,
-            "text/csv; charset=utf-8",
-            "csv",
-            CSV_HEAD,
-            csv,
-        ),
-        Format::Ndjson => whole(&state, asked, "application/x-ndjson", "ndjson", "", ndjson),
-    }
+    let shape = match filter.format {
+        Format::Json => return page(&state, asked, cursor, size).await,
+        Format::Csv => Shape {
+            media_type: "text/csv; charset=utf-8",
+            extension: "csv",
+            head: CSV_HEAD,
+            line: csv,
+        },
+        Format::Ndjson => Shape {
+            media_type: "application/x-ndjson",
+            extension: "ndjson",
+            head: "",
+            line: ndjson,
+        },
+    };
+    let permit = state.stream_permit(&viewer.principal)?;
+    Ok(whole(&state, asked, shape, permit))
 }
 
 async fn page(
@@ -162,29 +167,41 @@ async fn page(
         .json(page))
 }
 
+/// How the whole log is written.
+struct Shape {
+    media_type: &'static str,
+    extension: &'static str,
+    /// What comes before the first entry.
+    head: &'static str,
+    line: fn(&EntryView) -> String,
+}
+
 /// Everything that matches, oldest first, in constant memory.
 fn whole(
     state: &web::Data<AppState>,
     asked: AuditQuery,
-    media_type: &str,
-    extension: &str,
-    head: &'static str,
-    line: fn(&EntryView) -> String,
-) -> Result<HttpResponse, Problem> {
-    let permit = state.stream_permit()?;
+    shape: Shape,
+    permit: StreamPermit,
+) -> HttpResponse {
+    let Shape {
+        media_type,
+        extension,
+        head,
+        line,
+    } = shape;
     let asked = AuditQuery {
         order: AuditOrder::OldestFirst,
         ..asked
     };
     let entries = state.projections.audit_log().stream(asked);
-    Ok(HttpResponse::Ok()
+    HttpResponse::Ok()
         .content_type(media_type)
         .insert_header((
             header::CONTENT_DISPOSITION,
             format!("attachment; filename=\"audit-log.{extension}\""),
         ))
         .insert_header((header::CACHE_CONTROL, "no-store"))
-        .streaming(lines(entries, head, line, permit)))
+        .streaming(lines(entries, head, line, permit))
 }
 
 /// The entries as lines, a batch to a piece. The permit goes with the stream.
@@ -192,7 +209,7 @@ fn lines(
     entries: AuditStream,
     head: &'static str,
     line: fn(&EntryView) -> String,
-    permit: OwnedSemaphorePermit,
+    permit: StreamPermit,
 ) -> impl Stream<Item = Result<web::Bytes, std::io::Error>> {
     let batches =
         futures::stream::unfold((entries, permit), move |(mut entries, permit)| async move {

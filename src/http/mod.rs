@@ -31,6 +31,7 @@ mod problem_pages;
 mod query;
 mod server;
 mod state;
+mod streams;
 #[cfg(test)]
 mod tests;
 mod viewer;
@@ -44,6 +45,7 @@ pub use context::{RequestContext, TraceId};
 pub use problem::Problem;
 pub use server::{Server, ServerError};
 pub use state::{AppState, ArtifactsOf, ReadyCheck};
+pub use streams::Streams;
 
 /// The routes of the main listener.
 fn routes(app: &mut web::ServiceConfig) {

@@ -7,15 +7,16 @@ use std::time::Duration;
 use async_trait::async_trait;
 use carnet_actors::System;
 use carnet_actors::ports::{Clock, Runner};
-use carnet_events::ids::TenantId;
+use carnet_events::ids::{PrincipalId, TenantId};
 use carnet_events::store::EventStore;
 use carnet_projections::{ProjectionName, Projections};
 use metrics_exporter_prometheus::PrometheusHandle;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::codes::Code;
 use super::problem::Problem;
+use super::streams::{StreamPermit, Streams};
 use crate::auth::Verifier;
 use crate::config::Config;
 use crate::export::artifact::ArtifactStore;
@@ -62,8 +63,8 @@ pub struct AppState {
     pub clock: Arc<dyn Clock>,
     /// One permit per request that may be handled at once.
     pub requests: Arc<Semaphore>,
-    /// One permit per download or event stream that may be open at once.
-    pub streams: Arc<Semaphore>,
+    /// Permits for downloads and event streams.
+    pub streams: Streams,
     /// Cancelled when the service is to stop; long streams end then.
     pub stopping: CancellationToken,
     /// What `/readyz` asks.
@@ -74,9 +75,9 @@ pub struct AppState {
 
 impl AppState {
     /// One of the permits for long-lived responses; it belongs into the stream it is for.
-    pub(super) fn stream_permit(&self) -> Result<OwnedSemaphorePermit, Problem> {
-        let permit = Arc::clone(&self.streams).try_acquire_owned();
-        permit.map_err(|_| Problem::from(Code::Overloaded).retry_after(SOON))
+    pub(super) fn stream_permit(&self, who: &PrincipalId) -> Result<StreamPermit, Problem> {
+        let permit = self.streams.permit(who);
+        permit.ok_or_else(|| Problem::from(Code::Overloaded).retry_after(SOON))
     }
 
     /// Waits until a read model has everything that was acknowledged before: so a client sees what it has just done.

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use carnet_actors::ports::{Clock, Ids, RandomIds, Runner, SystemClock};
@@ -24,7 +24,7 @@ use uuid::Uuid;
 use crate::auth::Verifier;
 use crate::config::{Config, ConfigError};
 use crate::export::{Exporter, Parts, Storages, StoragesError};
-use crate::http::{AppState, Server, ServerError};
+use crate::http::{AppState, Server, ServerError, Streams};
 use crate::keys::{KeyError, KeyRing};
 
 pub use node::NodeError;
@@ -159,7 +159,7 @@ impl Service {
             },
             clock: Arc::clone(&clock),
             requests: Arc::new(Semaphore::new(config.server.max_requests as usize)),
-            streams: Arc::new(Semaphore::new(config.server.max_streams as usize)),
+            streams: Streams::new(config.server.max_streams as usize),
             stopping: CancellationToken::new(),
             metrics,
             config: Arc::new(config),
@@ -198,14 +198,19 @@ impl Service {
             stop.await;
             tracing::info!(grace_s = grace.as_secs(), "stopping");
             stopping.cancel();
+            Instant::now()
         };
         tokio::pin!(serving);
-        let served = tokio::select! {
-            served = &mut serving => served,
-            () = stop => serving.await,
+        let (served, stopped_at) = tokio::select! {
+            served = &mut serving => (served, Instant::now()),
+            stopped_at = stop => (serving.await, stopped_at),
         };
         self.verifying.abort();
-        self.state.system.shutdown(grace).await;
+        // One grace for both: what running requests took of it is not there for running exports.
+        self.state
+            .system
+            .shutdown(grace.saturating_sub(stopped_at.elapsed()))
+            .await;
         self.state.projections.shutdown().await;
         tracing::info!("stopped");
         served

@@ -1,12 +1,14 @@
 //! What `/readyz` asks.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use carnet_actors::System;
 use carnet_actors::ports::Clock;
 use carnet_events::store::EventStore;
 use carnet_projections::{Projections, RunState};
+use tokio::sync::Mutex;
 
 use crate::auth::Verifier;
 use crate::export::Storages;
@@ -22,7 +24,10 @@ pub(super) fn checks(
     verifier: &Arc<Verifier>,
 ) -> Vec<Arc<dyn ReadyCheck>> {
     vec![
-        Arc::new(Store(Arc::clone(store))),
+        Arc::new(Store {
+            store: Arc::clone(store),
+            newest: Mutex::default(),
+        }),
         Arc::new(Artifacts(Arc::clone(storages))),
         Arc::new(Clocks(system.clone())),
         Arc::new(ReadModels(projections.clone(), Arc::clone(clock))),
@@ -30,8 +35,14 @@ pub(super) fn checks(
     ]
 }
 
+/// How long an answer of the event store is good for: asking it writes.
+const STORE_ANSWER: Duration = Duration::from_secs(1);
+
 /// The event store can be written.
-struct Store(Arc<dyn EventStore>);
+struct Store {
+    store: Arc<dyn EventStore>,
+    newest: Mutex<Option<(Instant, Result<(), String>)>>,
+}
 
 #[async_trait]
 impl ReadyCheck for Store {
@@ -40,11 +51,17 @@ impl ReadyCheck for Store {
     }
 
     async fn check(&self) -> Result<(), String> {
-        self.0
-            .probe()
-            .await
-            .map(|_| ())
-            .map_err(|error| error.to_string())
+        // Held while the store is asked: those who ask meanwhile get the same answer.
+        let mut newest = self.newest.lock().await;
+        if let Some((at, answer)) = &*newest
+            && at.elapsed() < STORE_ANSWER
+        {
+            return answer.clone();
+        }
+        let answer = self.store.probe().await;
+        let answer = answer.map(|_| ()).map_err(|error| error.to_string());
+        *newest = Some((Instant::now(), answer.clone()));
+        answer
     }
 }
 

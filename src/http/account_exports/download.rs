@@ -155,7 +155,7 @@ pub(super) async fn send(
             futures::stream::empty::<Result<web::Bytes, ReadError>>(),
         )));
     }
-    let permit = state.stream_permit()?;
+    let permit = state.stream_permit(&downloader.principal)?;
     // A range that is the whole file is a download of its own.
     let partial = length < form.bytes;
     record_start(state, &downloader, id, form.name(), partial).await?;

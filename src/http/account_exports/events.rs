@@ -18,7 +18,6 @@ use carnet_events::ids::Timestamp;
 use futures::Stream;
 use serde::Serialize;
 use serde_json::json;
-use tokio::sync::OwnedSemaphorePermit;
 
 use super::history::HistoryItem;
 use super::job::{progress_view, waiting};
@@ -27,6 +26,7 @@ use crate::http::codes::Code;
 use crate::http::conditional::single;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
+use crate::http::streams::StreamPermit;
 use crate::http::viewer::{Right, Viewer};
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
@@ -56,7 +56,7 @@ pub(super) async fn get(
     if found.export.outcome().is_some() && after.is_some_and(|after| after >= found.revision) {
         return Ok(HttpResponse::NoContent().finish());
     }
-    let permit = state.stream_permit()?;
+    let permit = state.stream_permit(&viewer.principal)?;
     let follower = Follower {
         changes: state.system.watch(found.id),
         until: viewer.caller.expires_at,
@@ -102,7 +102,7 @@ struct Follower {
     told: String,
     silent: Duration,
     over: bool,
-    _permit: OwnedSemaphorePermit,
+    _permit: StreamPermit,
 }
 
 impl Follower {

@@ -2,7 +2,7 @@
 //! export. Pure, so that what a job's links promise is what a download checks.
 
 use aws_lc_rs::digest;
-use carnet_events::domain::export::{Export, Published};
+use carnet_events::domain::export::{Deletion, Export, Published};
 use carnet_events::domain::tenant::Tenant;
 use carnet_events::ids::{Digest, TenantId, Timestamp};
 
@@ -61,6 +61,10 @@ pub(super) fn check<'a>(
     }
     let published = export.published().ok_or(blocked(Code::NotReady))?;
     if published.is_over(now) {
+        return Err(blocked(Code::Expired));
+    }
+    // Whatever it was deleted for, and however far that is: the file is not to be had any more.
+    if export.deletion != Deletion::Kept {
         return Err(blocked(Code::Expired));
     }
     if export.damaged {

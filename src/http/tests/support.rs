@@ -26,7 +26,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::super::{AppState, ReadyCheck, server};
+use super::super::{AppState, ReadyCheck, Streams, server};
 use crate::auth::{TokenRequest, Verifier, sign};
 use crate::config::{Auth, Config, Secret};
 use crate::keys::KeyRing;
@@ -87,7 +87,7 @@ pub(super) async fn state(change: impl FnOnce(&mut AppState)) -> web::Data<AppSt
         config,
         clock,
         requests: Arc::new(Semaphore::new(4)),
-        streams: Arc::new(Semaphore::new(4)),
+        streams: Streams::new(4),
         stopping: CancellationToken::new(),
         ready: Vec::new(),
         metrics: None,
