@@ -29,7 +29,7 @@ pub struct Options {
     /// How often the worklist is looked at for what the fast paths missed, and for what fell due.
     pub round: Duration,
     /// How often the storage is swept, and how old an object must be for that.
-    pub sweep_every: Duration,
+    pub sweep_after: Duration,
     /// How often counted repetitions of access records are written.
     pub fold_records: Duration,
     /// Clock difference to the store beyond which this node stops deciding.
@@ -81,7 +81,7 @@ impl Options {
             ttl: Some(Duration::from_secs(7 * 24 * 60 * 60)),
             deletion_delay: Duration::from_secs(60 * 60),
             round: Duration::from_secs(10),
-            sweep_every: Duration::from_secs(24 * 60 * 60),
+            sweep_after: Duration::from_secs(24 * 60 * 60),
             fold_records: Duration::from_secs(60),
             max_clock_skew: Duration::from_secs(5),
             max_commands: 1024,

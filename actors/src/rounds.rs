@@ -26,7 +26,7 @@ pub(crate) fn start(shared: &Arc<Shared>) {
     every(shared, options.round, |shared| async move {
         timers::round(&shared).await;
     });
-    every(shared, options.sweep_every, |shared| async move {
+    every(shared, options.sweep_after, |shared| async move {
         sweep::round(&shared).await;
     });
     every(shared, options.fold_records, |shared| async move {

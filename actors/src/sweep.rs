@@ -1,7 +1,6 @@
 //! What may become of stored objects that belong to no published artifact.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use carnet_events::domain::export::{Deletion, Export, Stage};
@@ -12,12 +11,10 @@ use crate::attempt::is_void;
 use crate::ports::{SweepJudge, Verdict};
 use crate::shared::Shared;
 
-/// Younger objects are left alone: whoever made them may be about to publish them.
-const MIN_AGE: Duration = Duration::from_secs(24 * 60 * 60);
-
 /// Has the storage swept.
 pub(crate) async fn round(shared: &Arc<Shared>) {
-    let before = shared.ports.clock.now().minus(MIN_AGE);
+    // Younger objects are left alone: whoever made them may be about to publish them.
+    let before = shared.ports.clock.now().minus(shared.options.sweep_after);
     let judge = Arc::new(Judge(Arc::clone(shared)));
     match shared.ports.runner.sweep(before, judge).await {
         Ok(report) => {

@@ -249,7 +249,7 @@ fn options(config: &Config, ids: &dyn Ids) -> Result<Options, NodeError> {
         },
         ttl: Some(config.artifacts.ttl.get()),
         deletion_delay: config.artifacts.delete_after.get(),
-        sweep_every: config.artifacts.sweep_after.get(),
+        sweep_after: config.artifacts.sweep_after.get(),
         ..defaults
     })
 }

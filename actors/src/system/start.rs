@@ -67,7 +67,7 @@ fn check(options: &Options) -> Result<(), StartError> {
         "a lease is at least a second long"
     } else if options.round.is_zero() || options.fold_records.is_zero() {
         "rounds need time between them"
-    } else if options.sweep_every.is_zero() || options.passivate_after.is_zero() {
+    } else if options.sweep_after.is_zero() || options.passivate_after.is_zero() {
         "sweeps and passivation need time between them"
     } else {
         return Ok(());

@@ -12,7 +12,7 @@ pub(crate) use client::{Answer, Client};
 pub(crate) use clock::HandClock;
 pub(crate) use inside::Inside;
 pub(crate) use server::Server;
-pub(crate) use site::Site;
+pub(crate) use site::{SECRET, Site};
 
 /// The program under test: this build's, or the one named by `CARNET_BIN`.
 pub(crate) fn program() -> PathBuf {

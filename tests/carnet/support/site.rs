@@ -7,7 +7,7 @@ use std::process::Command;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-const SECRET: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+pub(crate) const SECRET: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
 /// A configuration that lets a test export often.
 const CONFIG: &str = r#"

@@ -10,6 +10,9 @@ use super::local::gone;
 use super::{ArtifactKey, ArtifactStore, MARKER, PROBE, blocking};
 use crate::export::artifact::StorageError;
 
+/// How long a half-written file that may yet be published is left alone, at least: its source may be slow.
+const WRITING: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// The most unknown objects one sweep names; it counts them all.
 const MAX_NAMED: usize = 100;
 
@@ -98,14 +101,23 @@ impl ArtifactStore {
                 Decision::Remove => {}
             }
         }
-        self.sweep_temporaries(judge, &old, &mut swept).await?;
+        let abandoned = |decision: Decision, modified: SystemTime| match decision {
+            Decision::Remove => old(modified),
+            // Written even now; or left between being published and being tidied away.
+            Decision::Keep => now
+                .duration_since(modified)
+                .is_ok_and(|age| age >= older_than.max(WRITING)),
+            Decision::Unknown => false,
+        };
+        self.sweep_temporaries(judge, &abandoned, &mut swept)
+            .await?;
         Ok(swept)
     }
 
     async fn sweep_temporaries(
         &self,
         judge: &mut dyn Judge,
-        old: &(dyn Fn(SystemTime) -> bool + Sync),
+        abandoned: &(dyn Fn(Decision, SystemTime) -> bool + Sync),
         swept: &mut Swept,
     ) -> Result<(), StorageError> {
         let Some(directory) = self.directory.clone() else {
@@ -113,10 +125,10 @@ impl ArtifactStore {
         };
         let walked = directory.clone();
         for file in blocking(move || walked.temporaries()).await? {
-            if judge.judge(&file.key).await == Decision::Unknown {
+            let decision = judge.judge(&file.key).await;
+            if decision == Decision::Unknown {
                 swept.report(&file.path.to_string_lossy());
-            } else if old(file.modified) {
-                // An upload under way touches its file all the time: one that is this old has no writer any more.
+            } else if abandoned(decision, file.modified) {
                 let directory = directory.clone();
                 blocking(move || {
                     gone(std::fs::remove_file(&file.path))
