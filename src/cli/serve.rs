@@ -2,6 +2,8 @@
 
 use std::net::SocketAddr;
 
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
 use super::output::Output;
 use super::{ConfigFile, Failure};
 use crate::config::Config;
@@ -29,25 +31,33 @@ pub(super) fn serve(
 ) -> Result<(), Failure> {
     let metrics = telemetry::install_metrics()?;
     actix_web::rt::System::new().block_on(async {
+        // Listened for from the first moment on: whoever is told to stop while it starts, or as soon as it has, stops in order.
+        let stop = Signals::listen()?;
         let service = Service::start(config, Some(metrics)).await?;
         ready(service.address())?;
-        service.run(told_to_stop()).await?;
+        service.run(stop.received()).await?;
         Ok(())
     })
 }
 
-/// Waits for SIGTERM or Ctrl-C.
-async fn told_to_stop() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut terminate), Ok(mut interrupt)) = (
-        signal(SignalKind::terminate()),
-        signal(SignalKind::interrupt()),
-    ) else {
-        tracing::error!("signals can't be listened for; only SIGKILL will stop this process");
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+/// What tells a service to stop: SIGTERM and Ctrl-C.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn received(mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
     }
 }
