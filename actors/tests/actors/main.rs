@@ -11,6 +11,10 @@
 
 mod admission;
 mod clock;
+mod faulty;
+mod lifecycle;
+mod records;
 mod runner;
 mod support;
+mod time;
 mod worklist;

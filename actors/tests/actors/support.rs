@@ -161,6 +161,20 @@ pub async fn status_of(system: &System, export: ExportId) -> Option<Status> {
         .map(|view| view.export.status())
 }
 
+/// Waits until none of the tenant's exports holds a slot.
+pub async fn until_released(system: &System, of: &str) {
+    let free = || async {
+        system
+            .tenant(&tenant(of))
+            .await
+            .unwrap()
+            .tenant
+            .active
+            .is_empty()
+    };
+    until(free).await;
+}
+
 pub fn tenant(name: &str) -> TenantId {
     TenantId::new(name).unwrap()
 }

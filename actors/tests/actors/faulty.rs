@@ -1,0 +1,125 @@
+//! A store that fails as a test wants it to.
+
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use carnet_events::envelope::{NewEvent, Position, Recorded};
+use carnet_events::store::{
+    Appended, Delivery, Direction, EventStore, EventStream, Expected, Filter, ReadFrom, StoreError,
+    StoreHealth,
+};
+use carnet_events::stream::StreamName;
+
+/// What goes wrong with an append.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// It is not made.
+    NotMade,
+    /// It is made, and the answer is lost.
+    AnswerLost,
+}
+
+type Rule = Box<dyn FnMut(&StreamName, &[NewEvent]) -> Option<Fault> + Send>;
+
+/// Another store, as it looks through a bad line.
+pub struct FaultyStore {
+    behind: Arc<dyn EventStore>,
+    rule: Mutex<Option<Rule>>,
+    pub skew_ms: Mutex<Option<i64>>,
+}
+
+impl FaultyStore {
+    pub fn new(behind: Arc<dyn EventStore>) -> Arc<Self> {
+        Arc::new(Self {
+            behind,
+            rule: Mutex::default(),
+            skew_ms: Mutex::default(),
+        })
+    }
+
+    pub fn fail(
+        &self,
+        rule: impl FnMut(&StreamName, &[NewEvent]) -> Option<Fault> + Send + 'static,
+    ) {
+        *self.rule.lock().unwrap() = Some(Box::new(rule));
+    }
+
+    /// Nothing is written any more.
+    pub fn cut(&self) {
+        self.fail(|_, _| Some(Fault::NotMade));
+    }
+
+    pub fn mend(&self) {
+        *self.rule.lock().unwrap() = None;
+    }
+}
+
+#[async_trait]
+impl EventStore for FaultyStore {
+    async fn append(
+        &self,
+        stream: &StreamName,
+        expected: Expected,
+        events: Vec<NewEvent>,
+    ) -> Result<Appended, StoreError> {
+        let fault = self
+            .rule
+            .lock()
+            .unwrap()
+            .as_mut()
+            .and_then(|rule| rule(stream, &events));
+        match fault {
+            None => self.behind.append(stream, expected, events).await,
+            Some(Fault::NotMade) => Err(StoreError::Unavailable {
+                reason: "planned".to_owned(),
+            }),
+            Some(Fault::AnswerLost) => {
+                self.behind.append(stream, expected, events).await?;
+                Err(StoreError::Unknown {
+                    reason: "planned".to_owned(),
+                })
+            }
+        }
+    }
+
+    fn read(
+        &self,
+        stream: &StreamName,
+        from: ReadFrom,
+        direction: Direction,
+        max: usize,
+    ) -> EventStream<Recorded> {
+        self.behind.read(stream, from, direction, max)
+    }
+
+    async fn head(&self, stream: &StreamName) -> Result<Option<u64>, StoreError> {
+        self.behind.head(stream).await
+    }
+
+    fn read_all(
+        &self,
+        after: Option<Position>,
+        filter: Filter,
+        max: usize,
+    ) -> EventStream<Recorded> {
+        self.behind.read_all(after, filter, max)
+    }
+
+    fn subscribe(&self, after: Option<Position>, filter: Filter) -> EventStream<Delivery> {
+        self.behind.subscribe(after, filter)
+    }
+
+    async fn erase(&self, stream: &StreamName) -> Result<(), StoreError> {
+        self.behind.erase(stream).await
+    }
+
+    async fn last_position(&self) -> Result<Option<Position>, StoreError> {
+        self.behind.last_position().await
+    }
+
+    async fn probe(&self) -> Result<StoreHealth, StoreError> {
+        Ok(StoreHealth {
+            clock_skew_ms: *self.skew_ms.lock().unwrap(),
+        })
+    }
+}

@@ -1,0 +1,277 @@
+//! Records that decide nothing, persons, and what concerns every tenant.
+
+use std::time::Duration;
+
+use carnet_actors::{Cause, System};
+use carnet_events::codec::decode;
+use carnet_events::domain::access::{AccessDenied, AccessEvent, Downloaded, LinkIssued};
+use carnet_events::domain::export::Status;
+use carnet_events::domain::policy::PolicyEvent;
+use carnet_events::ids::{Digest, ExportId};
+use carnet_events::store::{Direction, ReadFrom};
+use carnet_events::stream::StreamName;
+use futures::TryStreamExt;
+use uuid::Uuid;
+
+use crate::support::*;
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+fn denied(by: &str) -> AccessEvent {
+    AccessEvent::AccessDenied(AccessDenied {
+        principal: person(by),
+        route: "export".to_owned(),
+    })
+}
+
+fn downloaded(partial: bool) -> AccessEvent {
+    AccessEvent::Downloaded(Downloaded {
+        principal: person("ada"),
+        export: ExportId::from_uuid(Uuid::from_u128(1)),
+        representation: "stored".to_owned(),
+        link: None,
+        partial,
+    })
+}
+
+async fn record(system: &System, event: AccessEvent) {
+    system
+        .record_access(&tenant("acme"), event, &Cause::default())
+        .await
+        .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flood_is_one_record_and_one_count_a_minute() {
+    let world = World::new();
+    let system = world.start(1).await;
+    for _ in 0..1000 {
+        record(&system, denied("ada")).await;
+    }
+    record(&system, denied("bob")).await;
+    assert_eq!(world.access_records().await, [denied("ada"), denied("bob")]);
+    world.pass(MINUTE, MINUTE).await;
+    until(|| async { world.access_records().await.len() == 3 }).await;
+    let AccessEvent::Repeated(repeated) = world.access_records().await.remove(2) else {
+        panic!("not folded");
+    };
+    assert_eq!(
+        (repeated.count, repeated.of.as_str()),
+        (999, "access_denied")
+    );
+    assert_eq!(repeated.code.as_deref(), Some("export"));
+    assert!(repeated.from <= repeated.to);
+    // It goes on: counted again, and what is counted is written when the node stops.
+    record(&system, denied("ada")).await;
+    assert_eq!(world.access_records().await.len(), 3);
+    stop(system).await;
+    let AccessEvent::Repeated(rest) = world.access_records().await.remove(3) else {
+        panic!("not flushed");
+    };
+    assert_eq!(rest.count, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn once_a_flood_is_over_the_next_is_a_first_again() {
+    let world = World::new();
+    let system = world.start(1).await;
+    record(&system, denied("ada")).await;
+    world.pass(3 * MINUTE, MINUTE).await;
+    record(&system, denied("ada")).await;
+    assert_eq!(world.access_records().await, [denied("ada"), denied("ada")]);
+    stop(system).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_ranges_of_one_download_are_one_record() {
+    let world = World::new();
+    let system = world.start(1).await;
+    record(&system, downloaded(false)).await;
+    for _ in 0..30 {
+        record(&system, downloaded(true)).await;
+        world.pass(MINUTE, MINUTE).await;
+    }
+    assert_eq!(world.access_records().await, [downloaded(false)]);
+    // A whole download is another one.
+    record(&system, downloaded(false)).await;
+    assert_eq!(world.access_records().await.len(), 2);
+    world.pass(20 * MINUTE, MINUTE).await;
+    record(&system, downloaded(true)).await;
+    assert_eq!(world.access_records().await.len(), 3);
+    stop(system).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn links_are_folded_by_person_and_export() {
+    let world = World::new();
+    let system = world.start(1).await;
+    for link in ["a", "b", "c"] {
+        let issued = AccessEvent::LinkIssued(LinkIssued {
+            principal: person("ada"),
+            export: ExportId::from_uuid(Uuid::from_u128(1)),
+            link: link.to_owned(),
+            expires_at: carnet_events::ids::Timestamp::EPOCH,
+        });
+        record(&system, issued).await;
+    }
+    assert_eq!(world.access_records().await.len(), 1);
+    stop(system).await;
+    assert_eq!(world.access_records().await.len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn persons_have_one_pseudonym_per_tenant_and_are_known_only_in_the_directory() {
+    let world = World::new();
+    let systems = [world.start(1).await, world.start(2).await];
+    let acme = tenant("acme");
+    let asked = systems
+        .iter()
+        .map(|system| system.principal(&acme, "ada@example.com"));
+    let found = futures::future::try_join_all(asked).await.unwrap();
+    assert_eq!(found[0], found[1]);
+    assert!(found[0].as_str().starts_with("p-") && found[0].as_str().len() == 34);
+    let elsewhere = systems[0]
+        .principal(&tenant("globex"), "ada@example.com")
+        .await
+        .unwrap();
+    assert_ne!(found[0], elsewhere);
+    for system in &systems {
+        let subject = system.subject(&acme, &found[0]).await.unwrap();
+        assert_eq!(subject.as_deref(), Some("ada@example.com"));
+        assert_eq!(system.subject(&acme, &elsewhere).await.unwrap(), None);
+    }
+    let directory = StreamName::directory(&acme);
+    assert_eq!(world.store.head(&directory).await.unwrap(), Some(1));
+
+    world.store.erase(&directory).await.unwrap();
+    assert_eq!(systems[0].subject(&acme, &found[0]).await.unwrap(), None);
+    let erased = systems[1].principal(&acme, "bob@example.com").await;
+    assert_eq!(erased, Err(carnet_actors::Error::DirectoryErased));
+    for system in systems {
+        stop(system).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn reasons_stay_in_the_directory() {
+    let world = World::new();
+    let system = world.start(1).await;
+    let mut asked = request("acme", "ada");
+    asked.reason = Some("for my lawyer, Ms Example".to_owned());
+    let export = accepted(&system, asked).await;
+    let reason = system.reason(&tenant("acme"), export).await.unwrap();
+    assert_eq!(reason.as_deref(), Some("for my lawyer, Ms Example"));
+    let all: Vec<_> = world
+        .store
+        .read_all(None, carnet_events::store::Filter::all(), usize::MAX)
+        .try_collect()
+        .await
+        .unwrap();
+    let elsewhere = all.iter().filter(|event| event.kind != "reason_given");
+    for event in elsewhere {
+        assert!(
+            !String::from_utf8_lossy(&event.data).contains("lawyer"),
+            "{}",
+            event.kind
+        );
+    }
+    stop(system).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_log_has_one_id_for_ever() {
+    let world = World::new();
+    let (one, two) = tokio::join!(world.start(1), world.start(2));
+    assert_eq!(one.log_id(), two.log_id());
+    one.configuration_applied(Digest::from_bytes([1; 32]), "0.1.0")
+        .await
+        .unwrap();
+    one.configuration_applied(Digest::from_bytes([1; 32]), "0.1.0")
+        .await
+        .unwrap();
+    assert_eq!(
+        world.store.head(&StreamName::platform()).await.unwrap(),
+        Some(1)
+    );
+    stop(one).await;
+    stop(two).await;
+    let again = world.start(1).await;
+    let first = world.store.read(
+        &StreamName::platform(),
+        ReadFrom::Start,
+        Direction::Forwards,
+        1,
+    );
+    let first: Vec<_> = first.try_collect().await.unwrap();
+    assert!(String::from_utf8_lossy(&first[0].data).contains(&again.log_id().to_string()));
+    stop(again).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn policies_are_published_once() {
+    let world = World::new();
+    let system = world.start(1).await;
+    let digest = Digest::from_bytes([3; 32]);
+    let policies = || vec![(digest, "users".to_owned(), "{}".to_owned())];
+    for _ in 0..2 {
+        system.publish_policies(policies()).await.unwrap();
+        world.clock.advance(SECOND);
+    }
+    let stream = StreamName::policy(&digest);
+    let events = world
+        .store
+        .read(&stream, ReadFrom::Start, Direction::Forwards, 9);
+    let events: Vec<_> = events.try_collect().await.unwrap();
+    let [event] = &events[..] else {
+        panic!("published {} times", events.len());
+    };
+    let PolicyEvent::Published(published) = decode::<PolicyEvent>(event).unwrap().1.what;
+    assert_eq!(
+        (published.category.as_str(), published.document.as_str()),
+        ("users", "{}")
+    );
+    stop(system).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_follows_an_export_hears_of_every_change_on_any_node() {
+    let world = World::new();
+    let here = world.start(1).await;
+    let elsewhere = world.start_with(2, |options| options.max_running = 1).await;
+    world.runner.otherwise(crate::runner::Plan::UntilCancelled);
+    let export = accepted(&elsewhere, request("acme", "ada")).await;
+    let mut changes = here.watch(export);
+    let follower = tokio::spawn({
+        let here = here.clone();
+        async move {
+            loop {
+                if status_of(&here, export).await == Some(Status::Cancelled) {
+                    return;
+                }
+                assert!(changes.changed().await);
+            }
+        }
+    });
+    until_status(&elsewhere, export, Status::Running).await;
+    elsewhere
+        .cancel(export, person("ada"), Cause::default())
+        .await
+        .unwrap();
+    follower.await.unwrap();
+
+    let history = here.history(export, None, 100).await.unwrap();
+    let revisions: Vec<_> = history.iter().map(|entry| entry.revision).collect();
+    assert_eq!(revisions, (0..history.len() as u64).collect::<Vec<_>>());
+    assert_eq!(history.last().unwrap().after.status(), Status::Cancelled);
+    assert_eq!(
+        history.last().unwrap().metadata.principal,
+        Some(person("ada"))
+    );
+    let rest = here.history(export, Some(0), 1).await.unwrap();
+    assert_eq!(rest.len(), 1);
+    assert_eq!(rest[0].revision, 1);
+    let mut ended = here.watch(export);
+    stop(here).await;
+    assert!(!ended.changed().await);
+    stop(elsewhere).await;
+}

@@ -1,0 +1,145 @@
+//! What is done because its time has come.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use carnet_actors::{Cause, Error, System};
+use carnet_events::domain::export::{Deletion, Status};
+use carnet_events::ids::ExportId;
+
+use crate::faulty::FaultyStore;
+use crate::support::*;
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+async fn completed(system: &System) -> (ExportId, String) {
+    let export = accepted(system, request("acme", "ada")).await;
+    let view = until_status(system, export, Status::Completed).await;
+    until_released(system, "acme").await;
+    let key = view.export.published().unwrap().artifact.key.clone();
+    (export, key)
+}
+
+async fn is_deleted(system: &System, export: ExportId) -> bool {
+    let view = system.export(export).await.unwrap().unwrap();
+    matches!(view.export.deletion, Deletion::Done { .. })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_expires_after_its_window_and_is_deleted_an_hour_later() {
+    let world = World::new();
+    let system = world.start(1).await;
+    let (export, key) = completed(&system).await;
+    world.pass(7 * DAY - SECOND, DAY).await;
+    assert_eq!(status_of(&system, export).await, Some(Status::Completed));
+    world.pass(MINUTE, 10 * SECOND).await;
+    until_status(&system, export, Status::Expired).await;
+    world.pass(HOUR - 3 * MINUTE, 10 * MINUTE).await;
+    assert!(world.runner.has(&key));
+    world
+        .advance_until(10 * SECOND, || is_deleted(&system, export))
+        .await;
+    assert!(!world.runner.has(&key));
+    assert_eq!(
+        world.kinds(export).await[3..],
+        ["expired", "deletion_started", "artifact_deleted"]
+    );
+    stop(system).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hold_stops_deletion_but_not_expiry() {
+    let world = World::new();
+    let system = world.start(1).await;
+    let (export, key) = completed(&system).await;
+    let hold = |on| system.hold(export, on, person("op"), Cause::default());
+    assert!(hold(true).await.unwrap().export.held);
+    let expired = || async { status_of(&system, export).await == Some(Status::Expired) };
+    world.pass(7 * DAY, DAY).await;
+    world.advance_until(MINUTE, expired).await;
+    world.pass(3 * HOUR, 10 * MINUTE).await;
+    assert!(world.runner.has(&key));
+    hold(false).await.unwrap();
+    world
+        .advance_until(MINUTE, || is_deleted(&system, export))
+        .await;
+    assert!(!world.runner.has(&key));
+    assert!(matches!(hold(true).await, Err(Error::Illegal { .. })));
+    stop(system).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deletion_that_fails_is_repeated_until_it_is_done() {
+    let world = World::new();
+    let system = world.start(1).await;
+    let (export, key) = completed(&system).await;
+    *world.runner.delete_fails.lock().unwrap() = true;
+    world.pass(7 * DAY + HOUR, DAY).await;
+    let begun = || async {
+        world
+            .kinds(export)
+            .await
+            .iter()
+            .any(|kind| kind == "deletion_started")
+    };
+    world.advance_until(MINUTE, begun).await;
+    world.pass(5 * MINUTE, MINUTE).await;
+    assert!(world.runner.has(&key));
+    // Another process goes on where this one stopped.
+    stop(system).await;
+    *world.runner.delete_fails.lock().unwrap() = false;
+    let next = world.start(1).await;
+    until(|| is_deleted(&next, export)).await;
+    let kinds = world.kinds(export).await;
+    assert_eq!(
+        kinds
+            .iter()
+            .filter(|kind| *kind == "deletion_started")
+            .count(),
+        1
+    );
+    stop(next).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sweep_removes_only_what_can_never_be_published() {
+    let world = World::new();
+    let system = world.start(1).await;
+    let (export, key) = completed(&system).await;
+    let void = format!("acme/{export}/1-00000000-0000-0000-0000-000000000000.json.gz");
+    let unknown = format!("acme/{}/1-0.json.gz", uuid::Uuid::from_u128(77));
+    world.runner.store(&void);
+    world.runner.store(&unknown);
+    world
+        .advance_until(HOUR, || async { !world.runner.has(&void) })
+        .await;
+    assert!(world.runner.has(&key));
+    assert!(world.runner.has(&unknown));
+    stop(system).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_with_a_wrong_clock_decides_nothing() {
+    let world = World::new();
+    let store = FaultyStore::new(Arc::clone(&world.store));
+    let system = world
+        .start_on(
+            1,
+            Arc::clone(&store) as _,
+            Arc::clone(&world.runner) as _,
+            |_| {},
+        )
+        .await;
+    *store.skew_ms.lock().unwrap() = Some(-5_001);
+    world
+        .advance_until(SECOND, || async { system.clock_skew() == Some(-5_001) })
+        .await;
+    let refused = ask(&system, request("acme", "ada")).await;
+    assert_eq!(refused, Err(Error::ClockSkewed { skew_ms: -5_001 }));
+    *store.skew_ms.lock().unwrap() = Some(4_000);
+    world
+        .advance_until(SECOND, || async { system.clock_skew().is_none() })
+        .await;
+    completed(&system).await;
+    stop(system).await;
+}
