@@ -13,7 +13,7 @@ use crate::{changes, reconciler, sweep, timers};
 /// Entries of the worklist looked at in one round.
 pub(crate) const PAGE: usize = 1024;
 
-/// Starts all rounds. Each makes its first one at once.
+/// Starts all rounds.
 pub(crate) fn start(shared: &Arc<Shared>) {
     let options = &shared.options;
     every(shared, options.round, |shared| async move {
@@ -29,10 +29,10 @@ pub(crate) fn start(shared: &Arc<Shared>) {
     every(shared, options.sweep_after, |shared| async move {
         sweep::round(&shared).await;
     });
-    every(shared, options.fold_records, |shared| async move {
+    after_every(shared, options.fold_records, |shared| async move {
         shared.access.flush(&shared).await;
     });
-    every(shared, options.passivate_after, |shared| async move {
+    after_every(shared, options.passivate_after, |shared| async move {
         shared.export_actors.passivate();
         shared.tenant_actors.passivate();
         shared.exports.age();
@@ -94,6 +94,7 @@ async fn look_for_work(shared: &Arc<Shared>, watch: &mut Watch) {
     }
 }
 
+/// Makes a round at once, and again after each period. A round that is cut short by the end is made up for at the next start.
 fn every<F>(
     shared: &Arc<Shared>,
     period: Duration,
@@ -108,6 +109,27 @@ fn every<F>(
             own.ports.clock.sleep(period).await;
         }
     });
+}
+
+/// Makes a round after each period; the end waits for it.
+fn after_every<F>(
+    shared: &Arc<Shared>,
+    period: Duration,
+    round: impl Fn(Arc<Shared>) -> F + Send + 'static,
+) where
+    F: Future<Output = ()> + Send,
+{
+    let own = Arc::clone(shared);
+    let work = async move {
+        let rest = || {
+            own.stop_rounds
+                .run_until_cancelled(own.ports.clock.sleep(period))
+        };
+        while rest().await.is_some() {
+            round(Arc::clone(&own)).await;
+        }
+    };
+    shared.rounds.spawn_on(work, &shared.runtime);
 }
 
 /// Runs `work` until the rounds are to end.

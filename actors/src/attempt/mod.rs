@@ -12,6 +12,7 @@ use carnet_events::domain::export::{Export, Runner, Stage};
 use carnet_events::ids::{ExportId, TenantId, Timestamp};
 use carnet_events::stream::StreamName;
 
+use crate::ports::RunFailure;
 use crate::queue::Waiting;
 use crate::shared::Shared;
 use claim::Claimed;
@@ -53,6 +54,7 @@ pub(crate) async fn work(shared: &Arc<Shared>, waiting: Waiting) -> After {
     match attempt.run(job).await {
         End::Finished(Ok(output)) => attempt.publish(*output).await,
         End::Finished(Err(failure)) => attempt.fail(failure).await,
+        End::Stalled => attempt.fail(RunFailure::retryable("stalled")).await,
         End::HandBack => attempt.hand_back().await,
         End::Unwanted => attempt.look().await,
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use carnet_events::domain::export::{ExportCommand, Progress};
+use carnet_events::stream::StreamName;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -18,8 +19,10 @@ const LAST_WORDS: Duration = Duration::from_secs(10);
 
 /// How an attempt ended.
 pub(super) enum End {
-    /// The runner came to an end by itself, or stalled.
+    /// The runner came to an end by itself.
     Finished(Result<Box<RunOutput>, RunFailure>),
+    /// It showed no progress for too long.
+    Stalled,
     /// The process stops.
     HandBack,
     /// The export was cancelled, or is somebody else's now.
@@ -39,11 +42,14 @@ impl Attempt<'_> {
             .enter(self.export, progress.clone(), cancel.clone());
         let runner = Arc::clone(&self.shared.ports.runner);
         let token = cancel.clone();
+        // Whoever cancelled it before it was listed found no runner to tell.
+        if !self.is_current().await {
+            return End::Unwanted;
+        }
         let work = async move { runner.run(job, sender, token).await };
         let mut run = self.shared.runtime.spawn(work);
         let end = self.watch_over(&mut run, progress, &cancel).await;
-        // Not so if it finished only after it was given up: what it stored must be looked at.
-        if matches!(end, End::Finished(_)) && run.is_finished() {
+        if let End::Finished(_) = end {
             return end;
         }
         cancel.cancel();
@@ -83,12 +89,23 @@ impl Attempt<'_> {
             if current != seen {
                 (seen, seen_at) = (current, now);
             } else if now.saturating_sub(seen_at) >= options.stall_after {
-                return End::Finished(Err(RunFailure::retryable("stalled")));
+                return End::Stalled;
             }
             if !self.renew(&seen).await {
                 return End::Unwanted;
             }
         }
+    }
+
+    /// Whether this attempt is the one that runs. In doubt it is: the report will tell.
+    async fn is_current(&self) -> bool {
+        let stream = StreamName::export(self.export);
+        let Ok(fold) = self.shared.exports.load(&stream).await else {
+            return true;
+        };
+        let (node, incarnation) = (self.runner.node, self.runner.incarnation);
+        let running = fold.state.export().and_then(|export| export.running());
+        running.is_some_and(|running| running.is_of(self.runner.attempt, node, incarnation))
     }
 
     /// Shows a sign of life. `false` when the attempt is fenced off; when the store can't be reached the runner goes on,

@@ -1,5 +1,6 @@
 //! A store that fails as a test wants it to.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -9,6 +10,7 @@ use carnet_events::store::{
     StoreHealth,
 };
 use carnet_events::stream::StreamName;
+use futures::{StreamExt, stream};
 
 /// What goes wrong with an append.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -25,6 +27,7 @@ type Rule = Box<dyn FnMut(&StreamName, &[NewEvent]) -> Option<Fault> + Send>;
 pub struct FaultyStore {
     behind: Arc<dyn EventStore>,
     rule: Mutex<Option<Rule>>,
+    cut: AtomicBool,
     pub skew_ms: Mutex<Option<i64>>,
 }
 
@@ -33,6 +36,7 @@ impl FaultyStore {
         Arc::new(Self {
             behind,
             rule: Mutex::default(),
+            cut: AtomicBool::new(false),
             skew_ms: Mutex::default(),
         })
     }
@@ -44,13 +48,23 @@ impl FaultyStore {
         *self.rule.lock().unwrap() = Some(Box::new(rule));
     }
 
-    /// Nothing is written any more.
+    /// Streams can be neither written nor read any more.
     pub fn cut(&self) {
-        self.fail(|_, _| Some(Fault::NotMade));
+        self.cut.store(true, Ordering::SeqCst);
     }
 
     pub fn mend(&self) {
+        self.cut.store(false, Ordering::SeqCst);
         *self.rule.lock().unwrap() = None;
+    }
+
+    fn line(&self) -> Result<(), StoreError> {
+        match self.cut.load(Ordering::SeqCst) {
+            true => Err(StoreError::Unavailable {
+                reason: "planned".to_owned(),
+            }),
+            false => Ok(()),
+        }
     }
 }
 
@@ -62,6 +76,7 @@ impl EventStore for FaultyStore {
         expected: Expected,
         events: Vec<NewEvent>,
     ) -> Result<Appended, StoreError> {
+        self.line()?;
         let fault = self
             .rule
             .lock()
@@ -84,15 +99,19 @@ impl EventStore for FaultyStore {
 
     fn read(
         &self,
-        stream: &StreamName,
+        name: &StreamName,
         from: ReadFrom,
         direction: Direction,
         max: usize,
     ) -> EventStream<Recorded> {
-        self.behind.read(stream, from, direction, max)
+        match self.line() {
+            Ok(()) => self.behind.read(name, from, direction, max),
+            Err(error) => stream::once(async { Err(error) }).boxed(),
+        }
     }
 
     async fn head(&self, stream: &StreamName) -> Result<Option<u64>, StoreError> {
+        self.line()?;
         self.behind.head(stream).await
     }
 

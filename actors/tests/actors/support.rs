@@ -102,7 +102,14 @@ impl World {
         }
     }
 
+    /// The types of an export's events but for the signs of life, which come whenever time is moved far enough.
     pub async fn kinds(&self, export: ExportId) -> Vec<String> {
+        let mut kinds = self.all_kinds(export).await;
+        kinds.retain(|kind| kind != "progressed");
+        kinds
+    }
+
+    pub async fn all_kinds(&self, export: ExportId) -> Vec<String> {
         let all: Vec<_> = self
             .store
             .read_all(None, Filter::all(), usize::MAX)
