@@ -1,13 +1,15 @@
 //! Events as the projections see them: decoded once, for all of them.
 
-use carnet_events::codec::{self, DecodeError, DomainEvent};
+use carnet_events::codec::{self, DecodeError, DomainEvent, Json};
+use carnet_events::domain::Timed;
 use carnet_events::domain::access::AccessEvent;
 use carnet_events::domain::export::ExportEvent;
 use carnet_events::domain::tenant::TenantEvent;
-use carnet_events::envelope::{Metadata, Position, Recorded};
+use carnet_events::envelope::{Position, Recorded};
 use carnet_events::ids::{ExportId, PrincipalId, TenantId, Timestamp};
 use carnet_events::store::Filter;
 use carnet_events::stream::StreamKind;
+use serde::Deserialize;
 
 /// Streams that any projection is folded from. Directories are not among them: no projection knows a person.
 pub(crate) const STREAMS: [StreamKind; 3] =
@@ -19,8 +21,6 @@ pub(crate) struct Fact {
     pub(crate) position: Position,
     pub(crate) revision: u64,
     pub(crate) stream: StreamKind,
-    /// The bytes it had in the log, as a measure of what it takes in memory.
-    pub(crate) size: usize,
     pub(crate) what: Result<Known, String>,
 }
 
@@ -41,7 +41,7 @@ pub(crate) struct Known {
     reason = "short-lived, and as large in its usual case"
 )]
 pub(crate) enum Event {
-    Export(ExportId, ExportEvent),
+    Export(ExportId, Timed<ExportEvent>),
     Tenant(TenantEvent),
     Access(AccessEvent),
 }
@@ -58,57 +58,70 @@ pub(crate) fn read(recorded: &Recorded) -> Fact {
         position: recorded.position,
         revision: recorded.revision,
         stream,
-        size: recorded.data.len() + recorded.metadata.len(),
         what: known(recorded, stream),
     }
 }
 
 fn known(recorded: &Recorded, stream: StreamKind) -> Result<Known, String> {
-    let unattributed = || format!("{}@{} names no tenant", recorded.stream, recorded.revision);
-    let of_stream = || recorded.stream.tenant_id().ok_or_else(unattributed);
-    match stream {
+    let place = || format!("{}@{}", recorded.stream, recorded.revision);
+    let tenant = || recorded.stream.tenant_id();
+    let (about, at, tenant, event) = match stream {
         StreamKind::Export => {
-            let id = recorded.stream.export_id().ok_or_else(|| {
-                let Recorded {
-                    stream, revision, ..
-                } = recorded;
-                format!("{stream}@{revision} is of no export")
-            })?;
-            let (metadata, at, event) = decoded(recorded)?;
-            let tenant = metadata.tenant.ok_or_else(unattributed)?;
-            Ok(Known {
-                at,
-                tenant,
-                principal: metadata.principal,
-                event: Event::Export(id, event),
-            })
+            let id = recorded.stream.export_id();
+            let id = id.ok_or_else(|| format!("{} is of no export", place()))?;
+            let (about, event) = decoded(recorded)?;
+            let tenant = about.tenant.clone();
+            (about, event.at, tenant, Event::Export(id, event))
         }
         StreamKind::Tenant => {
-            let (metadata, at, event) = decoded(recorded)?;
-            Ok(Known {
-                at,
-                tenant: of_stream()?,
-                principal: metadata.principal,
-                event: Event::Tenant(event),
-            })
+            let (about, event) = decoded(recorded)?;
+            (about, event.at, tenant(), Event::Tenant(event.what))
         }
         StreamKind::Access => {
-            let (metadata, at, event) = decoded(recorded)?;
-            Ok(Known {
-                at,
-                tenant: of_stream()?,
-                principal: metadata.principal,
-                event: Event::Access(event),
-            })
+            let (about, event) = decoded(recorded)?;
+            (about, event.at, tenant(), Event::Access(event.what))
         }
         StreamKind::Policy | StreamKind::Directory | StreamKind::Platform | StreamKind::Other => {
-            Err(format!("{} was not asked for", recorded.stream))
+            return Err(format!("{} was not asked for", place()));
         }
-    }
+    };
+    Ok(Known {
+        at,
+        tenant: tenant.ok_or_else(|| format!("{} names no tenant", place()))?,
+        principal: about.principal,
+        event,
+    })
 }
 
-fn decoded<E: DomainEvent>(recorded: &Recorded) -> Result<(Metadata, Timestamp, E), String> {
-    let (metadata, timed) =
+/// What of an event's metadata concerns projections. The rest is skipped, not read.
+#[derive(Deserialize)]
+struct About {
+    recorded_at: Timestamp,
+    #[serde(default)]
+    tenant: Option<TenantId>,
+    #[serde(default)]
+    principal: Option<PrincipalId>,
+    schema: u16,
+}
+
+/// The event and what concerns projections of its metadata. An event of the newest version, as nearly all are, is read
+/// right here; the codec knows what to do with others.
+fn decoded<E: DomainEvent>(recorded: &Recorded) -> Result<(About, Timed<E>), String> {
+    let about = serde_json::from_slice::<About>(&recorded.metadata);
+    if let Ok(about) = about
+        && E::newest_version(&recorded.kind) == Some(about.schema)
+        && let Ok(Some(event)) = E::from_json(&recorded.kind, Json::Bytes(&recorded.data))
+    {
+        let event = Timed::new(about.recorded_at, event);
+        return Ok((about, event));
+    }
+    let (metadata, event) =
         codec::decode(recorded).map_err(|error: DecodeError| error.to_string())?;
-    Ok((metadata, timed.at, timed.what))
+    let about = About {
+        recorded_at: metadata.recorded_at,
+        tenant: metadata.tenant,
+        principal: metadata.principal,
+        schema: metadata.schema,
+    };
+    Ok((about, event))
 }

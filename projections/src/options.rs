@@ -10,7 +10,8 @@ pub struct Options {
     pub path: PathBuf,
     /// Queries that run at the same time, each on its own connection and blocking thread; further ones wait.
     pub readers: usize,
-    /// The most events applied in one transaction. More make catching up faster, and hold up the first of them longer.
+    /// While history is read: events applied in one transaction. More of them make it faster, a larger write-ahead log,
+    /// and more to do again after a crash. Of the present, whatever is there is committed at once.
     pub batch_events: usize,
     /// How long figures per minute are kept, reckoned from the newest event.
     pub keep_minutes: Duration,
@@ -25,7 +26,7 @@ impl Options {
         Self {
             path: path.into(),
             readers: 4,
-            batch_events: 16_384,
+            batch_events: 262_144,
             keep_minutes: Duration::from_secs(48 * 60 * 60),
             keep_hours: Duration::from_secs(30 * 24 * 60 * 60),
         }

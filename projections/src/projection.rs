@@ -46,17 +46,21 @@ pub(crate) static ALL: [&Blueprint; 4] = [
 ];
 
 /// A fold of facts into tables.
+///
+/// Between [`apply`](Self::apply) and [`flush`](Self::flush) changes may be kept in memory, bounded: while history is
+/// read, most rows change several times and are then written once. After an error of either, the caller rolls the
+/// transaction back and calls [`forget`](Self::forget).
 pub(crate) trait Projection: Send {
     /// Applies facts that come right after those applied before, inside a transaction of the caller's.
-    ///
-    /// # Errors
-    /// After an error nothing of it may remain: the caller rolls back and calls [`Self::forget`].
     fn apply(
         &mut self,
         tables: &Connection,
         names: &mut Names,
         facts: &[Fact],
     ) -> Result<(), ApplyError>;
+
+    /// Writes what is still in memory only. The caller commits after it.
+    fn flush(&mut self, tables: &Connection, names: &mut Names) -> Result<(), ApplyError>;
 
     /// Drops everything kept in memory: the tables are not what they were.
     fn forget(&mut self);

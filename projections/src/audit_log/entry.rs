@@ -53,7 +53,7 @@ pub(super) struct Draft<'a> {
 pub(super) fn draft(known: &Known) -> Option<Draft<'_>> {
     let actor = known.principal.as_ref();
     match &known.event {
-        Event::Export(id, event) => of_export(*id, event, actor),
+        Event::Export(id, event) => of_export(*id, &event.what, actor),
         Event::Tenant(event) => of_tenant(event, actor),
         Event::Access(event) => Some(Draft {
             kind: access_kind(event),

@@ -1,13 +1,15 @@
 //! The tables, and writing entries into them.
 
-use carnet_events::stream::StreamKind;
-use rusqlite::{Connection, params};
+use std::ops::Range;
 
-use super::entry;
+use carnet_events::stream::StreamKind;
+use rusqlite::{Connection, Statement};
+
+use super::entry::{self, Draft};
 use crate::ProjectionName;
 use crate::database::names::Names;
 use crate::database::to_sql;
-use crate::fact::Fact;
+use crate::fact::{Fact, Known};
 use crate::projection::{ApplyError, Blueprint, Index, Projection, Table, of_generation};
 
 pub(crate) static BLUEPRINT: Blueprint = Blueprint {
@@ -42,19 +44,97 @@ pub(crate) static BLUEPRINT: Blueprint = Blueprint {
     make: |generation, _options| Box::new(Fold::new(generation)),
 };
 
-/// Writes entries into the table of one generation. Keeps nothing in memory.
+/// Entries kept in memory until they are written together, in the table's order.
+const UNWRITTEN: usize = 8192;
+
+/// Entries of one statement: running a statement costs as much as a row.
+const AT_ONCE: usize = 16;
+const COLUMNS: usize = 8;
+
+/// Writes entries into the table of one generation.
 struct Fold {
-    insert: String,
+    unwritten: Vec<Entry>,
+    /// The codes and details of the entries in memory.
+    texts: String,
+    json: Vec<u8>,
+    insert_one: String,
+    insert_many: String,
+}
+
+/// An entry in memory; its texts are ranges of [`Fold::texts`].
+struct Entry {
+    key: (i64, i64, i64),
+    kind: i64,
+    principal: Option<i64>,
+    export: Option<[u8; 16]>,
+    code: Option<Range<usize>>,
+    details: Option<Range<usize>>,
 }
 
 impl Fold {
     fn new(generation: u32) -> Self {
+        let insert = of_generation("INSERT INTO audit_log_{g} VALUES", generation);
+        let row = "(?, ?, ?, ?, ?, ?, ?, ?)";
         Self {
-            insert: of_generation(
-                "INSERT INTO audit_log_{g} VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                generation,
-            ),
+            unwritten: Vec::new(),
+            texts: String::new(),
+            json: Vec::new(),
+            insert_one: format!("{insert} {row}"),
+            insert_many: format!("{insert} {}", [row; AT_ONCE].join(", ")),
         }
+    }
+
+    fn take(
+        &mut self,
+        tables: &Connection,
+        names: &mut Names,
+        fact: &Fact,
+        known: &Known,
+        draft: &Draft<'_>,
+    ) -> Result<(), ApplyError> {
+        let bad = |reason: String| ApplyError::BadRow(format!("{}: {reason}", fact.position));
+        let written = draft.details.write(&mut self.json);
+        written.map_err(|error| bad(error.to_string()))?;
+        let json = std::str::from_utf8(&self.json).map_err(|error| bad(error.to_string()))?;
+        let mut keep = |text: &str| {
+            let begin = self.texts.len();
+            self.texts.push_str(text);
+            begin..self.texts.len()
+        };
+        let principal = match draft.principal {
+            Some(principal) => Some(names.id(tables, principal.as_str())?),
+            None => None,
+        };
+        self.unwritten.push(Entry {
+            key: (
+                names.id(tables, known.tenant.as_str())?,
+                known.at.as_millis(),
+                to_sql(fact.position.prepare),
+            ),
+            kind: names.id(tables, draft.kind)?,
+            principal,
+            export: draft.export.map(|id| id.as_uuid().into_bytes()),
+            code: draft.code.map(&mut keep),
+            details: (!json.is_empty()).then(|| keep(json)),
+        });
+        Ok(())
+    }
+
+    fn bind(&self, insert: &mut Statement<'_>, row: usize, entry: &Entry) -> rusqlite::Result<()> {
+        let text = |range: &Option<Range<usize>>| {
+            let range = range.as_ref()?;
+            self.texts.get(range.clone())
+        };
+        let first = row * COLUMNS;
+        let (tenant, at, seq) = entry.key;
+        insert.raw_bind_parameter(first + 1, tenant)?;
+        insert.raw_bind_parameter(first + 2, at)?;
+        insert.raw_bind_parameter(first + 3, seq)?;
+        insert.raw_bind_parameter(first + 4, entry.kind)?;
+        insert.raw_bind_parameter(first + 5, entry.principal)?;
+        insert.raw_bind_parameter(first + 6, entry.export)?;
+        insert.raw_bind_parameter(first + 7, text(&entry.code))?;
+        insert.raw_bind_parameter(first + 8, text(&entry.details))
     }
 }
 
@@ -65,42 +145,43 @@ impl Projection for Fold {
         names: &mut Names,
         facts: &[Fact],
     ) -> Result<(), ApplyError> {
-        let mut insert = tables.prepare_cached(&self.insert)?;
-        let mut json = Vec::new();
         for fact in facts {
-            let Ok(known) = &fact.what else { continue };
-            let Some(draft) = entry::draft(known) else {
-                continue;
-            };
-            draft
-                .details
-                .write(&mut json)
-                .map_err(|error| ApplyError::BadRow(error.to_string()))?;
-            let details = match json.is_empty() {
-                true => None,
-                false => Some(
-                    std::str::from_utf8(&json)
-                        .map_err(|error| ApplyError::BadRow(error.to_string()))?,
-                ),
-            };
-            let principal = match draft.principal {
-                Some(principal) => Some(names.id(tables, principal.as_str())?),
-                None => None,
-            };
-            let export = draft.export.map(|id| id.as_uuid().into_bytes());
-            insert.execute(params![
-                names.id(tables, known.tenant.as_str())?,
-                known.at.as_millis(),
-                to_sql(fact.position.prepare),
-                names.id(tables, draft.kind)?,
-                principal,
-                export,
-                draft.code,
-                details,
-            ])?;
+            if let Ok(known) = &fact.what
+                && let Some(draft) = entry::draft(known)
+            {
+                self.take(tables, names, fact, known, &draft)?;
+            }
+        }
+        if self.unwritten.len() >= UNWRITTEN {
+            self.flush(tables, names)?;
         }
         Ok(())
     }
 
-    fn forget(&mut self) {}
+    fn flush(&mut self, tables: &Connection, _names: &mut Names) -> Result<(), ApplyError> {
+        self.unwritten.sort_unstable_by_key(|entry| entry.key);
+        let chunks = self.unwritten.chunks_exact(AT_ONCE);
+        let rest = chunks.remainder();
+        if chunks.len() > 0 {
+            let mut insert = tables.prepare_cached(&self.insert_many)?;
+            for chunk in chunks {
+                for (row, entry) in chunk.iter().enumerate() {
+                    self.bind(&mut insert, row, entry)?;
+                }
+                insert.raw_execute()?;
+            }
+        }
+        let mut insert = tables.prepare_cached(&self.insert_one)?;
+        for entry in rest {
+            self.bind(&mut insert, 0, entry)?;
+            insert.raw_execute()?;
+        }
+        self.forget();
+        Ok(())
+    }
+
+    fn forget(&mut self) {
+        self.unwritten.clear();
+        self.texts.clear();
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use carnet_events::domain::export::{ExportDecider, ExportEvent, ExportState};
+use carnet_events::domain::export::{Deletion, ExportDecider, ExportEvent, ExportState};
 use carnet_events::domain::{Decider, Timed};
 use carnet_events::ids::{ExportId, Timestamp};
 use rusqlite::{Connection, OptionalExtension, params};
@@ -15,12 +15,18 @@ use crate::database::{from_sql, to_sql};
 use crate::fact::{Event, Fact, Known};
 use crate::projection::{ApplyError, Projection, of_generation};
 
-/// Exports kept in memory between batches, so that the next event need not read its row: about 3 KiB each.
-const CACHED: usize = 2048;
+/// Exports kept in memory so that the next event need not read its row: about 3 KiB each.
+const CACHED: usize = 1024;
+
+/// Exports kept in memory without their row being written, while history is read; most are then written once, at the
+/// end of their life.
+const UNWRITTEN: usize = 16_384;
 
 /// The fold behind the tables of one generation.
 pub(super) struct Fold {
     cached: Cache<ExportId, Entry>,
+    unwritten: HashMap<ExportId, Entry>,
+    json: Vec<u8>,
     counts: Counts,
     select: String,
     insert: String,
@@ -40,6 +46,8 @@ impl Fold {
         let sql = |text| of_generation(text, generation);
         Self {
             cached: Cache::new(CACHED),
+            unwritten: HashMap::new(),
+            json: Vec::new(),
             counts: Counts::new(generation),
             select: sql("SELECT revision, status, state FROM exports_{g} WHERE id = ?"),
             insert: sql(
@@ -89,8 +97,12 @@ impl Fold {
         let ExportState::Present(export) = &entry.state else {
             return Ok(());
         };
-        let state = serde_json::to_string(export)
-            .map_err(|error| ApplyError::BadRow(format!("export {id}: {error}")))?;
+        let unreadable = |reason: String| ApplyError::BadRow(format!("export {id}: {reason}"));
+        self.json.clear();
+        serde_json::to_writer(&mut self.json, export)
+            .map_err(|error| unreadable(error.to_string()))?;
+        let state =
+            std::str::from_utf8(&self.json).map_err(|error| unreadable(error.to_string()))?;
         let status = code(export.status());
         let expires_at = open_until(export).map(Timestamp::as_millis);
         let revision = to_sql(entry.revision);
@@ -132,33 +144,37 @@ impl Projection for Fold {
         names: &mut Names,
         facts: &[Fact],
     ) -> Result<(), ApplyError> {
-        // All events of an export in a batch make one write.
-        let mut changed: HashMap<ExportId, Entry> = HashMap::new();
-        let mut order: Vec<ExportId> = Vec::new();
         for fact in facts {
             let Ok(Known {
-                at,
                 event: Event::Export(id, event),
                 ..
             }) = &fact.what
             else {
                 continue;
             };
-            let mut entry = match changed.remove(id) {
+            let mut entry = match self.unwritten.remove(id) {
                 Some(entry) => entry,
-                None => {
-                    order.push(*id);
-                    self.take(tables, *id)?
-                }
+                None => self.take(tables, *id)?,
             };
-            evolve(&mut entry, *at, event, fact.revision);
-            changed.insert(*id, entry);
-        }
-        for id in order {
-            if let Some(mut entry) = changed.remove(&id) {
-                self.write(tables, names, id, &mut entry)?;
-                self.cached.put(id, entry);
+            evolve(&mut entry, event, fact.revision);
+            if entry.is_final() {
+                self.write(tables, names, *id, &mut entry)?;
+            } else {
+                self.unwritten.insert(*id, entry);
             }
+        }
+        if self.unwritten.len() > UNWRITTEN {
+            self.flush(tables, names)?;
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self, tables: &Connection, names: &mut Names) -> Result<(), ApplyError> {
+        let mut unwritten: Vec<_> = self.unwritten.drain().collect();
+        unwritten.sort_unstable_by_key(|(id, _)| *id);
+        for (id, mut entry) in unwritten {
+            self.write(tables, names, id, &mut entry)?;
+            self.cached.put(id, entry);
         }
         self.counts.write(tables)?;
         Ok(())
@@ -166,12 +182,22 @@ impl Projection for Fold {
 
     fn forget(&mut self) {
         self.cached.clear();
+        self.unwritten = HashMap::new();
         self.counts.forget();
     }
 }
 
-fn evolve(entry: &mut Entry, at: Timestamp, event: &ExportEvent, revision: u64) {
+impl Entry {
+    /// Whether there is most likely nothing more to come.
+    fn is_final(&self) -> bool {
+        self.state
+            .export()
+            .is_some_and(|export| matches!(export.deletion, Deletion::Done { .. }))
+    }
+}
+
+fn evolve(entry: &mut Entry, event: &Timed<ExportEvent>, revision: u64) {
     let state = std::mem::replace(&mut entry.state, ExportDecider::initial());
-    entry.state = ExportDecider::evolve(state, &Timed::new(at, event.clone()));
+    entry.state = ExportDecider::evolve(state, event);
     entry.revision = revision;
 }

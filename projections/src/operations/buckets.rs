@@ -1,6 +1,6 @@
 //! Counting per minute and per hour, and durations in buckets.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use carnet_events::ids::Timestamp;
@@ -11,7 +11,7 @@ use crate::Options;
 use crate::projection::of_generation;
 
 /// What is counted. The name is what stands in the table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Metric {
     Admitted,
     Refused,
@@ -58,32 +58,38 @@ impl Grain {
             Self::Hour => 3_600_000,
         }
     }
+
+    /// The beginning of the one that a moment lies in.
+    fn start_of(self, at: Timestamp) -> i64 {
+        at.as_millis().div_euclid(self.millis()) * self.millis()
+    }
 }
 
-/// Counts gathered over a batch.
+/// What a count is about, besides its metric: a code, or the number of a duration's bucket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Key {
+    Code(Box<str>),
+    Duration(u32),
+}
+
+/// Counts gathered until they are written.
 pub(super) struct Buckets {
-    /// By grain, beginning, metric and key.
-    counts: HashMap<(Grain, i64, Metric, Box<str>), u64>,
-    /// The newest event's time, and that of the batch before: what is kept is reckoned from it.
-    newest: Option<Timestamp>,
+    /// The counts of each minute; there are few of a minute.
+    minutes: BTreeMap<i64, Vec<(Metric, Key, u64)>>,
+    /// How many there are in all.
+    len: usize,
     keep: [(Grain, Duration); 2],
     upsert: String,
     prune: String,
-    newest_stored: String,
-}
-
-impl std::hash::Hash for Grain {
-    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
-        self.millis().hash(state);
-    }
+    newest: String,
 }
 
 impl Buckets {
     pub(super) fn new(generation: u32, options: &Options) -> Self {
         let sql = |text| of_generation(text, generation);
         Self {
-            counts: HashMap::new(),
-            newest: None,
+            minutes: BTreeMap::new(),
+            len: 0,
             keep: [
                 (Grain::Minute, options.keep_minutes),
                 (Grain::Hour, options.keep_hours),
@@ -91,57 +97,97 @@ impl Buckets {
             upsert: sql("INSERT INTO operations_buckets_{g} VALUES (?, ?, ?, ?, ?)
                  ON CONFLICT DO UPDATE SET count = count + excluded.count"),
             prune: sql("DELETE FROM operations_buckets_{g} WHERE grain = ? AND start < ?"),
-            newest_stored: sql("SELECT max(start) FROM operations_buckets_{g} WHERE grain = ?"),
+            newest: sql("SELECT max(start) FROM operations_buckets_{g} WHERE grain = ?"),
         }
     }
 
+    /// How many counts are in memory.
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
     /// Counts something that happened at `at`.
-    pub(super) fn add(&mut self, at: Timestamp, metric: Metric, key: &str, count: u64) {
-        self.newest = self.newest.max(Some(at));
-        for (grain, _) in self.keep {
-            let start = at.as_millis().div_euclid(grain.millis()) * grain.millis();
-            let bucket = (grain, start, metric, Box::from(key));
-            *self.counts.entry(bucket).or_default() += count;
-        }
+    pub(super) fn add(&mut self, at: Timestamp, metric: Metric, code: &str, count: u64) {
+        let same = |key: &Key| matches!(key, Key::Code(known) if **known == *code);
+        self.count(at, metric, count, same, || Key::Code(code.into()));
     }
 
     /// Counts something that took from one moment to another.
     pub(super) fn took(&mut self, metric: Metric, from: Timestamp, to: Timestamp) {
         let millis = u64::try_from(to.since(from).as_millis()).unwrap_or(u64::MAX);
-        self.add(to, metric, &bucket_of(millis).to_string(), 1);
+        let bucket = bucket_of(millis);
+        let same = |key: &Key| *key == Key::Duration(bucket);
+        self.count(to, metric, 1, same, || Key::Duration(bucket));
+    }
+
+    fn count(
+        &mut self,
+        at: Timestamp,
+        metric: Metric,
+        count: u64,
+        same: impl Fn(&Key) -> bool,
+        key: impl FnOnce() -> Key,
+    ) {
+        let counts = self.minutes.entry(Grain::Minute.start_of(at)).or_default();
+        let known = counts
+            .iter_mut()
+            .find(|(of, known, _)| *of == metric && same(known));
+        match known {
+            Some((_, _, sum)) => *sum = sum.saturating_add(count),
+            None => {
+                counts.push((metric, key(), count));
+                self.len += 1;
+            }
+        }
     }
 
     /// Writes what was counted, but for what is too old to be kept.
     pub(super) fn write(&mut self, tables: &Connection) -> rusqlite::Result<()> {
-        if self.counts.is_empty() {
+        let Some((newest, _)) = self.minutes.last_key_value() else {
             return Ok(());
-        }
+        };
+        let newest = Timestamp::from_millis(*newest);
         for (grain, keep) in self.keep {
-            let newest = self.newest.unwrap_or_default();
             let stored: Option<i64> = tables
-                .prepare_cached(&self.newest_stored)?
+                .prepare_cached(&self.newest)?
                 .query_row([grain.millis()], |row| row.get(0))?;
-            let newest = newest.max(Timestamp::from_millis(stored.unwrap_or(i64::MIN)));
-            let start = newest.as_millis().div_euclid(grain.millis()) * grain.millis();
-            let oldest = Timestamp::from_millis(start).minus(keep).as_millis();
-            let mut upsert = tables.prepare_cached(&self.upsert)?;
-            for ((of, start, metric, key), count) in &self.counts {
-                if *of == grain && *start >= oldest {
-                    let count = i64::try_from(*count).unwrap_or(i64::MAX);
-                    upsert.execute(params![grain.millis(), start, metric.as_str(), key, count])?;
-                }
-            }
+            let newest = grain.start_of(newest).max(stored.unwrap_or(i64::MIN));
+            let oldest = Timestamp::from_millis(newest).minus(keep).as_millis();
+            self.write_grain(tables, grain, oldest)?;
             let mut prune = tables.prepare_cached(&self.prune)?;
             prune.execute([grain.millis(), oldest])?;
         }
-        self.counts.clear();
-        self.newest = None;
+        self.forget();
+        Ok(())
+    }
+
+    fn write_grain(&self, tables: &Connection, grain: Grain, oldest: i64) -> rusqlite::Result<()> {
+        let mut upsert = tables.prepare_cached(&self.upsert)?;
+        for (minute, counts) in &self.minutes {
+            let start = grain.start_of(Timestamp::from_millis(*minute));
+            if start < oldest {
+                continue;
+            }
+            for (metric, key, count) in counts {
+                let count = i64::try_from(*count).unwrap_or(i64::MAX);
+                let (grain, metric) = (grain.millis(), metric.as_str());
+                match key {
+                    Key::Code(code) => {
+                        upsert.execute(params![grain, start, metric, code, count])?
+                    }
+                    Key::Duration(bucket) => {
+                        let bucket = bucket.to_string();
+                        upsert.execute(params![grain, start, metric, bucket, count])?
+                    }
+                };
+            }
+        }
         Ok(())
     }
 
     pub(super) fn forget(&mut self) {
-        self.counts.clear();
-        self.newest = None;
+        self.minutes.clear();
+        self.len = 0;
     }
 }
 

@@ -45,6 +45,9 @@ pub(crate) static BLUEPRINT: Blueprint = Blueprint {
     make: |generation, options| Box::new(Fold::new(generation, options)),
 };
 
+/// Changes kept in memory without being written, while history is read.
+const UNWRITTEN: usize = 65_536;
+
 struct Fold {
     /// All exports that are not settled, once they are read; some 100 bytes each.
     open: Option<HashMap<ExportId, Open>>,
@@ -270,7 +273,7 @@ impl Projection for Fold {
     fn apply(
         &mut self,
         tables: &Connection,
-        _names: &mut Names,
+        names: &mut Names,
         facts: &[Fact],
     ) -> Result<(), ApplyError> {
         let mut open = match self.open.take() {
@@ -280,7 +283,7 @@ impl Projection for Fold {
         for fact in facts {
             let Ok(known) = &fact.what else { continue };
             match &known.event {
-                Event::Export(id, event) => self.export(&mut open, *id, known.at, event),
+                Event::Export(id, event) => self.export(&mut open, *id, known.at, &event.what),
                 Event::Tenant(TenantEvent::ExportAdmitted(_)) => {
                     self.buckets.add(known.at, Metric::Admitted, "", 1);
                 }
@@ -288,8 +291,18 @@ impl Projection for Fold {
                 Event::Access(event) => self.access(known.at, event),
             }
         }
-        self.write(tables, &open)?;
         self.open = Some(open);
+        if self.changed.len() > UNWRITTEN || self.buckets.len() > UNWRITTEN {
+            self.flush(tables, names)?;
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self, tables: &Connection, _names: &mut Names) -> Result<(), ApplyError> {
+        if let Some(open) = self.open.take() {
+            self.write(tables, &open)?;
+            self.open = Some(open);
+        }
         Ok(())
     }
 

@@ -4,6 +4,7 @@
 //! events and bytes.
 
 use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use carnet_events::envelope::Position;
@@ -41,24 +42,16 @@ pub(super) struct Facts {
     /// The present was reached.
     pub(super) caught_up: bool,
     /// Sum of the facts' sizes.
-    pub(super) bytes: usize,
+    bytes: usize,
 }
 
 impl Facts {
-    pub(super) fn take(&mut self, more: Self) {
-        self.facts.extend(more.facts);
-        self.end = more.end.or(self.end);
-        self.caught_up |= more.caught_up;
-        self.bytes += more.bytes;
-    }
-
     fn push(&mut self, delivery: Delivery) {
         match delivery {
             Delivery::Event(recorded) => {
-                let fact = fact::read(&recorded);
-                self.end = Some(fact.position);
-                self.bytes += fact.size;
-                self.facts.push(fact);
+                self.end = Some(recorded.position);
+                self.bytes += recorded.data.len() + recorded.metadata.len();
+                self.facts.push(fact::read(&recorded));
             }
             Delivery::Checkpoint(position) => self.end = Some(position),
             Delivery::CaughtUp => self.caught_up = true,
@@ -70,17 +63,52 @@ impl Facts {
     }
 }
 
-/// Starts to follow `store` after a position. The feed ends when the receiver is dropped.
-pub(super) fn start(
-    store: Arc<dyn EventStore>,
-    after: Option<Position>,
-    runtime: Handle,
-) -> std::io::Result<mpsc::Receiver<Chunk>> {
-    let (sender, receiver) = mpsc::channel(CHUNKS);
-    std::thread::Builder::new()
-        .name("projections-feed".to_owned())
-        .spawn(move || runtime.block_on(follow(store, after, sender)))?;
-    Ok(receiver)
+/// The thread, and the queue it fills. Dropping it ends the thread.
+pub(super) struct Feed {
+    chunks: mpsc::Receiver<Chunk>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Feed {
+    /// Starts to follow `store` after a position.
+    pub(super) fn start(
+        store: Arc<dyn EventStore>,
+        after: Option<Position>,
+        runtime: Handle,
+    ) -> std::io::Result<Self> {
+        let (sender, chunks) = mpsc::channel(CHUNKS);
+        let thread = std::thread::Builder::new()
+            .name("projections-feed".to_owned())
+            .spawn(move || runtime.block_on(follow(store, after, sender)))?;
+        Ok(Self {
+            chunks,
+            thread: Some(thread),
+        })
+    }
+
+    /// The next chunk; never, once the thread has ended.
+    pub(super) async fn next(&mut self) -> Chunk {
+        match self.chunks.recv().await {
+            Some(chunk) => chunk,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// A chunk that is there already.
+    pub(super) fn ready(&mut self) -> Option<Chunk> {
+        self.chunks.try_recv().ok()
+    }
+}
+
+impl Drop for Feed {
+    fn drop(&mut self) {
+        self.chunks.close();
+        while self.chunks.try_recv().is_ok() {}
+        if let Some(thread) = self.thread.take() {
+            // It ends at its next wait, and waits for nothing but the store. If it panicked, that was told.
+            let _ = thread.join();
+        }
+    }
 }
 
 async fn follow(

@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use super::feed::Facts;
 use crate::database::meta::{self, Checkpoint};
 use crate::database::names::Names;
-use crate::database::{Trouble, tables};
+use crate::database::tables;
 use crate::fact::Fact;
 use crate::projection::{ApplyError, Blueprint, Projection};
 use crate::status::{Progress, RunState};
@@ -16,16 +16,22 @@ use crate::{Options, ProjectionName};
 /// A projection in one generation, and how far it is.
 pub(super) struct Instance {
     pub(super) blueprint: &'static Blueprint,
+    /// Where it is, as committed.
     pub(super) at: Checkpoint,
     pub(super) stopped: Option<String>,
+    /// Where it will be with the next commit.
+    next: Step,
     /// A shadow is filled beside the tables in use; its checkpoint is not written down.
     pub(super) shadow: bool,
     projection: Box<dyn Projection>,
 }
 
-/// Where an instance is after a batch, once that is committed.
-pub(super) struct Step {
-    at: Checkpoint,
+/// Where an instance comes with events that are not committed yet.
+#[derive(Default)]
+struct Step {
+    position: Option<Position>,
+    newest: Option<Timestamp>,
+    events: u64,
     stopped: Option<String>,
 }
 
@@ -41,6 +47,7 @@ impl Instance {
             blueprint,
             at,
             stopped: None,
+            next: Step::default(),
             shadow,
             projection,
         }
@@ -73,50 +80,32 @@ impl Instance {
 
     /// Writes down where it is.
     pub(super) fn save(&self, connection: &Connection) -> rusqlite::Result<()> {
+        if self.shadow {
+            return Ok(());
+        }
         meta::put(connection, self.name(), &self.at, self.stopped.as_deref())
     }
 
-    /// Applies what of `batch` is new to it and its checkpoint, inside the caller's transaction.
-    ///
-    /// # Errors
-    /// Only such as concern the file; an event it can't be brought past stops the projection and is no error.
+    /// Applies what of `chunk` is new to it, inside the caller's transaction. An event that can't be read stops it
+    /// before that event.
     pub(super) fn apply(
         &mut self,
         connection: &Connection,
         names: &mut Names,
-        batch: &Facts,
-    ) -> rusqlite::Result<Step> {
-        let mut step = Step {
-            at: self.at.clone(),
-            stopped: self.stopped.clone(),
-        };
-        if self.stopped.is_some() || batch.end <= self.at.position {
-            return Ok(step);
+        chunk: &Facts,
+    ) -> Result<(), ApplyError> {
+        let here = self.next.position.or(self.at.position);
+        if self.stopped.is_some() || self.next.stopped.is_some() || chunk.end <= here {
+            return Ok(());
         }
-        let seen = |fact: &Fact| Some(fact.position) <= self.at.position;
-        let new = batch.facts.get(batch.facts.partition_point(seen)..);
+        let seen = |fact: &Fact| Some(fact.position) <= here;
+        let new = chunk.facts.get(chunk.facts.partition_point(seen)..);
         let (readable, stop) = self.readable(new.unwrap_or_default());
-        connection.execute_batch("SAVEPOINT apply")?;
-        match self.projection.apply(connection, names, readable) {
-            Ok(()) => {
-                connection.execute_batch("RELEASE apply")?;
-                step.advance(readable, batch.end.filter(|_| stop.is_none()));
-                step.stopped = stop;
-            }
-            Err(ApplyError::Sql(error)) if Trouble::of(&error) != Trouble::Lasting => {
-                return Err(error);
-            }
-            Err(error) => {
-                connection.execute_batch("ROLLBACK TO apply; RELEASE apply")?;
-                self.projection.forget();
-                names.forget();
-                step.stopped = Some(error.to_string());
-            }
-        }
-        if !self.shadow {
-            meta::put(connection, self.name(), &step.at, step.stopped.as_deref())?;
-        }
-        Ok(step)
+        self.projection.apply(connection, names, readable)?;
+        self.next
+            .take(readable, chunk.end.filter(|_| stop.is_none()));
+        self.next.stopped = stop;
+        Ok(())
     }
 
     /// The facts before the first that it needs and that can't be read, and why that can't.
@@ -133,20 +122,52 @@ impl Instance {
         (facts, None)
     }
 
-    /// Takes a committed step.
-    pub(super) fn commit(&mut self, step: Step) {
-        if let Some(reason) = &step.stopped
-            && self.stopped.is_none()
-        {
-            tracing::error!(projection = %self.name(), reason, "a projection has stopped");
+    /// Writes what is in memory and where that brings it, inside the caller's transaction.
+    pub(super) fn flush(
+        &mut self,
+        connection: &Connection,
+        names: &mut Names,
+    ) -> Result<(), ApplyError> {
+        if self.stopped.is_some() {
+            return Ok(());
         }
-        self.at = step.at;
-        self.stopped = step.stopped;
+        self.projection.flush(connection, names)?;
+        if self.shadow {
+            return Ok(());
+        }
+        let stopped = self.next.stopped.as_deref();
+        Ok(meta::put(connection, self.name(), &self.ahead(), stopped)?)
     }
 
-    /// Its tables are not what it remembers.
-    pub(super) fn forget(&mut self) {
+    /// The checkpoint after the next commit.
+    fn ahead(&self) -> Checkpoint {
+        Checkpoint {
+            position: self.next.position.or(self.at.position),
+            newest: self.at.newest.max(self.next.newest),
+            events: self.at.events + self.next.events,
+            ..self.at.clone()
+        }
+    }
+
+    /// What was flushed is committed.
+    pub(super) fn committed(&mut self) {
+        self.at = self.ahead();
+        let step = std::mem::take(&mut self.next);
+        if let Some(reason) = step.stopped {
+            self.stop(reason);
+        }
+    }
+
+    /// What was not committed is gone.
+    pub(super) fn rolled_back(&mut self) {
+        self.next = Step::default();
         self.projection.forget();
+    }
+
+    /// It can't go on.
+    pub(super) fn stop(&mut self, reason: String) {
+        tracing::error!(projection = %self.name(), reason, "a projection has stopped");
+        self.stopped = Some(reason);
     }
 
     /// Makes its indices, if it has none yet, in a transaction of its own.
@@ -156,16 +177,10 @@ impl Instance {
         }
         let transaction = connection.transaction()?;
         tables::index(&transaction, self.blueprint, self.at.generation)?;
-        let indexed = Checkpoint {
-            indexed: true,
-            ..self.at.clone()
-        };
-        if !self.shadow {
-            meta::put(&transaction, self.name(), &indexed, self.stopped.as_deref())?;
-        }
-        transaction.commit()?;
-        self.at = indexed;
-        Ok(())
+        self.at.indexed = true;
+        let indexed = self.save(&transaction).and_then(|()| transaction.commit());
+        self.at.indexed = indexed.is_ok();
+        indexed
     }
 
     pub(super) fn progress(&self, live: bool) -> Progress {
@@ -190,15 +205,11 @@ impl Instance {
 }
 
 impl Step {
-    fn advance(&mut self, facts: &[Fact], end: Option<Position>) {
+    fn take(&mut self, facts: &[Fact], end: Option<Position>) {
         let last = facts.last().map(|fact| fact.position);
-        self.at.position = end.or(last).or(self.at.position);
-        self.at.events += facts.len() as u64;
-        let newest: Option<Timestamp> = facts
-            .iter()
-            .filter_map(|fact| fact.what.as_ref().ok())
-            .map(|known| known.at)
-            .max();
-        self.at.newest = self.at.newest.max(newest);
+        self.position = end.or(last).or(self.position);
+        self.events += facts.len() as u64;
+        let times = facts.iter().filter_map(|fact| fact.what.as_ref().ok());
+        self.newest = self.newest.max(times.map(|known| known.at).max());
     }
 }

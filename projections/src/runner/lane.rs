@@ -10,23 +10,26 @@ use carnet_events::envelope::Position;
 use carnet_events::store::EventStore;
 use rusqlite::Connection;
 use tokio::runtime::Handle;
-use tokio::sync::mpsc;
 
-use super::feed::{self, Chunk, Facts};
+use super::feed::{Chunk, Facts, Feed};
 use super::instance::Instance;
+use crate::database::Trouble;
 use crate::database::names::Names;
+use crate::projection::ApplyError;
 
-/// Size of a batch, in bytes of the log, at which it is full.
-const BATCH_BYTES: usize = 16 * 1024 * 1024;
-/// How long a batch of history waits for more.
-const GATHERING: Duration = Duration::from_millis(20);
+/// How long a transaction of history is held open for more of it.
+const PATIENCE: Duration = Duration::from_millis(50);
 
 /// Projections that are fed together.
 pub(super) struct Lane {
     pub(super) instances: Vec<Instance>,
     /// The present was reached once.
     pub(super) caught_up: bool,
-    chunks: mpsc::Receiver<Chunk>,
+    feed: Feed,
+    store: Arc<dyn EventStore>,
+    runtime: Handle,
+    /// Events applied in the transaction that is open; `None`: none is.
+    open: Option<usize>,
 }
 
 impl Lane {
@@ -36,86 +39,88 @@ impl Lane {
         store: &Arc<dyn EventStore>,
         runtime: &Handle,
     ) -> std::io::Result<Self> {
-        let running = instances
-            .iter()
-            .filter(|instance| instance.stopped.is_none());
-        let after = running.map(|instance| instance.at.position).min().flatten();
-        let chunks = feed::start(Arc::clone(store), after, runtime.clone())?;
+        let feed = Feed::start(Arc::clone(store), hindmost(&instances), runtime.clone())?;
         Ok(Self {
             instances,
             caught_up: false,
-            chunks,
+            feed,
+            store: Arc::clone(store),
+            runtime: runtime.clone(),
+            open: None,
         })
     }
 
-    /// The next chunk; never, once the feed has ended.
-    pub(super) async fn next(&mut self) -> Chunk {
-        match self.chunks.recv().await {
-            Some(chunk) => chunk,
-            None => std::future::pending().await,
+    /// The next chunk; `None` when there was none for a while and a transaction waits for being committed.
+    pub(super) async fn next(&mut self) -> Option<Chunk> {
+        if self.open.is_none() {
+            return Some(self.feed.next().await);
         }
+        let next = tokio::time::timeout(PATIENCE, self.feed.next());
+        next.await.ok()
     }
 
-    /// `first` and what else is there, up to a full batch. History is waited for a moment, for large batches are what
-    /// makes it fast; of the present, a single event is a batch.
-    pub(super) async fn gather(&mut self, first: Facts, full: usize) -> (Facts, Option<Chunk>) {
-        let mut batch = first;
-        while batch.facts.len() < full && batch.bytes < BATCH_BYTES {
-            let chunk = if self.caught_up || batch.caught_up {
-                self.chunks.try_recv().ok()
-            } else {
-                let next = tokio::time::timeout(GATHERING, self.chunks.recv());
-                next.await.ok().flatten()
-            };
-            match chunk {
-                Some(Chunk::Facts(more)) => batch.take(more),
-                other => return (batch, other),
-            }
-        }
-        (batch, None)
+    /// A chunk that is there already.
+    pub(super) fn ready(&mut self) -> Option<Chunk> {
+        self.feed.ready()
     }
 
-    /// Applies a batch to every projection and writes down their checkpoints, in one transaction.
+    /// Applies a chunk to every projection, in the transaction that is open, else in a new one. Does not commit.
     pub(super) fn apply(
         &mut self,
         connection: &mut Connection,
         names: &mut Names,
-        batch: &Facts,
+        chunk: &Facts,
     ) -> rusqlite::Result<()> {
-        if batch.end.is_some() {
-            let applied = self.try_apply(connection, names, batch);
-            if applied.is_err() {
-                names.forget();
-                self.instances.iter_mut().for_each(Instance::forget);
+        self.guarded(connection, names, |lane, connection, names| {
+            if lane.open.is_none() && chunk.end.is_some() {
+                connection.execute_batch("BEGIN IMMEDIATE")?;
+                lane.open = Some(0);
             }
-            applied?;
-        }
-        if batch.caught_up {
-            for instance in &mut self.instances {
-                instance.index(connection)?;
+            for index in 0..lane.instances.len() {
+                lane.each(index, |one| one.apply(connection, names, chunk))?;
             }
-            self.caught_up = true;
-        }
-        Ok(())
+            lane.open = lane.open.map(|events| events + chunk.facts.len());
+            Ok(())
+        })
     }
 
-    fn try_apply(
+    /// Commits what was applied, together with the checkpoints.
+    pub(super) fn commit(
         &mut self,
         connection: &mut Connection,
         names: &mut Names,
-        batch: &Facts,
     ) -> rusqlite::Result<()> {
-        let transaction =
-            connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-        let mut steps = Vec::with_capacity(self.instances.len());
+        if self.open.is_none() {
+            return Ok(());
+        }
+        self.guarded(connection, names, |lane, connection, names| {
+            for index in 0..lane.instances.len() {
+                lane.each(index, |one| one.flush(connection, names))?;
+            }
+            connection.execute_batch("COMMIT")?;
+            lane.open = None;
+            lane.instances.iter_mut().for_each(Instance::committed);
+            Ok(())
+        })
+    }
+
+    /// The present is reached: what is still missing for it is made. Nothing may be uncommitted.
+    pub(super) fn catch_up(&mut self, connection: &mut Connection) -> rusqlite::Result<()> {
         for instance in &mut self.instances {
-            steps.push(instance.apply(&transaction, names, batch)?);
+            instance.index(connection)?;
         }
-        transaction.commit()?;
-        for (instance, step) in self.instances.iter_mut().zip(steps) {
-            instance.commit(step);
-        }
+        self.caught_up = true;
         Ok(())
+    }
+
+    /// Whether something is not committed yet.
+    pub(super) fn is_open(&self) -> bool {
+        self.open.is_some()
+    }
+
+    /// Events that are not committed yet.
+    pub(super) fn uncommitted(&self) -> usize {
+        self.open.unwrap_or(0)
     }
 
     /// How far the furthest is.
@@ -123,4 +128,77 @@ impl Lane {
         let positions = self.instances.iter().map(|instance| instance.at.position);
         positions.max().flatten()
     }
+
+    /// Does something with one instance.
+    fn each(
+        &mut self,
+        index: usize,
+        work: impl FnOnce(&mut Instance) -> Result<(), ApplyError>,
+    ) -> Result<(), Failure> {
+        let Some(instance) = self.instances.get_mut(index) else {
+            return Ok(());
+        };
+        work(instance).map_err(|error| match error {
+            ApplyError::Sql(error) if Trouble::of(&error) != Trouble::Lasting => {
+                Failure::Sql(error)
+            }
+            error => Failure::Projection(index, error.to_string()),
+        })
+    }
+
+    /// Does `work`, or else takes back all that is not committed and begins again at the checkpoints: without the one
+    /// projection that can't go on, if that is why.
+    fn guarded(
+        &mut self,
+        connection: &mut Connection,
+        names: &mut Names,
+        work: impl FnOnce(&mut Self, &mut Connection, &mut Names) -> Result<(), Failure>,
+    ) -> rusqlite::Result<()> {
+        let Err(failure) = work(self, connection, names) else {
+            return Ok(());
+        };
+        names.forget();
+        self.instances.iter_mut().for_each(Instance::rolled_back);
+        let rolled_back = match self.open.take() {
+            Some(_) if !connection.is_autocommit() => connection.execute_batch("ROLLBACK"),
+            _ => Ok(()),
+        };
+        let stopped = match failure {
+            Failure::Projection(index, reason) => {
+                if let Some(instance) = self.instances.get_mut(index) {
+                    instance.stop(reason);
+                    rolled_back.and_then(|()| instance.save(connection))
+                } else {
+                    rolled_back
+                }
+            }
+            Failure::Sql(error) => Err(error),
+        };
+        let after = hindmost(&self.instances);
+        match Feed::start(Arc::clone(&self.store), after, self.runtime.clone()) {
+            Ok(feed) => self.feed = feed,
+            Err(error) => tracing::error!(%error, "no thread can be started for the projections"),
+        }
+        stopped
+    }
+}
+
+/// Why a lane's work was taken back.
+enum Failure {
+    /// The file's fault.
+    Sql(rusqlite::Error),
+    /// The fault of the projection at an index.
+    Projection(usize, String),
+}
+
+impl From<rusqlite::Error> for Failure {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sql(error)
+    }
+}
+
+/// Where to read on so that no projection misses anything.
+fn hindmost(instances: &[Instance]) -> Option<Position> {
+    let running = instances.iter().filter(|one| one.stopped.is_none());
+    running.map(|one| one.at.position).min().flatten()
 }

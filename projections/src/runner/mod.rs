@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use carnet_events::envelope::Position;
 use carnet_events::store::EventStore;
+use rusqlite::Connection;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 use uuid::Uuid;
@@ -24,6 +25,12 @@ use crate::{Error, Options, ProjectionName};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// Events after which the runner looks whether there is something more urgent.
+const EVENTS_AT_ONCE: usize = 4096;
+
+/// The most events of a rebuild in one transaction.
+const REBUILD_BATCH: usize = 32_768;
 
 /// Takes the answer to a rebuild.
 type Done = oneshot::Sender<Result<(), Error>>;
@@ -56,14 +63,16 @@ pub(crate) struct Wires {
 
 /// The one thread that writes the projections' file.
 pub(crate) struct Runner {
-    // Dropped before the wires: when the reports end, the file is closed and the feeds are told to end.
-    file: File,
     live: Lane,
     second: Option<Second>,
-    setup: Setup,
-    wires: Wires,
     names: Names,
-    trouble: Option<String>,
+    file: File,
+    setup: Setup,
+    file_trouble: Option<String>,
+    store_trouble: Option<String>,
+    pause: Duration,
+    // Dropped last: when the reports end, the feeds have ended and the file is closed.
+    wires: Wires,
 }
 
 /// The second lane, and who waits for it.
@@ -74,10 +83,16 @@ struct Second {
 
 /// What the runner has to do next.
 enum Task {
-    Live(Chunk),
-    Second(Chunk),
+    Work(Which, Option<Chunk>),
     Command(Command),
     End,
+}
+
+/// One of the lanes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Which {
+    Live,
+    Second,
 }
 
 impl Runner {
@@ -103,7 +118,9 @@ impl Runner {
             names: Names::default(),
             live,
             second,
-            trouble: None,
+            file_trouble: None,
+            store_trouble: None,
+            pause: FIRST_PAUSE,
         };
         runner.tell();
         Ok(runner)
@@ -114,12 +131,12 @@ impl Runner {
         let runtime = self.setup.runtime.clone();
         loop {
             match runtime.block_on(self.next()) {
-                Task::End => return,
+                Task::End => break,
                 Task::Command(Command::Rebuild(names, done)) => self.rebuild(&names, done),
-                Task::Live(chunk) => self.work(&runtime, chunk, false),
-                Task::Second(chunk) => self.work(&runtime, chunk, true),
+                Task::Work(which, chunk) => self.work(which, chunk),
             }
         }
+        self.attempt(|runner| runner.commit_both());
     }
 
     /// What is to be done next; the present comes before the past.
@@ -134,27 +151,58 @@ impl Runner {
             biased;
             _ = self.wires.closing.wait_for(|closing| *closing) => Task::End,
             command = self.wires.commands.recv() => command.map_or(Task::End, Task::Command),
-            chunk = self.live.next() => Task::Live(chunk),
-            chunk = second => Task::Second(chunk),
+            chunk = self.live.next() => Task::Work(Which::Live, chunk),
+            chunk = second => Task::Work(Which::Second, chunk),
         }
     }
 
-    /// Takes a chunk of one of the lanes.
-    fn work(&mut self, runtime: &Handle, chunk: Chunk, second: bool) {
-        let full = self.setup.options.batch_events;
+    fn lane(&mut self, which: Which) -> (&mut Lane, &mut Connection, &mut Names) {
         let lane = match &mut self.second {
-            Some(other) if second => &mut other.lane,
+            Some(second) if which == Which::Second => &mut second.lane,
             _ => &mut self.live,
         };
-        let (batch, rest) = match chunk {
-            Chunk::Facts(first) => runtime.block_on(lane.gather(first, full)),
-            trouble @ Chunk::Trouble(_) => (Facts::default(), Some(trouble)),
+        (lane, &mut self.file.connection, &mut self.names)
+    }
+
+    /// Works in one of the lanes: takes a chunk and what else is there, and commits if it is time to.
+    fn work(&mut self, which: Which, chunk: Option<Chunk>) {
+        // The lanes share the connection, so one at a time has a transaction.
+        let other = match which {
+            Which::Live => Which::Second,
+            Which::Second => Which::Live,
         };
-        self.apply(&batch, second);
-        if let Some(Chunk::Trouble(error)) = rest {
-            tracing::warn!(%error, "the event store can't be followed for now");
-            self.trouble = Some(error.to_string());
-        }
+        let most = match which {
+            Which::Live => self.setup.options.batch_events,
+            // Whatever happens meanwhile in the live lane waits for this.
+            Which::Second => self.setup.options.batch_events.min(REBUILD_BATCH),
+        };
+        let mut next = chunk;
+        self.attempt(|runner| {
+            runner.commit(other)?;
+            let mut taken = 0;
+            let mut idle = true;
+            while let Some(chunk) = next.take() {
+                idle = false;
+                match chunk {
+                    Chunk::Facts(facts) => {
+                        taken += facts.facts.len();
+                        runner.apply(which, &facts)?;
+                    }
+                    Chunk::Trouble(error) => {
+                        tracing::warn!(%error, "the event store can't be followed for now");
+                        runner.store_trouble = Some(error.to_string());
+                    }
+                }
+                if taken < EVENTS_AT_ONCE {
+                    next = runner.lane(which).0.ready();
+                }
+            }
+            let lane = runner.lane(which).0;
+            if idle || lane.caught_up || lane.uncommitted() >= most {
+                runner.commit(which)?;
+            }
+            Ok(())
+        });
         let joined = self.join();
         self.tell();
         if let Some((done, result)) = joined {
@@ -163,39 +211,57 @@ impl Runner {
         }
     }
 
-    /// Applies a batch, and goes on trying for as long as that may help.
-    fn apply(&mut self, batch: &Facts, second: bool) {
-        let mut pause = FIRST_PAUSE;
-        loop {
-            let lane = match &mut self.second {
-                Some(other) if second => &mut other.lane,
-                _ => &mut self.live,
-            };
-            let Err(error) = lane.apply(&mut self.file.connection, &mut self.names, batch) else {
-                self.trouble = None;
-                return;
-            };
-            tracing::warn!(%error, "projections can't be written for now");
-            self.trouble = Some(error.to_string());
-            if Trouble::of(&error) == Trouble::Damaged && self.start_over() {
-                return;
-            }
-            self.tell();
-            if self.ends_within(pause) {
-                return;
-            }
-            pause = (pause * 2).min(LONGEST_PAUSE);
+    fn apply(&mut self, which: Which, facts: &Facts) -> rusqlite::Result<()> {
+        let (lane, connection, names) = self.lane(which);
+        lane.apply(connection, names, facts)?;
+        if facts.end.is_some() {
+            self.store_trouble = None;
         }
+        if facts.caught_up {
+            self.commit(which)?;
+            let (lane, connection, _) = self.lane(which);
+            lane.catch_up(connection)?;
+        }
+        Ok(())
     }
 
-    fn ends_within(&mut self, pause: Duration) -> bool {
+    fn commit(&mut self, which: Which) -> rusqlite::Result<()> {
+        let (lane, connection, names) = self.lane(which);
+        lane.commit(connection, names)
+    }
+
+    fn commit_both(&mut self) -> rusqlite::Result<()> {
+        self.commit(Which::Live)?;
+        self.commit(Which::Second)
+    }
+
+    /// Does `work`. When the file is in the way, the lanes have taken back what was not committed: a pause, then
+    /// they begin again at their checkpoints; in a new file, if this one is damaged.
+    fn attempt(&mut self, work: impl FnOnce(&mut Self) -> rusqlite::Result<()>) {
+        let Err(error) = work(self) else {
+            self.file_trouble = None;
+            self.pause = FIRST_PAUSE;
+            return;
+        };
+        tracing::warn!(%error, "projections can't be written for now");
+        self.file_trouble = Some(error.to_string());
+        if Trouble::of(&error) == Trouble::Damaged && self.start_over() {
+            return;
+        }
+        self.tell();
+        self.wait(self.pause);
+        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+    }
+
+    /// Waits, but not for longer than the runner may live.
+    fn wait(&mut self, pause: Duration) {
         let closing = &mut self.wires.closing;
         let waited = async {
             tokio::time::timeout(pause, closing.wait_for(|c| *c))
                 .await
                 .is_ok()
         };
-        self.setup.runtime.block_on(waited)
+        self.setup.runtime.block_on(waited);
     }
 
     /// Sets the damaged file aside and fills a new one. `false`: that is not possible now either.
@@ -238,6 +304,7 @@ impl Runner {
     }
 
     fn shadows(&mut self, names: &[ProjectionName]) -> Result<Lane, Error> {
+        self.commit_both()?;
         let transaction = self.file.connection.transaction()?;
         let mut shadows = Vec::new();
         for instance in &self.live.instances {
@@ -258,11 +325,14 @@ impl Runner {
 
     /// Lets the second lane's projections join the live lane, once they are where it is.
     fn join(&mut self) -> Option<(Done, Result<(), Error>)> {
+        if self.live.is_open() {
+            return None;
+        }
         let here = self.live.position();
         let ready = |second: &mut Second| {
             let all = second.lane.instances.iter();
             let there = |one: &Instance| one.stopped.is_some() || one.at.position >= here;
-            second.lane.caught_up && all.clone().all(there)
+            second.lane.caught_up && !second.lane.is_open() && all.clone().all(there)
         };
         let second = self.second.take_if(ready)?;
         let joined = self.take_over(second.lane.instances);
@@ -338,7 +408,10 @@ impl Runner {
         projections.sort_by_key(|progress| progress.name);
         let report = Report {
             log: self.setup.log,
-            trouble: self.trouble.clone(),
+            trouble: self
+                .file_trouble
+                .clone()
+                .or_else(|| self.store_trouble.clone()),
             projections,
         };
         self.wires.report.send_replace(report);

@@ -59,17 +59,21 @@ pub(crate) static BLUEPRINT: Blueprint = Blueprint {
     make: |generation, _options| Box::new(Fold::new(generation)),
 };
 
-/// Entries kept in memory between batches: about 200 bytes each.
-const CACHED: usize = 16_384;
+/// Entries kept in memory so that the next event need not read its row: about 200 bytes each.
+const CACHED: usize = 8192;
+
+/// Entries kept in memory without being written, while history is read; most come to nothing before they ever are.
+const UNWRITTEN: usize = 65_536;
 
 struct Fold {
     cached: Cache<ExportId, Item>,
+    unwritten: HashMap<ExportId, Touched>,
     select: String,
     upsert: String,
     delete: String,
 }
 
-/// An entry that a batch has touched.
+/// An entry that has changed.
 struct Touched {
     item: Option<Item>,
     /// Whether there was an entry before.
@@ -81,6 +85,7 @@ impl Fold {
         let sql = |text| of_generation(text, generation);
         Self {
             cached: Cache::new(CACHED),
+            unwritten: HashMap::new(),
             select: sql("SELECT w.*, n.text AS tenant_id FROM worklist_{g} w JOIN names n ON n.id = w.tenant
                  WHERE w.export = ?"),
             upsert: sql(
@@ -148,7 +153,6 @@ impl Projection for Fold {
         names: &mut Names,
         facts: &[Fact],
     ) -> Result<(), ApplyError> {
-        let mut touched: HashMap<ExportId, Touched> = HashMap::new();
         for fact in facts {
             let Ok(known) = &fact.what else { continue };
             let id = match &known.event {
@@ -157,14 +161,26 @@ impl Projection for Fold {
                 Event::Tenant(TenantEvent::ExportReleased(released)) => released.export,
                 Event::Tenant(_) | Event::Access(_) => continue,
             };
-            let mut entry = match touched.remove(&id) {
+            let mut entry = match self.unwritten.remove(&id) {
                 Some(entry) => entry,
                 None => self.take(tables, id)?,
             };
             evolve(&mut entry.item, known, fact.revision);
-            touched.insert(id, entry);
+            // What was never written and is done leaves no trace.
+            if entry.stored || entry.item.as_ref().is_some_and(|item| !item.is_done()) {
+                self.unwritten.insert(id, entry);
+            }
         }
-        for (id, entry) in touched {
+        if self.unwritten.len() > UNWRITTEN {
+            self.flush(tables, names)?;
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self, tables: &Connection, names: &mut Names) -> Result<(), ApplyError> {
+        let mut unwritten: Vec<_> = self.unwritten.drain().collect();
+        unwritten.sort_unstable_by_key(|(id, _)| *id);
+        for (id, entry) in unwritten {
             self.write(tables, names, id, entry)?;
         }
         Ok(())
@@ -172,6 +188,7 @@ impl Projection for Fold {
 
     fn forget(&mut self) {
         self.cached.clear();
+        self.unwritten = HashMap::new();
     }
 }
 
@@ -188,12 +205,12 @@ fn evolve(item: &mut Option<Item>, known: &Known, revision: u64) {
         }
         Event::Export(_, event) => {
             use carnet_events::domain::export::ExportEvent::Requested;
-            if matches!(event, Requested(_)) {
+            if matches!(event.what, Requested(_)) {
                 item.get_or_insert_with(|| new(false));
             }
             // Without an entry nothing was left to do, and nothing but a request can change that.
             if let Some(item) = item {
-                item.evolve(known.at, event, revision);
+                item.evolve(known.at, &event.what, revision);
             }
         }
         Event::Tenant(_) | Event::Access(_) => {}

@@ -1,0 +1,112 @@
+//! Replaying a log into all projections, from zero. Promise: at least 300,000 events a second.
+//!
+//! `cargo bench --bench replay` writes a log of a million events (`CARNET_BENCH_EVENTS` for another number) into an SQLite
+//! event store under `target/`, once, and then measures how long projections that know nothing of it take to be up to
+//! date, indices included. Five runs; the median counts.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a bench"
+)]
+
+#[path = "replay/history.rs"]
+mod history;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use carnet_events::store::EventStore;
+use carnet_events::store::sqlite::SqliteStore;
+use carnet_projections::{Options, Projections};
+
+const RUNS: usize = 5;
+const PROMISE: f64 = 300_000.0;
+
+fn main() {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    runtime.block_on(bench());
+}
+
+async fn bench() {
+    let events: usize = std::env::var("CARNET_BENCH_EVENTS")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(1_000_000);
+    let directory = directory();
+    let store = log(&directory, events).await;
+    println!("replay of {events} events into exports, audit_log, operations, worklist");
+
+    let mut speeds = Vec::new();
+    for run in 1..=RUNS {
+        let path = directory.join("projections.db");
+        remove(&path);
+        let (began, cpu) = (Instant::now(), cpu_time());
+        let projections = Projections::start(Arc::clone(&store), Options::new(&path))
+            .await
+            .expect("projections");
+        projections.wait_until_current().await.expect("replayed");
+        let (took, cpu) = (began.elapsed(), cpu_time().saturating_sub(cpu));
+        projections.shutdown().await;
+        let speed = events as f64 / took.as_secs_f64();
+        println!("run {run}: {took:.2?}, {speed:.0} events/s ({cpu:.2?} of processor time)");
+        speeds.push(speed);
+    }
+    speeds.sort_by(f64::total_cmp);
+    let median = speeds.get(RUNS / 2).copied().unwrap_or_default();
+    let verdict = if median >= PROMISE {
+        "kept"
+    } else {
+        "not kept"
+    };
+    println!("median {median:.0} events/s; promised {PROMISE:.0}: {verdict}");
+}
+
+fn directory() -> PathBuf {
+    let target = option_env!("CARGO_TARGET_TMPDIR").map_or_else(std::env::temp_dir, PathBuf::from);
+    target.join("carnet-replay")
+}
+
+/// The store with the log, filled if it is not there yet.
+async fn log(directory: &Path, events: usize) -> Arc<dyn EventStore> {
+    let (path, done) = (
+        directory.join(format!("events-{events}.db")),
+        directory.join(format!("events-{events}.done")),
+    );
+    if !done.exists() {
+        remove(&path);
+        let store = SqliteStore::open(&path).expect("a store");
+        let began = Instant::now();
+        history::write(&store, events).await;
+        drop(store);
+        std::fs::write(&done, "").expect("a mark that the log is whole");
+        println!("wrote the log in {:.1?}", began.elapsed());
+    }
+    Arc::new(SqliteStore::open(&path).expect("the log"))
+}
+
+fn remove(path: &Path) {
+    for suffix in ["", "-wal", "-shm"] {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        let _ = std::fs::remove_file(PathBuf::from(name));
+    }
+}
+
+/// Processor time of this process so far, where `/proc` tells it.
+fn cpu_time() -> Duration {
+    let ticks = std::fs::read_to_string("/proc/self/stat")
+        .ok()
+        .and_then(|stat| {
+            let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+            let ticks = |field: usize| fields.get(field)?.parse::<u64>().ok();
+            Some(ticks(11)? + ticks(12)?)
+        });
+    Duration::from_millis(ticks.unwrap_or(0) * 10)
+}
