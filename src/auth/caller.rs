@@ -57,6 +57,11 @@ pub struct Caller {
 }
 
 impl Caller {
+    /// The token that their forms carry, when they are signed in with a cookie.
+    pub fn csrf(&self) -> Option<&str> {
+        None
+    }
+
     /// Whether they have `role`.
     pub fn has_role(&self, role: &str) -> bool {
         self.roles

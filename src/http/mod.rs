@@ -26,6 +26,7 @@ mod links;
 mod observe;
 pub mod openapi;
 mod page;
+mod pages;
 mod problem;
 mod problem_pages;
 mod query;
@@ -67,7 +68,8 @@ fn routes(app: &mut web::ServiceConfig) {
                 .default_service(web::to(not_found)),
         )
         .configure(account_exports::link_routes)
-        .default_service(web::to(not_found));
+        // Last: it has an answer for every address.
+        .configure(pages::routes);
 }
 
 async fn not_found() -> Result<HttpResponse, Problem> {

@@ -89,6 +89,16 @@ impl Problem {
         self.code
     }
 
+    /// What happened, in words for the caller.
+    pub(super) fn detail(&self) -> &str {
+        self.detail.as_deref().unwrap_or(self.code.happened())
+    }
+
+    /// Headers of the response.
+    pub(super) fn headers(&self) -> &[(HeaderName, HeaderValue)] {
+        &self.headers
+    }
+
     /// The document and its headers, for the request called `request_id`.
     pub(super) fn response(&self, request_id: &str) -> HttpResponse {
         let mut document = Map::new();
@@ -98,13 +108,7 @@ impl Problem {
         );
         document.insert("title".to_owned(), self.code.title().into());
         document.insert("status".to_owned(), self.code.status().as_u16().into());
-        document.insert(
-            "detail".to_owned(),
-            self.detail
-                .as_deref()
-                .unwrap_or(self.code.happened())
-                .into(),
-        );
+        document.insert("detail".to_owned(), self.detail().into());
         document.insert("code".to_owned(), self.code.as_str().into());
         document.insert("request_id".to_owned(), request_id.into());
         document.extend(self.members.clone());

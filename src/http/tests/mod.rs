@@ -44,7 +44,7 @@ async fn every_problem_has_a_page_and_is_listed() {
 
 #[actix_web::test]
 async fn a_problem_document_has_its_members_and_the_request_id() {
-    let response = get("/nowhere", None).await;
+    let response = get("/nowhere", Some(&token(&["client_admin"]))).await;
     assert_eq!(response.status(), StatusCode::NOT_FOUND);
     let headers = response.headers().clone();
     assert_eq!(
@@ -63,6 +63,20 @@ async fn a_problem_document_has_its_members_and_the_request_id() {
         document["request_id"].as_str().unwrap(),
         headers.get("x-request-id").unwrap().to_str().unwrap()
     );
+}
+
+#[actix_web::test]
+async fn strangers_are_led_to_sign_in_whatever_the_address() {
+    for path in ["/", "/settings?section=data-exports", "/audit", "/nowhere"] {
+        let response = get(path, None).await;
+        assert_eq!(response.status(), StatusCode::SEE_OTHER, "{path}");
+        let location = response.headers().get(header::LOCATION).unwrap();
+        let location = location.to_str().unwrap();
+        assert!(
+            location.starts_with("/sign-in?return_to=%2F"),
+            "{path}: {location}"
+        );
+    }
 }
 
 #[actix_web::test]

@@ -1,0 +1,49 @@
+//! The pages: the portal, the auditor's desk, the operator's board.
+//!
+//! Rendered here, whole, so that they work without a script; with scripts, parts of them are fetched anew and swapped in.
+//! What a page shows or does goes through the same functions as the API. Every text is in `words`.
+
+mod assets;
+mod audit;
+mod form;
+mod frame;
+mod operator;
+mod portal;
+mod problems;
+mod visitor;
+mod words;
+
+use actix_web::http::header;
+use actix_web::middleware::from_fn;
+use actix_web::{HttpResponse, web};
+
+use super::authenticate::SignedIn;
+use super::codes::Code;
+use super::problem::Problem;
+use super::state::AppState;
+use frame::Desk;
+
+/// The address of shared files, and everything that no other route has: pages stand behind sign-in, and so do
+/// addresses that no page has.
+pub(super) fn routes(app: &mut web::ServiceConfig) {
+    app.service(readable!("/assets/{digest}/{name}", assets::get))
+        .service(
+            web::scope("")
+                .service(readable!("/", home))
+                .configure(portal::routes)
+                .configure(audit::routes)
+                .configure(operator::routes)
+                .default_service(web::to(super::not_found))
+                .wrap(from_fn(problems::as_pages))
+                .wrap(from_fn(visitor::require_sign_in)),
+        );
+}
+
+/// Leads people to the desk that is theirs.
+async fn home(caller: SignedIn, state: web::Data<AppState>) -> Result<HttpResponse, Problem> {
+    let desk = Desk::home_of(&caller.0, &state.config).ok_or(Code::NotFound)?;
+    Ok(HttpResponse::SeeOther()
+        .insert_header((header::LOCATION, desk.address()))
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .finish())
+}

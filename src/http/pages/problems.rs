@@ -1,0 +1,54 @@
+//! Problems as pages: the same codes and words as in the API's problem documents, for people.
+
+use actix_web::Error;
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header;
+use actix_web::middleware::Next;
+use maud::html;
+
+use super::frame::bare;
+use super::words::problems as words;
+use crate::http::context::RequestContext;
+use crate::http::problem::Problem;
+
+/// Writes problems as pages for browsers; programs get the API's documents.
+pub(super) async fn as_pages(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let wants_pages = request
+        .headers()
+        .get(header::ACCEPT)
+        .and_then(|accept| accept.to_str().ok())
+        .is_some_and(|accept| accept.contains("text/html"));
+    let response = next.call(request).await?;
+    let problem = response.response().extensions().get::<Problem>().cloned();
+    match problem {
+        Some(problem) if wants_pages => {
+            let context = RequestContext::of(response.request());
+            let page = page(&problem, context);
+            Ok(response.into_response(page))
+        }
+        _ => Ok(response.map_into_boxed_body()),
+    }
+}
+
+fn page(problem: &Problem, context: RequestContext) -> actix_web::HttpResponse {
+    let code = problem.code();
+    let mut response = bare(
+        code.status(),
+        code.title(),
+        &html! {
+            h1 { (code.title()) }
+            p { (problem.detail()) }
+            p { (code.remedy()) }
+            p.muted { (words::REQUEST) " " code { (context.request_id) } " · " code { (code.as_str()) } }
+            p { a href="/" { (words::HOME) } }
+        },
+    );
+    for (name, value) in problem.headers() {
+        response.headers_mut().insert(name.clone(), value.clone());
+    }
+    response
+}

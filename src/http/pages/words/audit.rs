@@ -1,0 +1,3 @@
+//! The texts of `/audit`.
+
+pub(in crate::http::pages) const TITLE: &str = "Audit log";

@@ -1,0 +1,7 @@
+//! Every text of the pages, in English: one file per desk, so that a translation has one place to go.
+
+pub(super) mod audit;
+pub(super) mod frame;
+pub(super) mod operator;
+pub(super) mod portal;
+pub(super) mod problems;

@@ -1,0 +1,3 @@
+//! The texts of `/operator`.
+
+pub(in crate::http::pages) const TITLE: &str = "Operations";
