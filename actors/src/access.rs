@@ -1,8 +1,9 @@
 //! Access records, kept from growing without bound.
 //!
-//! The first record of a kind is durable before whoever caused it gets an answer. Repetitions within the window are
-//! counted in memory and written once a window as one `repeated`; a kill loses at most a window's counts. The ranges of
-//! one download are one record and aren't counted at all.
+//! The first record of a kind is durable before whoever caused it, or repeats it, gets an answer. Repetitions within the
+//! window are counted in memory and written once a window as one `repeated`; a kill loses at most a window's counts. The
+//! ranges of one download are one record and aren't counted at all. Every link is a record of its own, up to a number
+//! that only a flood reaches.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -14,6 +15,7 @@ use carnet_events::domain::access::{AccessEvent, Repeated};
 use carnet_events::ids::{ExportId, PrincipalId, TenantId, Timestamp};
 use carnet_events::store::Expected;
 use carnet_events::stream::StreamName;
+use tokio::sync::watch;
 
 use crate::api::Cause;
 use crate::error::Error;
@@ -25,7 +27,11 @@ const MAX_KINDS: usize = 10_000;
 /// A range asked for within this time of the one before belongs to the same download.
 const ONE_DOWNLOAD: Duration = Duration::from_secs(15 * 60);
 
-/// Records of one kind are repetitions of each other.
+/// Links to one export that one person gets within a window before further ones are only counted: far more than people
+/// ask for, and few enough that a loop of requests doesn't fill the log.
+const OWN_LINK_RECORDS: u32 = 20;
+
+/// Records of one kind are repetitions of each other, or too many to be told one by one.
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Kind {
     tenant: TenantId,
@@ -62,9 +68,16 @@ impl Kind {
             detail,
         }
     }
+
+    fn written_each_window(&self) -> u32 {
+        if self.of == "link_issued" {
+            OWN_LINK_RECORDS
+        } else {
+            1
+        }
+    }
 }
 
-#[derive(Clone, Copy)]
 struct Count {
     /// Repetitions not yet written.
     count: u64,
@@ -73,9 +86,25 @@ struct Count {
     /// By the monotonic clock: when the window began, and when the kind was seen last.
     since: Duration,
     seen: Duration,
+    /// Further records of this kind that are written in this window, not counted.
+    left: u32,
+    /// Closes once the append of a record of this kind, now under way, has been answered.
+    writing: Option<watch::Receiver<()>>,
 }
 
 impl Count {
+    fn new(now: Timestamp, tick: Duration) -> Self {
+        Self {
+            count: 0,
+            from: now,
+            to: now,
+            since: tick,
+            seen: tick,
+            left: 0,
+            writing: None,
+        }
+    }
+
     fn add(&mut self, now: Timestamp) {
         if self.count == 0 {
             self.from = now;
@@ -83,6 +112,42 @@ impl Count {
         self.to = self.to.max(now);
         self.count = self.count.saturating_add(1);
     }
+
+    /// Whether a record is written, the window begun anew if it is over.
+    fn takes_one(&mut self, kind: &Kind, tick: Duration, window: Duration) -> bool {
+        // Kept on for its ranges only: the kind's window is over, so this one is a first again.
+        if self.count == 0 && tick.saturating_sub(self.since) >= window {
+            self.since = tick;
+            self.left = kind.written_each_window();
+        }
+        let takes = self.left > 0;
+        self.left = self.left.saturating_sub(1);
+        takes
+    }
+
+    /// Makes others of this kind wait until what is returned is dropped.
+    fn begin(&mut self) -> watch::Sender<()> {
+        let (sender, receiver) = watch::channel(());
+        self.writing = Some(receiver);
+        sender
+    }
+}
+
+/// Repetitions taken out to be written.
+struct Counted {
+    count: u64,
+    from: Timestamp,
+    to: Timestamp,
+}
+
+/// What is to be done with a record.
+enum Turn {
+    /// Another of its kind is being written: wait for that, then ask again.
+    After(watch::Receiver<()>),
+    /// Write it; whoever waits is let go when the sender is dropped.
+    Write(Option<watch::Sender<()>>),
+    /// Nothing: it has been counted, or belongs to a download that is recorded.
+    Nothing,
 }
 
 /// Writes access records.
@@ -108,56 +173,55 @@ impl AccessRecorder {
         cause: &Cause,
     ) -> Result<(), Error> {
         let kind = Kind::of(tenant, &event);
-        let now = shared.ports.clock.now();
         let is_range = matches!(&event, AccessEvent::Downloaded(downloaded) if downloaded.partial);
-        if self.is_repetition(&kind, now, shared.ports.clock.monotonic(), is_range) {
-            return Ok(());
-        }
-        let written = write(shared, tenant, &event, now, cause).await;
-        if written.is_err() {
-            // The next of its kind is a first one again; what was counted meanwhile is still written.
-            let mut kinds = self.lock();
-            if kinds.get(&kind).is_some_and(|count| count.count == 0) {
-                kinds.remove(&kind);
+        loop {
+            let now = shared.ports.clock.now();
+            match self.turn(&kind, now, shared.ports.clock.monotonic(), is_range) {
+                Turn::Nothing => return Ok(()),
+                // Closed is what it is waited for: no value is ever sent.
+                Turn::After(mut other) => while other.changed().await.is_ok() {},
+                Turn::Write(busy) => {
+                    let first = First {
+                        recorder: self,
+                        kind: &kind,
+                        written: false,
+                        busy,
+                    };
+                    return first.write(shared, tenant, &event, now, cause).await;
+                }
             }
         }
-        written
     }
 
-    fn is_repetition(&self, kind: &Kind, now: Timestamp, tick: Duration, is_range: bool) -> bool {
+    fn turn(&self, kind: &Kind, now: Timestamp, tick: Duration, is_range: bool) -> Turn {
         let mut kinds = self.lock();
         if kinds.len() >= MAX_KINDS && !kinds.contains_key(kind) {
-            kinds.retain(|_, count| count.count > 0);
+            kinds.retain(|_, count| count.count > 0 || count.writing.is_some());
             if kinds.len() >= MAX_KINDS {
-                return false;
+                return Turn::Write(None);
             }
         }
-        match kinds.entry(kind.clone()) {
+        let count = match kinds.entry(kind.clone()) {
+            Entry::Occupied(entry) => entry.into_mut(),
             Entry::Vacant(entry) => {
-                entry.insert(Count {
-                    count: 0,
-                    from: now,
-                    to: now,
-                    since: tick,
-                    seen: tick,
-                });
-                false
+                let count = entry.insert(Count::new(now, tick));
+                count.left = kind.written_each_window() - 1;
+                return Turn::Write(Some(count.begin()));
             }
-            Entry::Occupied(entry) => {
-                let count = entry.into_mut();
-                let same_download = is_range && tick.saturating_sub(count.seen) < ONE_DOWNLOAD;
-                count.seen = tick;
-                if !same_download {
-                    // Kept on for its ranges only: the kind's window is over, so this one is a first again.
-                    if count.count == 0 && tick.saturating_sub(count.since) >= self.window {
-                        count.since = tick;
-                        return false;
-                    }
-                    count.add(now);
-                }
-                true
-            }
+        };
+        if let Some(writing) = &count.writing {
+            return Turn::After(writing.clone());
         }
+        let same_download = is_range && tick.saturating_sub(count.seen) < ONE_DOWNLOAD;
+        count.seen = tick;
+        if same_download {
+            return Turn::Nothing;
+        }
+        if count.takes_one(kind, tick, self.window) {
+            return Turn::Write(Some(count.begin()));
+        }
+        count.add(now);
+        Turn::Nothing
     }
 
     /// Writes what was counted, and forgets kinds whose window is over.
@@ -176,17 +240,22 @@ impl AccessRecorder {
             let written = write(shared, &kind.tenant, &repeated, now, &Cause::default()).await;
             if let Err(error) = written {
                 tracing::warn!(%error, of = kind.of, "counted access records could not be written yet");
-                self.put_back(kind, count);
+                self.put_back(kind, &count, shared.ports.clock.monotonic());
             }
         }
     }
 
-    fn take_counted(&self, tick: Duration) -> Vec<(Kind, Count)> {
+    fn take_counted(&self, tick: Duration) -> Vec<(Kind, Counted)> {
         let mut counted = Vec::new();
         let window = self.window;
         self.lock().retain(|kind, count| {
             if count.count > 0 {
-                counted.push((kind.clone(), *count));
+                let taken = Counted {
+                    count: count.count,
+                    from: count.from,
+                    to: count.to,
+                };
+                counted.push((kind.clone(), taken));
                 count.count = 0;
                 count.since = tick;
                 return true;
@@ -196,14 +265,16 @@ impl AccessRecorder {
             } else {
                 window
             };
-            tick.saturating_sub(count.seen) < remembered
+            count.writing.is_some() || tick.saturating_sub(count.seen) < remembered
         });
         counted
     }
 
-    fn put_back(&self, kind: Kind, lost: Count) {
+    fn put_back(&self, kind: Kind, lost: &Counted, tick: Duration) {
         let mut kinds = self.lock();
-        let count = kinds.entry(kind).or_insert(Count { count: 0, ..lost });
+        let count = kinds
+            .entry(kind)
+            .or_insert_with(|| Count::new(lost.from, tick));
         count.from = if count.count == 0 {
             lost.from
         } else {
@@ -213,8 +284,52 @@ impl AccessRecorder {
         count.count = count.count.saturating_add(lost.count);
     }
 
+    /// Ends the writing of a record. Unless it was written, the next of its kind is a first one again; what was counted
+    /// before is still written.
+    fn end(&self, kind: &Kind, written: bool) {
+        if let Entry::Occupied(mut entry) = self.lock().entry(kind.clone()) {
+            entry.get_mut().writing = None;
+            if !written && entry.get().count == 0 {
+                entry.remove();
+            }
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<Kind, Count>> {
         self.kinds.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A record on its way to the store. Given up, by an error or by whoever asked for it, it makes room for the next.
+struct First<'a> {
+    recorder: &'a AccessRecorder,
+    kind: &'a Kind,
+    written: bool,
+    /// None for a kind that isn't kept.
+    busy: Option<watch::Sender<()>>,
+}
+
+impl First<'_> {
+    async fn write(
+        mut self,
+        shared: &Shared,
+        tenant: &TenantId,
+        event: &AccessEvent,
+        now: Timestamp,
+        cause: &Cause,
+    ) -> Result<(), Error> {
+        let answer = write(shared, tenant, event, now, cause).await;
+        self.written = answer.is_ok();
+        answer
+    }
+}
+
+impl Drop for First<'_> {
+    fn drop(&mut self) {
+        // Before its sender is dropped, so that whoever waits finds the kind as it is now.
+        if self.busy.is_some() {
+            self.recorder.end(self.kind, self.written);
+        }
     }
 }
 

@@ -122,8 +122,9 @@ impl System {
         dispatcher.send(WhereIs(export)).await.ok().flatten()
     }
 
-    /// Records an access. The first of a kind (tenant, principal, type, code, export) is durable when this returns;
-    /// repetitions are counted and written once a minute. Ranges of one download are one record.
+    /// Records an access. The first of a kind (tenant, principal, type, code, export) is durable when this returns, for
+    /// whoever repeats it too; repetitions are counted and written once a minute. Ranges of one download are one record,
+    /// links one each unless there is a flood of them.
     ///
     /// # Errors
     /// When the first of a kind could not be written.

@@ -19,6 +19,8 @@ pub enum Fault {
     NotMade,
     /// It is made, and the answer is lost.
     AnswerLost,
+    /// It is not made, and the answer doesn't say so.
+    InDoubt,
 }
 
 type Rule = Box<dyn FnMut(&StreamName, &[NewEvent]) -> Option<Fault> + Send>;
@@ -86,6 +88,9 @@ impl EventStore for FaultyStore {
         match fault {
             None => self.behind.append(stream, expected, events).await,
             Some(Fault::NotMade) => Err(StoreError::Unavailable {
+                reason: "planned".to_owned(),
+            }),
+            Some(Fault::InDoubt) => Err(StoreError::Unknown {
                 reason: "planned".to_owned(),
             }),
             Some(Fault::AnswerLost) => {

@@ -1,5 +1,7 @@
 //! Records that decide nothing, persons, and what concerns every tenant.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use carnet_actors::{Cause, System};
@@ -8,11 +10,13 @@ use carnet_events::domain::access::{AccessDenied, AccessEvent, Downloaded, LinkI
 use carnet_events::domain::export::Status;
 use carnet_events::domain::policy::PolicyEvent;
 use carnet_events::ids::{Digest, ExportId};
-use carnet_events::store::{Direction, ReadFrom};
-use carnet_events::stream::StreamName;
+use carnet_events::store::memory::MemoryStore;
+use carnet_events::store::{Direction, EventStore, ReadFrom};
+use carnet_events::stream::{StreamKind, StreamName};
 use futures::TryStreamExt;
 use uuid::Uuid;
 
+use crate::faulty::{Fault, FaultyStore};
 use crate::support::*;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -101,22 +105,90 @@ async fn the_ranges_of_one_download_are_one_record() {
     stop(system).await;
 }
 
+fn link(id: &str) -> AccessEvent {
+    AccessEvent::LinkIssued(LinkIssued {
+        principal: person("ada"),
+        export: ExportId::from_uuid(Uuid::from_u128(1)),
+        link: id.to_owned(),
+        expires_at: carnet_events::ids::Timestamp::EPOCH,
+    })
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn links_are_folded_by_person_and_export() {
+async fn every_link_is_its_own_record_until_there_is_a_flood_of_them() {
     let world = World::new();
     let system = world.start(1).await;
-    for link in ["a", "b", "c"] {
-        let issued = AccessEvent::LinkIssued(LinkIssued {
-            principal: person("ada"),
-            export: ExportId::from_uuid(Uuid::from_u128(1)),
-            link: link.to_owned(),
-            expires_at: carnet_events::ids::Timestamp::EPOCH,
-        });
-        record(&system, issued).await;
+    let links: Vec<_> = (0..1000).map(|id| link(&id.to_string())).collect();
+    for link in &links {
+        record(&system, link.clone()).await;
     }
-    assert_eq!(world.access_records().await.len(), 1);
+    let written = world.access_records().await;
+    assert!((3..100).contains(&written.len()), "{}", written.len());
+    assert_eq!(written, links[..written.len()]);
+    stop(system).await;
+    let Some(AccessEvent::Repeated(rest)) = world.access_records().await.pop() else {
+        panic!("not folded");
+    };
+    assert_eq!(rest.of, "link_issued");
+    assert_eq!(rest.count, (links.len() - written.len()) as u64);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_a_minute_links_are_told_one_by_one_again() {
+    let world = World::new();
+    let system = world.start(1).await;
+    for minute in 0..3 {
+        for number in 0..15 {
+            record(&system, link(&format!("{minute}-{number}"))).await;
+        }
+        world.pass(MINUTE, 10 * SECOND).await;
+    }
+    assert_eq!(world.access_records().await.len(), 45);
+    stop(system).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_repetition_is_answered_once_the_first_is_durable() {
+    let store = FaultyStore::new(Arc::new(MemoryStore::new()));
+    let world = World::on(Arc::clone(&store) as Arc<dyn EventStore>);
+    let system = world.start(1).await;
+    let lost = Arc::new(AtomicBool::new(true));
+    let is_lost = Arc::clone(&lost);
+    store.fail(move |stream, _| {
+        let access = stream.kind() == StreamKind::Access;
+        (access && is_lost.load(Ordering::SeqCst)).then_some(Fault::InDoubt)
+    });
+    let [first, second] = [(), ()].map(|()| {
+        let system = system.clone();
+        tokio::spawn(async move { record(&system, denied("ada")).await })
+    });
+    settle().await;
+    assert!(!first.is_finished() && !second.is_finished());
+    lost.store(false, Ordering::SeqCst);
+    first.await.unwrap();
+    second.await.unwrap();
+    assert_eq!(world.access_records().await, [denied("ada")]);
     stop(system).await;
     assert_eq!(world.access_records().await.len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn when_the_first_is_not_written_the_next_is() {
+    let store = FaultyStore::new(Arc::new(MemoryStore::new()));
+    let world = World::on(Arc::clone(&store) as Arc<dyn EventStore>);
+    let system = world.start(1).await;
+    let mut appends = 0;
+    store.fail(move |stream, _| {
+        appends += usize::from(stream.kind() == StreamKind::Access);
+        (appends == 1).then_some(Fault::NotMade)
+    });
+    let (acme, cause) = (tenant("acme"), Cause::default());
+    let all = (0..3).map(|_| system.record_access(&acme, denied("ada"), &cause));
+    let answers = futures::future::join_all(all).await;
+    let failed = answers.iter().filter(|answer| answer.is_err()).count();
+    assert_eq!(failed, 1, "{answers:?}");
+    assert_eq!(world.access_records().await, [denied("ada")]);
+    stop(system).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
