@@ -206,6 +206,24 @@ impl System {
         self.command(export, command, by, cause).await
     }
 
+    /// Ends the download links that were handed out until now: those of `of`, or everybody's.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], or when it could not be decided.
+    pub async fn revoke_links(
+        &self,
+        export: ExportId,
+        of: Option<PrincipalId>,
+        by: PrincipalId,
+        cause: Cause,
+    ) -> Result<(), Error> {
+        let principal = by.clone();
+        let command = ExportCommand::RevokeLinks { principal, of };
+        self.send(export, command, Some(by), cause)
+            .await
+            .map(|_| ())
+    }
+
     /// Carries out a command on a tenant: closing, exemptions, modules and the like.
     ///
     /// # Errors

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use crate::keys::{DerivedKey, KeyRing, Purpose};
 
 /// What the seal also covers: links of another kind or version don't open.
-const KIND: &[u8] = b"carnet download link 1";
+const KIND: &[u8] = b"carnet download link 2";
 /// Longer ones aren't ours.
 const MAX_BYTES: usize = 2_048;
 
@@ -30,7 +30,8 @@ pub(super) struct Link {
     pub(super) role: String,
     /// Digest of the permissions the export's categories needed, which its issuer had.
     pub(super) permissions: Digest,
-    pub(super) issued_at: Timestamp,
+    /// The revocations that had ended its holder's links when it was made; one more ends this one.
+    pub(super) revocations: u64,
     pub(super) expires_at: Timestamp,
 }
 
@@ -85,7 +86,7 @@ mod tests {
             principal: PrincipalId::new("p").unwrap(),
             role: "client_admin".to_owned(),
             permissions: Digest::from_bytes([7; 32]),
-            issued_at: Timestamp::from_millis(1_000),
+            revocations: 3,
             expires_at: Timestamp::from_millis(2_000),
         }
     }

@@ -44,7 +44,8 @@ pub struct LinkIssued {
     pub expires_at: Timestamp,
 }
 
-/// A link was taken back.
+/// A link was taken back. Not written any more, but read for ever: whether a link works is a decision, and stands in the
+/// export's own stream as `links_revoked`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LinkRevoked {
     /// By whom.

@@ -140,6 +140,10 @@ pub(crate) fn export() -> Vec<ExportEvent> {
             cause: DeletionCause::Expired,
         }),
         ExportEvent::ArtifactDamaged(ArtifactDamaged { block: Some(0) }),
+        ExportEvent::LinksRevoked(LinksRevoked {
+            principal: who(),
+            of: Some(who()),
+        }),
     ]
 }
 

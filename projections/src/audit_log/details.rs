@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use carnet_events::domain::access::AccessEvent;
 use carnet_events::domain::export::{
-    ArtifactDamaged, ArtifactDeleted, CategoryResult, Completed, DeletionCause, Failed, Parameters,
+    ArtifactDamaged, ArtifactDeleted, CategoryResult, Completed, DeletionCause, Failed,
+    LinksRevoked, Parameters,
 };
 use carnet_events::domain::request::{ExportKind, Format, Layer, Origin};
 use carnet_events::domain::tenant::{
@@ -22,6 +23,7 @@ pub(super) enum Details<'a> {
     Failed(&'a Failed),
     Deleted(&'a ArtifactDeleted),
     Damaged(&'a ArtifactDamaged),
+    LinksRevoked(&'a LinksRevoked),
     Exemption(&'a ExemptionGranted),
     TenantCancelled(&'a TenantCancelled),
     Module(&'a ModuleSwitched),
@@ -82,6 +84,10 @@ impl Details<'_> {
                 },
             ),
             Self::Damaged(event) => to_json(json, &Damage { block: event.block }),
+            Self::LinksRevoked(event) => {
+                let everybodys = event.of.is_none();
+                to_json(json, &Revoked { everybodys })
+            }
             Self::Exemption(event) => to_json(
                 json,
                 &Exemption {
@@ -247,6 +253,12 @@ struct Receipt {
 #[derive(Serialize)]
 struct Damage {
     block: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct Revoked {
+    /// Or only the revoker's own.
+    everybodys: bool,
 }
 
 #[derive(Serialize)]

@@ -28,6 +28,7 @@ pub const TYPES: &[&str] = &[
     "hold_released",
     "link_issued",
     "link_revoked",
+    "links_revoked",
     "module_switched",
     "repeated",
     "schedule_set",
@@ -105,6 +106,10 @@ fn of_export<'a>(
         ExportEvent::ArtifactDamaged(damaged) => {
             let details = Details::Damaged(damaged);
             entry("artifact_damaged", actor, None, details)
+        }
+        ExportEvent::LinksRevoked(revoked) => {
+            let details = Details::LinksRevoked(revoked);
+            entry("links_revoked", Some(&revoked.principal), None, details)
         }
         // The admission is the entry of the request; the rest is how the export was run.
         ExportEvent::Requested(_)

@@ -197,7 +197,8 @@ impl Fold {
             | ExportEvent::HoldReleased(_)
             | ExportEvent::DeletionStarted(_)
             | ExportEvent::ArtifactDeleted(_)
-            | ExportEvent::ArtifactDamaged(_) => {}
+            | ExportEvent::ArtifactDamaged(_)
+            | ExportEvent::LinksRevoked(_) => {}
         }
     }
 

@@ -136,7 +136,7 @@ impl Item {
             ExportEvent::HoldReleased(_) => self.held = false,
             ExportEvent::DeletionStarted(_) => self.deleting_since = Some(at),
             ExportEvent::ArtifactDeleted(_) => self.deleted = true,
-            ExportEvent::ArtifactDamaged(_) => {}
+            ExportEvent::ArtifactDamaged(_) | ExportEvent::LinksRevoked(_) => {}
         }
     }
 }

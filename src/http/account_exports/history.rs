@@ -1,6 +1,8 @@
 //! `GET /api/account-exports/{id}/history`: what happened to an export, and who had what of it.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
 use actix_web::http::header;
@@ -9,9 +11,9 @@ use carnet_actors::HistoryEntry;
 use carnet_events::codec::DomainEvent as _;
 use carnet_events::domain::access::{AccessEvent, AuditRead};
 use carnet_events::domain::export::{Export, ExportEvent};
-use carnet_events::ids::Timestamp;
+use carnet_events::ids::{ExportId, TenantId, Timestamp};
 use carnet_projections::ProjectionName;
-use carnet_projections::audit_log::{AuditEntry, AuditOrder, AuditQuery};
+use carnet_projections::audit_log::{AuditCursor, AuditEntry, AuditOrder, AuditQuery};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -25,15 +27,54 @@ use crate::http::viewer::{Right, Viewer};
 
 const PAGE_SIZE: usize = 200;
 const MAX_PAGE_SIZE: usize = 1_000;
-/// Access records shown beside one page of events.
-const MAX_RECORDS: u32 = 1_000;
+/// Entries of the audit log read at once.
+const ENTRIES: u32 = 500;
 const PATIENCE: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Page {
-    after: Option<u64>,
+    after: Option<String>,
     page_size: Option<usize>,
+}
+
+/// Where a page begins: after an event, and after an access record where the page before could not hold all of them.
+/// As text `revision`, `revision~record` or `~record`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Place {
+    revision: Option<u64>,
+    record: Option<AuditCursor>,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(revision) = self.revision {
+            write!(f, "{revision}")?;
+        }
+        self.record.map_or(Ok(()), |record| write!(f, "~{record}"))
+    }
+}
+
+impl FromStr for Place {
+    type Err = Problem;
+
+    fn from_str(text: &str) -> Result<Self, Problem> {
+        let bad = || {
+            Problem::new(
+                Code::MalformedRequest,
+                "`after` is not a `next` of this history.",
+            )
+        };
+        let (revision, record) = match text.split_once('~') {
+            None => (text, None),
+            Some((revision, record)) => (revision, Some(record.parse().map_err(|_| bad())?)),
+        };
+        let revision = match revision {
+            "" if record.is_some() => None,
+            digits => Some(digits.parse().map_err(|_| bad())?),
+        };
+        Ok(Self { revision, record })
+    }
 }
 
 /// A page of an export's history.
@@ -41,7 +82,7 @@ struct Page {
 pub(crate) struct HistoryPage {
     items: Vec<HistoryItem>,
     /// `after` of the next page; none: this was the last.
-    next: Option<u64>,
+    next: Option<String>,
 }
 
 /// Something that happened to or with an export.
@@ -73,8 +114,8 @@ pub(crate) struct StateView {
 
 /// A page of an export's history, oldest first; access records stand among the events by time.
 #[utoipa::path(get, path = "/api/account-exports/{id}/history", operation_id = "getHistory", tag = "Account exports", params(("id" = String, Path, description = "The export's id"),
-    ("after" = Option<u64>, Query, description = "A revision; the page begins after it"),
-    ("page_size" = Option<u32>, Query, description = "1 to 1000, 200 by default"),
+    ("after" = Option<String>, Query, description = "The `next` of the page before, or a revision; the page begins after it"),
+    ("page_size" = Option<u32>, Query, description = "How many events, and how many access records, a page holds at most: 1 to 1000, 200 by default"),
 ), responses(
     (status = 200, description = "A page, oldest first; `next` is the `after` of the following page", body = HistoryPage),
 ))]
@@ -94,6 +135,10 @@ pub(super) async fn get(
             format!("`page_size` lies between 1 and {MAX_PAGE_SIZE}."),
         ));
     }
+    let after: Place = match &asked.after {
+        Some(text) => text.parse()?,
+        None => Place::default(),
+    };
     let read = AuditRead {
         principal: viewer.principal.clone(),
         export: Some(found.id),
@@ -101,39 +146,86 @@ pub(super) async fn get(
         filters: BTreeMap::new(),
     };
     viewer.record(&state, AccessEvent::AuditRead(read)).await?;
-    let mut entries = state
-        .system
-        .history(found.id, asked.after, size + 1)
-        .await?;
-    let until = (entries.len() > size).then(|| entries.pop()).flatten();
-    let from = asked
-        .after
-        .and(entries.first().map(|entry| entry.metadata.recorded_at));
-    let window = AuditQuery {
-        export: Some(found.id),
-        from,
-        to: until.as_ref().map(|entry| entry.metadata.recorded_at),
-        order: AuditOrder::OldestFirst,
-        ..AuditQuery::new(viewer.tenant.clone())
-    };
-    state.wait_for(ProjectionName::AuditLog, PATIENCE).await?;
-    let records = state
-        .projections
-        .audit_log()
-        .page(window, None, MAX_RECORDS)
-        .await?
-        .entries;
-    let next = until.and(entries.last().map(|entry| entry.revision));
-    let items = merge(
-        entries.iter().map(HistoryItem::of_event),
-        records
-            .iter()
-            .filter(|entry| is_access(entry))
-            .map(HistoryItem::of_record),
-    );
+    let page = read_page(&state, &viewer.tenant, found.id, after, size).await?;
     Ok(HttpResponse::Ok()
         .insert_header((header::CACHE_CONTROL, "private, no-cache"))
-        .json(HistoryPage { items, next }))
+        .json(page))
+}
+
+/// Up to `size` events, and up to `size` of the access records that lie between them and before the next event.
+async fn read_page(
+    state: &AppState,
+    tenant: &TenantId,
+    export: ExportId,
+    after: Place,
+    size: usize,
+) -> Result<HistoryPage, Problem> {
+    let mut events = state
+        .system
+        .history(export, after.revision, size + 1)
+        .await?;
+    let until = (events.len() > size).then(|| events.pop()).flatten();
+    let window = AuditQuery {
+        export: Some(export),
+        from: after
+            .revision
+            .and(events.first().map(|entry| entry.metadata.recorded_at)),
+        to: until.as_ref().map(|entry| entry.metadata.recorded_at),
+        order: AuditOrder::OldestFirst,
+        ..AuditQuery::new(tenant.clone())
+    };
+    // Nothing new since a last page, which went on to the records' end.
+    let mut records = match (events.is_empty(), after.record) {
+        (true, None) => Vec::new(),
+        (_, record) => read_records(state, window, record, size).await?,
+    };
+    let mut next = until.is_some().then_some(Place {
+        revision: events.last().map(|entry| entry.revision),
+        record: None,
+    });
+    if records.len() > size {
+        records.truncate(size);
+        // What comes after the records that didn't fit is for the next page, too.
+        if let Some(last) = records.last() {
+            events.retain(|entry| entry.metadata.recorded_at <= last.at);
+            next = Some(Place {
+                revision: events.last().map(|entry| entry.revision).or(after.revision),
+                record: Some(last.cursor),
+            });
+        }
+    }
+    let items = merge(
+        events.iter().map(HistoryItem::of_event),
+        records.iter().map(HistoryItem::of_record),
+    );
+    let next = next.map(|place| place.to_string());
+    Ok(HistoryPage { items, next })
+}
+
+/// The access records of a window, oldest first: one more than `max` if there are more.
+async fn read_records(
+    state: &AppState,
+    window: AuditQuery,
+    mut after: Option<AuditCursor>,
+    max: usize,
+) -> Result<Vec<AuditEntry>, Problem> {
+    state.wait_for(ProjectionName::AuditLog, PATIENCE).await?;
+    let window = AuditQuery {
+        // The cursor says where to go on, be it before the first event of this page.
+        from: window.from.filter(|_| after.is_none()),
+        ..window
+    };
+    let mut records = Vec::new();
+    loop {
+        let log = state.projections.audit_log();
+        let page = log.page(window.clone(), after, ENTRIES).await?;
+        records.extend(page.entries.into_iter().filter(is_access));
+        after = page.next;
+        if after.is_none() || records.len() > max {
+            records.truncate(max + 1);
+            return Ok(records);
+        }
+    }
 }
 
 /// The audit log also holds what stands in the stream; only what doesn't is added.
@@ -237,6 +329,7 @@ fn details(event: &ExportEvent) -> Value {
             json!({"cause": deleted.cause, "bytes": deleted.bytes, "sha256": deleted.sha256})
         }
         ExportEvent::ArtifactDamaged(damaged) => json!({"block": damaged.block}),
+        ExportEvent::LinksRevoked(revoked) => json!({"everybodys": revoked.of.is_none()}),
         ExportEvent::Cancelled(_)
         | ExportEvent::Expired(_)
         | ExportEvent::Held(_)

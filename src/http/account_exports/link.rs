@@ -1,15 +1,9 @@
 //! `POST /api/account-exports/{id}/download-link`, its revocation, and `GET|HEAD /downloads/{link}`.
 
-use std::time::Duration;
-
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
-use carnet_events::codec::{self, Context};
-use carnet_events::domain::access::{AccessEvent, LinkIssued, LinkRevoked};
-use carnet_events::ids::Timestamp;
-use carnet_events::store::{Direction, Expected, ReadFrom};
-use carnet_events::stream::StreamName;
-use futures::StreamExt as _;
+use carnet_actors::ExportView;
+use carnet_events::domain::access::{AccessEvent, LinkIssued};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -22,19 +16,6 @@ use crate::http::links::{self, Link};
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
 use crate::http::viewer::{Right, Viewer, cause};
-
-/// The most access records that are looked through for a revocation.
-const MAX_RECORDS: usize = 10_000;
-
-/// Records don't stand in the order of their times to the millisecond: an append may have waited, and nodes' clocks
-/// differ. Beyond this, an older record means that all before it are older than the link.
-const DISORDER: Duration = Duration::from_secs(60);
-
-/// What a revocation names in place of one link: everybody's to the export, or the revoker's own.
-const EVERYBODYS: &str = "*";
-const OWN: &str = "own";
-/// Derives the ids of revocations, so that a repeated one is one.
-const NAMESPACE: Uuid = Uuid::from_u128(0x6361_726e_6574_4c69_6e6b_7352_6576_6f31);
 
 /// A link, to be handed to a browser.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -93,7 +74,7 @@ pub(super) async fn post(
         principal: viewer.principal.clone(),
         role: role.clone(),
         permissions: gate::permissions(&state, &found.export),
-        issued_at: now,
+        revocations: found.export.revocations.of(&viewer.principal),
         expires_at: now
             .plus(state.config.artifacts.link_ttl.get())
             .min(viewer.caller.expires_at),
@@ -118,8 +99,8 @@ pub(super) async fn post(
         .json(view))
 }
 
-/// Ends every link to this export that was made until now: a client admin everybody's, others their own. Written
-/// straight to the store, for revocations must never be folded like other access records.
+/// Ends every link to this export that was made until now: a client admin everybody's, others their own. It stands in the
+/// export's own stream, which every use of a link reads, for it decides whether a link works.
 #[utoipa::path(delete, path = "/api/account-exports/{id}/download-link", operation_id = "revokeDownloadLinks", tag = "Account exports", params(("id" = String, Path, description = "The export's id")), responses(
     (status = 204, description = "Links to this export made until now have ended: everybody's for a client admin, else the caller's own"),
 ))]
@@ -131,40 +112,10 @@ pub(super) async fn delete(
 ) -> Result<HttpResponse, Problem> {
     let viewer = Viewer::new(&state, caller.0, &request, Right::Export).await?;
     let found = viewer.find(&state, &id, "download_link").await?;
-    let now = state.clock.now();
-    let link = if viewer.only().is_none() {
-        EVERYBODYS
-    } else {
-        OWN
-    };
-    // To the millisecond, as links are dated: a coarser one would pass for the record of a revocation before the link.
-    let name = format!("{}\0{}\0{}", found.id, viewer.principal, now.as_millis());
-    let revoked = LinkRevoked {
-        principal: viewer.principal.clone(),
-        export: found.id,
-        link: link.to_owned(),
-    };
-    let context = Context {
-        tenant: Some(viewer.tenant.clone()),
-        principal: Some(viewer.principal.clone()),
-        causation: None,
-        correlation: viewer.cause.correlation,
-        trace: viewer.cause.trace.clone(),
-    };
-    let event = codec::encode(
-        Uuid::new_v5(&NAMESPACE, name.as_bytes()),
-        now,
-        &AccessEvent::LinkRevoked(revoked),
-        &context,
-    )
-    .map_err(|error| Problem::internal("an access record can't be written", &error))?;
+    let of = viewer.only();
     state
-        .store
-        .append(
-            &StreamName::access(&viewer.tenant, now.month()),
-            Expected::Any,
-            vec![event],
-        )
+        .system
+        .revoke_links(found.id, of, viewer.principal, viewer.cause)
         .await?;
     Ok(HttpResponse::NoContent().finish())
 }
@@ -190,10 +141,10 @@ pub(super) async fn get(
         .export(link.export)
         .await?
         .filter(|found| found.export.request.tenant == link.tenant);
-    let found = found.filter(|_| admitted).ok_or(Code::NotFound)?;
-    if is_revoked(&state, &link, now).await? {
-        return Err(Code::NotFound.into());
-    }
+    let stands = |found: &ExportView| {
+        admitted && found.export.revocations.of(&link.principal) == link.revocations
+    };
+    let found = found.filter(stands).ok_or(Code::NotFound)?;
     let downloader = Downloader {
         tenant: link.tenant,
         principal: link.principal,
@@ -209,48 +160,4 @@ pub(super) async fn get(
         &Holder::Link(link.permissions),
     )
     .await
-}
-
-/// Whether a revocation is meant for a link.
-fn ends(revoked: &LinkRevoked, link: &Link) -> bool {
-    revoked.export == link.export
-        && (revoked.link == EVERYBODYS
-            || (revoked.link == OWN && revoked.principal == link.principal))
-}
-
-/// Looks for the link's revocation among the tenant's access records since it was issued. Links are short-lived, and
-/// floods of records are folded, so that there are few.
-async fn is_revoked(state: &AppState, link: &Link, now: Timestamp) -> Result<bool, Problem> {
-    let this_month = StreamName::access(&link.tenant, now.month());
-    if revoked_in(state, &this_month, link).await? {
-        return Ok(true);
-    }
-    if link.issued_at.month() == now.month() {
-        return Ok(false);
-    }
-    let earlier = StreamName::access(&link.tenant, link.issued_at.month());
-    revoked_in(state, &earlier, link).await
-}
-
-async fn revoked_in(state: &AppState, stream: &StreamName, link: &Link) -> Result<bool, Problem> {
-    let mut newest_first =
-        state
-            .store
-            .read(stream, ReadFrom::End, Direction::Backwards, MAX_RECORDS);
-    let mut read = 0;
-    while let Some(recorded) = newest_first.next().await.transpose()? {
-        read += 1;
-        let (metadata, event) = codec::decode::<AccessEvent>(&recorded)
-            .map_err(|error| Problem::internal("an access record can't be read", &error))?;
-        if metadata.recorded_at.plus(DISORDER) < link.issued_at {
-            return Ok(false);
-        }
-        if metadata.recorded_at >= link.issued_at
-            && matches!(&event.what, AccessEvent::LinkRevoked(revoked) if ends(revoked, link))
-        {
-            return Ok(true);
-        }
-    }
-    // So many records that the revocation may lie beyond them: a link that can't be cleared isn't honoured.
-    Ok(read == MAX_RECORDS)
 }

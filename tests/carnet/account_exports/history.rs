@@ -1,8 +1,10 @@
 //! `GET …/{id}/history`: what happened, the state after each event, and who had what of it; and replay from the files.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
-use crate::support::{Server, Site};
+use crate::support::{Inside, Server, Site};
 
 #[tokio::test]
 async fn the_history_tells_the_state_after_each_event_and_every_access() {
@@ -68,7 +70,7 @@ async fn the_history_tells_the_state_after_each_event_and_every_access() {
             .json();
         let revisions = page["items"].as_array().unwrap().iter();
         seen.extend(revisions.filter_map(|item| item["revision"].as_u64()));
-        match page["next"].as_u64() {
+        match page["next"].as_str() {
             Some(next) => after = format!("&after={next}"),
             None => break,
         }
@@ -105,4 +107,53 @@ async fn the_history_tells_the_state_after_each_event_and_every_access() {
     }
     let before = replay(&["--revision", "0"]).to_string();
     assert!(!before.contains("completed"), "{before}");
+}
+
+#[tokio::test]
+async fn no_access_is_left_out_however_many_there_are() {
+    let site = Site::new(3);
+    let inside = Inside::start(&site);
+    let ada = inside.admin("acme", "ada");
+    let id = ada.export(&["tickets"]).await["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let mut links = Vec::new();
+    for _ in 0..12 {
+        let path = format!("/api/account-exports/{id}/download-link");
+        let link = ada.act(&path).await.expect(201).json();
+        links.push(link["id"].clone());
+        // Some within one millisecond.
+        if links.len() % 4 == 0 {
+            inside.advance(Duration::from_secs(1));
+        }
+    }
+    let path = format!("/api/account-exports/{id}/history");
+    let whole = ada.get(&path).await.expect(200).json();
+    assert!(whole["next"].is_null(), "{whole}");
+    for size in [1, 2, 5] {
+        let (mut after, mut items) = (String::new(), Vec::new());
+        loop {
+            let asked = format!("{path}?page_size={size}{after}");
+            let page = ada.get(&asked).await.expect(200).json();
+            items.extend(page["items"].as_array().unwrap().clone());
+            match page["next"].as_str() {
+                Some(next) => after = format!("&after={next}"),
+                None => break,
+            }
+        }
+        assert!(items.is_sorted_by_key(|item| item["at"].as_str().unwrap().to_owned()));
+        let told = items.iter().filter(|item| item["type"] == "link_issued");
+        let told: Vec<_> = told.map(|item| item["details"]["link"].clone()).collect();
+        assert_eq!(told, links, "{size} to a page");
+        let revisions = items.iter().filter_map(|item| item["revision"].as_u64());
+        let revisions: Vec<u64> = revisions.collect();
+        assert_eq!(revisions, (0..revisions.len() as u64).collect::<Vec<_>>());
+        assert_eq!(items.last().unwrap()["type"], "audit_read");
+    }
+    for bad in ["x", "1~", "~", "-1", "1~x", "1.5"] {
+        let asked = format!("{path}?after={bad}");
+        let answer = ada.get(&asked).await.expect(400);
+        assert_eq!(answer.code(), "malformed_request", "{bad}");
+    }
 }

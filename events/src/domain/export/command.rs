@@ -82,6 +82,13 @@ pub enum ExportCommand {
         /// Index of the damaged block, if one was found.
         block: Option<u64>,
     },
+    /// End the download links that were handed out until now.
+    RevokeLinks {
+        /// Who asks.
+        principal: PrincipalId,
+        /// Whose links; `None`: everybody's.
+        of: Option<PrincipalId>,
+    },
 }
 
 /// A claim of an export by a process.

@@ -6,7 +6,7 @@ use super::command::{
 use super::event::{
     ArtifactDamaged, ArtifactDeleted, AttemptFailed, AttemptLost, Cancelled, Completed,
     DeletionCause, DeletionStarted, Expired, ExportEvent, Failed, HandedBack, Held, HoldReleased,
-    Progressed, Started,
+    LinksRevoked, Progressed, Started,
 };
 use super::state::{Attempt, Deletion, Export, ExportState, Published, Stage};
 use crate::domain::request::Request;
@@ -46,7 +46,8 @@ fn in_nothing(command: &ExportCommand) -> Answer {
         | ExportCommand::ReleaseHold { .. }
         | ExportCommand::StartDeletion { .. }
         | ExportCommand::RecordDeletion
-        | ExportCommand::RecordDamage { .. } => Err(IllegalCommand::Missing),
+        | ExportCommand::RecordDamage { .. }
+        | ExportCommand::RevokeLinks { .. } => Err(IllegalCommand::Missing),
     }
 }
 
@@ -105,6 +106,7 @@ fn in_export(export: &Export, command: &ExportCommand, at: Timestamp) -> Answer 
         ExportCommand::StartDeletion { cause } => start_deletion(export, *cause, at),
         ExportCommand::RecordDeletion => record_deletion(export),
         ExportCommand::RecordDamage { block } => record_damage(export, *block),
+        ExportCommand::RevokeLinks { principal, of } => revoke_links(export, principal, of),
     }
 }
 
@@ -380,5 +382,20 @@ fn record_damage(export: &Export, block: Option<u64>) -> Answer {
         Deletion::Started { .. } | Deletion::Done { .. } => UNCHANGED,
         Deletion::Kept if export.damaged => UNCHANGED,
         Deletion::Kept => done(ExportEvent::ArtifactDamaged(ArtifactDamaged { block })),
+    }
+}
+
+/// Links lead to a file that can be had; to any other there is none that works.
+fn revoke_links(export: &Export, principal: &PrincipalId, of: &Option<PrincipalId>) -> Answer {
+    match &export.stage {
+        Stage::Completed(_) => done(ExportEvent::LinksRevoked(LinksRevoked {
+            principal: principal.clone(),
+            of: of.clone(),
+        })),
+        Stage::Queued { .. }
+        | Stage::Running(_)
+        | Stage::Expired(_)
+        | Stage::Failed(_)
+        | Stage::Cancelled(_) => UNCHANGED,
     }
 }

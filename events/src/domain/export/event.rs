@@ -204,6 +204,15 @@ pub struct ArtifactDamaged {
     pub block: Option<u64>,
 }
 
+/// Download links that were handed out until now have ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinksRevoked {
+    /// Who took them back.
+    pub principal: PrincipalId,
+    /// Whose links; `None`: everybody's.
+    pub of: Option<PrincipalId>,
+}
+
 crate::codec::events! {
     /// Everything that can happen to an export.
     ExportEvent in Export {
@@ -237,5 +246,7 @@ crate::codec::events! {
         ArtifactDeleted(ArtifactDeleted) = "artifact_deleted", 1;
         /// The stored file is not what was published.
         ArtifactDamaged(ArtifactDamaged) = "artifact_damaged", 1;
+        /// Download links have ended.
+        LinksRevoked(LinksRevoked) = "links_revoked", 1;
     }
 }

@@ -4,7 +4,9 @@ use super::event::{
     ArtifactDeleted, AttemptFailed, AttemptLost, Cancelled, Completed, DeletionStarted,
     ExportEvent, Failed, Progressed, Started,
 };
-use super::state::{Attempt, Deletion, Ending, Export, ExportState, Progress, Published, Stage};
+use super::state::{
+    Attempt, Deletion, Ending, Export, ExportState, Progress, Published, Revocations, Stage,
+};
 use crate::domain::Timed;
 use crate::domain::request::Request;
 use crate::ids::Timestamp;
@@ -28,7 +30,8 @@ pub(super) fn evolve(state: ExportState, event: &Timed<ExportEvent>) -> ExportSt
             | ExportEvent::HoldReleased(_)
             | ExportEvent::DeletionStarted(_)
             | ExportEvent::ArtifactDeleted(_)
-            | ExportEvent::ArtifactDamaged(_) => ExportState::Missing,
+            | ExportEvent::ArtifactDamaged(_)
+            | ExportEvent::LinksRevoked(_) => ExportState::Missing,
         },
         ExportState::Present(mut export) => {
             export.updated_at = export.updated_at.max(at);
@@ -55,6 +58,7 @@ fn queued(request: &Request, at: Timestamp) -> Export {
         held: false,
         deletion: Deletion::Kept,
         damaged: false,
+        revocations: Revocations::default(),
     }
 }
 
@@ -79,6 +83,7 @@ fn apply(export: &mut Export, at: Timestamp, event: &ExportEvent) {
             export.deletion = Deletion::Done { at, cause: *cause };
         }
         ExportEvent::ArtifactDamaged(_) => export.damaged = true,
+        ExportEvent::LinksRevoked(revoked) => export.revocations.add(revoked),
     }
 }
 

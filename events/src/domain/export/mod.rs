@@ -23,10 +23,11 @@ pub use command::{
 pub use event::{
     ArtifactDamaged, ArtifactDeleted, AttemptFailed, AttemptLost, Cancelled, CategoryResult,
     Completed, DeletionCause, DeletionStarted, Expired, ExportEvent, Failed, HandedBack, Held,
-    HoldReleased, Parameters, Phase, Progressed, PublishedArtifact, Started,
+    HoldReleased, LinksRevoked, Parameters, Phase, Progressed, PublishedArtifact, Started,
 };
 pub use state::{
-    Attempt, Deletion, Ending, Export, ExportState, Outcome, Progress, Published, Stage, Status,
+    Attempt, Deletion, Ending, Export, ExportState, Outcome, Progress, Published, Revocations,
+    Stage, Status,
 };
 
 use super::{Decider, Decision, Timed};

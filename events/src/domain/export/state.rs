@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::event::{CategoryResult, DeletionCause, Parameters, Phase, PublishedArtifact, Started};
+use super::event::{
+    CategoryResult, DeletionCause, LinksRevoked, Parameters, Phase, PublishedArtifact, Started,
+};
 use crate::domain::request::Request;
 use crate::ids::{Incarnation, NodeId, PrincipalId, Timestamp};
 
@@ -53,6 +55,33 @@ pub struct Export {
     pub deletion: Deletion,
     /// The stored file was found damaged.
     pub damaged: bool,
+    /// How often download links were taken back.
+    pub revocations: Revocations,
+}
+
+/// How often download links were taken back. A link carries the number that counted for its holder when it was handed
+/// out, and works for as long as that number stands: no clock has a say in it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Revocations {
+    everybodys: u64,
+    /// Of one person's links. Only those who may see the export are in it.
+    of: BTreeMap<PrincipalId, u64>,
+}
+
+impl Revocations {
+    /// Those that end links of `principal`.
+    pub fn of(&self, principal: &PrincipalId) -> u64 {
+        let own = self.of.get(principal).copied().unwrap_or_default();
+        self.everybodys.saturating_add(own)
+    }
+
+    pub(super) fn add(&mut self, revoked: &LinksRevoked) {
+        let count = match &revoked.of {
+            None => &mut self.everybodys,
+            Some(principal) => self.of.entry(principal.clone()).or_default(),
+        };
+        *count = count.saturating_add(1);
+    }
 }
 
 /// Where an export stands.
