@@ -1,4 +1,4 @@
-//! Reading a JSON body: bounded in size and time, strict in form, and only when a handler asks, so that access is
+//! Reading a body, JSON or a form: bounded in size and time, strict in form, and only when a handler asks, so that access is
 //! decided before a byte of it is looked at.
 
 use std::time::Duration;
@@ -24,20 +24,37 @@ pub(super) async fn json<T: DeserializeOwned>(
     request: &HttpRequest,
     payload: web::Payload,
 ) -> Result<T, Problem> {
-    check_media_type(request)?;
+    check_media_type(request, "application/json")?;
     let bytes = read(request, payload).await?;
     serde_json::from_slice(&bytes)
         .map_err(|error| Problem::new(Code::MalformedRequest, format!("The body: {error}")))
 }
 
-fn check_media_type(request: &HttpRequest) -> Result<(), Problem> {
+/// The fields of a form as a browser posts it, in its order; a name may come several times.
+///
+/// # Errors
+/// A problem that names what is wrong: media type, size, time or encoding.
+pub(super) async fn form(
+    request: &HttpRequest,
+    payload: web::Payload,
+) -> Result<Vec<(String, String)>, Problem> {
+    check_media_type(request, "application/x-www-form-urlencoded")?;
+    let bytes = read(request, payload).await?;
+    let text = std::str::from_utf8(&bytes)
+        .map_err(|_| Problem::new(Code::MalformedRequest, "The form is not UTF-8."))?;
+    web::Query::from_query(text)
+        .map(web::Query::into_inner)
+        .map_err(|error| Problem::new(Code::MalformedRequest, format!("The form: {error}.")))
+}
+
+fn check_media_type(request: &HttpRequest, expected: &str) -> Result<(), Problem> {
     let value = request
         .headers()
         .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default();
     let media_type = value.split(';').next().unwrap_or_default().trim();
-    if media_type.eq_ignore_ascii_case("application/json") {
+    if media_type.eq_ignore_ascii_case(expected) {
         Ok(())
     } else {
         Err(Code::UnsupportedMediaType.into())

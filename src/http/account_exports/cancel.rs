@@ -2,6 +2,7 @@
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
+use carnet_actors::ExportView;
 
 use super::job::Job;
 use crate::http::authenticate::SignedIn;
@@ -22,12 +23,19 @@ pub(super) async fn post(
 ) -> Result<HttpResponse, Problem> {
     let viewer = Viewer::new(&state, caller.0, &request, Right::Export).await?;
     let found = viewer.find(&state, &id, "cancel").await?;
-    let cancelled = state
-        .system
-        .cancel(found.id, viewer.principal.clone(), viewer.cause.clone())
-        .await?;
+    let cancelled = cancel(&state, &viewer, &found).await?;
     let job = Job::live(&state, &viewer, &cancelled).await?;
     Ok(HttpResponse::Ok()
         .insert_header((header::CACHE_CONTROL, "no-store"))
         .json(job))
+}
+
+/// Stops an export that the viewer has found.
+pub(in crate::http) async fn cancel(
+    state: &AppState,
+    viewer: &Viewer,
+    found: &ExportView,
+) -> Result<ExportView, Problem> {
+    let (by, cause) = (viewer.principal.clone(), viewer.cause.clone());
+    Ok(state.system.cancel(found.id, by, cause).await?)
 }

@@ -1,6 +1,7 @@
 //! `GET /api/account-exports/catalog`
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -11,10 +12,16 @@ use carnet_events::ids::ExportId;
 use serde::Serialize;
 
 use super::{gate, rfc3339};
+use crate::export::catalog::Category;
 use crate::http::authenticate::SignedIn;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
 use crate::http::viewer::{Right, Viewer};
+
+/// What a file's format may be.
+pub(in crate::http) const FORMATS: [&str; 1] = ["json"];
+/// What may be wrapped around it.
+pub(in crate::http) const COMPRESSIONS: [&str; 3] = ["gzip", "zstd", "none"];
 
 /// What the caller may export, and the limits with what is left of them.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -81,15 +88,8 @@ pub(super) async fn get(
     let verified = state.runner.storage_verified(&viewer.tenant).await;
     let blocked = blocked_by(&tenant, &limits, &viewer.principal, verified, &settled, now);
     let standing = windows(&tenant, &limits, &viewer.principal, now);
-    let open = |category: &&std::sync::Arc<crate::export::catalog::Category>| {
-        gate::may_export(&viewer.caller, category)
-            && gate::is_on(&state, &tenant, &viewer.tenant, category)
-    };
     let view = CatalogView {
-        categories: state
-            .catalog
-            .categories()
-            .filter(open)
+        categories: open_to(&state, &viewer, &tenant)
             .map(|category| CategoryView {
                 id: category.id().to_owned(),
                 title: category.title.clone(),
@@ -97,8 +97,8 @@ pub(super) async fn get(
                 scoped: category.rules.binds_scope,
             })
             .collect(),
-        formats: vec!["json"],
-        compressions: vec!["gzip", "zstd", "none"],
+        formats: FORMATS.to_vec(),
+        compressions: COMPRESSIONS.to_vec(),
         limits: LimitsView {
             per_user: window(&standing.user, limits.per_user.window_ms),
             per_tenant: window(&standing.tenant, limits.per_tenant.window_ms),
@@ -112,6 +112,18 @@ pub(super) async fn get(
     Ok(HttpResponse::Ok()
         .insert_header((header::CACHE_CONTROL, "private, no-cache"))
         .json(view))
+}
+
+/// The categories that are there for the viewer: permitted, and of a module that is on.
+pub(in crate::http) fn open_to<'a>(
+    state: &'a AppState,
+    viewer: &'a Viewer,
+    tenant: &'a Tenant,
+) -> impl Iterator<Item = &'a Arc<Category>> {
+    state.catalog.categories().filter(move |category| {
+        gate::may_export(&viewer.caller, category)
+            && gate::is_on(state, tenant, &viewer.tenant, category)
+    })
 }
 
 /// Active exports that are settled in their own streams, though the tenant's doesn't say so yet: what admission itself

@@ -38,15 +38,15 @@ const RETRY_STORAGE: Duration = Duration::from_secs(30);
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewExport {
     /// Ids of the categories, at least one.
-    categories: Vec<String>,
+    pub(in crate::http) categories: Vec<String>,
     /// `json`, which is the default.
-    format: Option<String>,
+    pub(in crate::http) format: Option<String>,
     /// `gzip`, `zstd` or `none`; the service's default otherwise.
-    compression: Option<String>,
+    pub(in crate::http) compression: Option<String>,
     /// The part of the tenant to limit the export to.
-    scope: Option<String>,
+    pub(in crate::http) scope: Option<String>,
     /// Why, in the caller's own words; kept apart from the audit log, and erased with the tenant's people.
-    reason: Option<String>,
+    pub(in crate::http) reason: Option<String>,
 }
 
 /// Asks for an export. Durable before it is answered; goes on if the client doesn't wait.
@@ -73,10 +73,24 @@ pub(super) async fn post(
         .await?;
     let key = idempotency_key(&request)?;
     let asked: NewExport = body::json(&request, payload).await?;
-    let admit = admission(&state, &viewer, asked, key).await?;
+    let export = ask(&state, &viewer, asked, key).await?;
+    accepted(&state, &viewer, export).await
+}
+
+/// Asks for an export on behalf of someone admitted, who sent the request as JSON or as a page's form.
+///
+/// # Errors
+/// Why it wasn't accepted.
+pub(in crate::http) async fn ask(
+    state: &AppState,
+    viewer: &Viewer,
+    asked: NewExport,
+    key: Option<String>,
+) -> Result<ExportId, Problem> {
+    let admit = admission(state, viewer, asked, key).await?;
     match state.system.admit(admit, viewer.cause.clone()).await? {
-        Admission::Accepted { export, .. } => accepted(&state, &viewer, export).await,
-        Admission::Refused(refusal) => Err(refused(&state, &viewer, &refusal)),
+        Admission::Accepted { export, .. } => Ok(export),
+        Admission::Refused(refusal) => Err(refused(state, viewer, &refusal)),
     }
 }
 

@@ -12,7 +12,7 @@ use crate::http::codes::Code;
 use crate::http::state::AppState;
 
 /// Whose permissions count.
-pub(super) enum Holder<'a> {
+pub(in crate::http) enum Holder<'a> {
     /// A signed-in caller's.
     Caller(&'a Caller),
     /// A link's: its issuer had exactly the permissions of this digest, which the categories needed then.
@@ -21,14 +21,14 @@ pub(super) enum Holder<'a> {
 
 /// Why a file can't be had.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Blocked {
-    pub(super) code: Code,
+pub(in crate::http) struct Blocked {
+    pub(in crate::http) code: Code,
     /// Categories whose policy or permission changed, if that is why.
-    pub(super) categories: Vec<String>,
+    pub(in crate::http) categories: Vec<String>,
 }
 
 /// The published file, or why it can't be had. The order is that of the answers: 403, 410, 409, 503.
-pub(super) fn check<'a>(
+pub(in crate::http) fn check<'a>(
     state: &AppState,
     tenant: &Tenant,
     export: &'a Export,
@@ -74,7 +74,7 @@ pub(super) fn check<'a>(
 }
 
 /// Digest of the permissions that the export's categories need today.
-pub(super) fn permissions(state: &AppState, export: &Export) -> Digest {
+pub(in crate::http) fn permissions(state: &AppState, export: &Export) -> Digest {
     let mut needed: Vec<&str> = export
         .request
         .categories
@@ -115,7 +115,7 @@ fn is_unchanged(
 }
 
 /// Whether `caller` may export `category`.
-pub(super) fn may_export(caller: &Caller, category: &Category) -> bool {
+pub(in crate::http) fn may_export(caller: &Caller, category: &Category) -> bool {
     category
         .permission
         .as_deref()
@@ -123,7 +123,12 @@ pub(super) fn may_export(caller: &Caller, category: &Category) -> bool {
 }
 
 /// Whether the category's module is on for the tenant.
-pub(super) fn is_on(state: &AppState, tenant: &Tenant, id: &TenantId, category: &Category) -> bool {
+pub(in crate::http) fn is_on(
+    state: &AppState,
+    tenant: &Tenant,
+    id: &TenantId,
+    category: &Category,
+) -> bool {
     category
         .module
         .as_deref()

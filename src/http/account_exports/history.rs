@@ -80,29 +80,29 @@ impl FromStr for Place {
 /// A page of an export's history.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct HistoryPage {
-    items: Vec<HistoryItem>,
+    pub(in crate::http) items: Vec<HistoryItem>,
     /// `after` of the next page; none: this was the last.
-    next: Option<String>,
+    pub(in crate::http) next: Option<String>,
 }
 
 /// Something that happened to or with an export.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct HistoryItem {
     /// When.
-    at: String,
+    pub(in crate::http) at: String,
     /// The event's type.
     #[serde(rename = "type")]
-    kind: String,
+    pub(in crate::http) kind: String,
     /// Its place in the export's stream; none for access records.
-    revision: Option<u64>,
+    pub(in crate::http) revision: Option<u64>,
     /// Pseudonym of whoever did it; none: the service.
-    principal: Option<String>,
+    pub(in crate::http) principal: Option<String>,
     /// Why, as a code.
-    code: Option<String>,
+    pub(in crate::http) code: Option<String>,
     /// What was true after it; none for access records, which change nothing.
     state: Option<StateView>,
     /// What else is known of it.
-    details: Value,
+    pub(in crate::http) details: Value,
 }
 
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -135,21 +135,33 @@ pub(super) async fn get(
             format!("`page_size` lies between 1 and {MAX_PAGE_SIZE}."),
         ));
     }
-    let after: Place = match &asked.after {
+    let page = read(&state, &viewer, found.id, asked.after.as_deref(), size).await?;
+    Ok(HttpResponse::Ok()
+        .insert_header((header::CACHE_CONTROL, "private, no-cache"))
+        .json(page))
+}
+
+/// A page of the history of an export that the viewer has found, beginning after the `next` of the page before. That it
+/// was read is recorded first.
+pub(in crate::http) async fn read(
+    state: &AppState,
+    viewer: &Viewer,
+    export: ExportId,
+    after: Option<&str>,
+    size: usize,
+) -> Result<HistoryPage, Problem> {
+    let after = match after {
         Some(text) => text.parse()?,
         None => Place::default(),
     };
     let read = AuditRead {
         principal: viewer.principal.clone(),
-        export: Some(found.id),
+        export: Some(export),
         format: "json".to_owned(),
         filters: BTreeMap::new(),
     };
-    viewer.record(&state, AccessEvent::AuditRead(read)).await?;
-    let page = read_page(&state, &viewer.tenant, found.id, after, size).await?;
-    Ok(HttpResponse::Ok()
-        .insert_header((header::CACHE_CONTROL, "private, no-cache"))
-        .json(page))
+    viewer.record(state, AccessEvent::AuditRead(read)).await?;
+    read_page(state, &viewer.tenant, export, after, size).await
 }
 
 /// Up to `size` events, and up to `size` of the access records that lie between them and before the next event.

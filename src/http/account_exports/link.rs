@@ -23,9 +23,9 @@ pub(crate) struct LinkView {
     /// Names the link in the audit log.
     id: String,
     /// Where the file is, for whoever has this address.
-    url: String,
+    pub(in crate::http) url: String,
     /// When the link ends.
-    expires_at: String,
+    pub(in crate::http) expires_at: String,
 }
 
 /// Makes a link. It ends with its time or with the token it was asked for with, whichever comes first.
@@ -43,22 +43,37 @@ pub(super) async fn post(
 ) -> Result<HttpResponse, Problem> {
     let viewer = Viewer::new(&state, caller.0, &request, Right::Export).await?;
     let found = viewer.find(&state, &id, "download_link").await?;
+    let view = issue(&state, &viewer, &found).await?;
+    Ok(HttpResponse::Created()
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .json(view))
+}
+
+/// Makes a link to an export that the viewer has found.
+///
+/// # Errors
+/// Why its file can't be had.
+pub(in crate::http) async fn issue(
+    state: &AppState,
+    viewer: &Viewer,
+    found: &ExportView,
+) -> Result<LinkView, Problem> {
     let tenant = state.system.tenant(&viewer.tenant).await?.tenant;
     let now = state.clock.now();
     if let Err(blocked) = gate::check(
-        &state,
+        state,
         &tenant,
         &found.export,
         &Holder::Caller(&viewer.caller),
         now,
     ) {
         let downloader = Downloader {
-            tenant: viewer.tenant,
-            principal: viewer.principal,
-            cause: viewer.cause,
+            tenant: viewer.tenant.clone(),
+            principal: viewer.principal.clone(),
+            cause: viewer.cause.clone(),
             link: None,
         };
-        return Err(download::refuse(&state, &downloader, found.id, blocked).await);
+        return Err(download::refuse(state, &downloader, found.id, blocked).await);
     }
     let role = state
         .config
@@ -73,7 +88,7 @@ pub(super) async fn post(
         tenant: viewer.tenant.clone(),
         principal: viewer.principal.clone(),
         role: role.clone(),
-        permissions: gate::permissions(&state, &found.export),
+        permissions: gate::permissions(state, &found.export),
         revocations: found.export.revocations.of(&viewer.principal),
         expires_at: now
             .plus(state.config.artifacts.link_ttl.get())
@@ -87,16 +102,13 @@ pub(super) async fn post(
         expires_at: link.expires_at,
     };
     viewer
-        .record(&state, AccessEvent::LinkIssued(issued))
+        .record(state, AccessEvent::LinkIssued(issued))
         .await?;
-    let view = LinkView {
+    Ok(LinkView {
         id: link.id.to_string(),
         url: format!("{}/downloads/{token}", state.config.server.public_url()),
         expires_at: rfc3339(link.expires_at),
-    };
-    Ok(HttpResponse::Created()
-        .insert_header((header::CACHE_CONTROL, "no-store"))
-        .json(view))
+    })
 }
 
 /// Ends every link to this export that was made until now: a client admin everybody's, others their own. It stands in the
@@ -112,12 +124,19 @@ pub(super) async fn delete(
 ) -> Result<HttpResponse, Problem> {
     let viewer = Viewer::new(&state, caller.0, &request, Right::Export).await?;
     let found = viewer.find(&state, &id, "download_link").await?;
-    let of = viewer.only();
-    state
-        .system
-        .revoke_links(found.id, of, viewer.principal, viewer.cause)
-        .await?;
+    revoke(&state, &viewer, &found).await?;
     Ok(HttpResponse::NoContent().finish())
+}
+
+/// Ends the links to an export that the viewer has found.
+pub(in crate::http) async fn revoke(
+    state: &AppState,
+    viewer: &Viewer,
+    found: &ExportView,
+) -> Result<(), Problem> {
+    let (of, by) = (viewer.only(), viewer.principal.clone());
+    let cause = viewer.cause.clone();
+    Ok(state.system.revoke_links(found.id, of, by, cause).await?)
 }
 
 /// Downloads through a link: everything that can change is checked again. A link that is no more, or never was, is

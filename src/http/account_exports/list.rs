@@ -6,7 +6,7 @@ use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use carnet_events::domain::export::Status;
 use carnet_projections::ProjectionName;
-use carnet_projections::exports::{ExportQuery, MAX_PAGE_SIZE};
+use carnet_projections::exports::{ExportPage, ExportQuery, MAX_PAGE_SIZE};
 use serde::{Deserialize, Serialize};
 
 use super::job::Job;
@@ -72,16 +72,7 @@ pub(super) async fn get(
             format!("`page` counts from 1, `page_size` lies between 1 and {MAX_PAGE_SIZE}."),
         ));
     }
-    state.wait_for(ProjectionName::Exports, PATIENCE).await?;
-    let asked = ExportQuery {
-        tenant: viewer.tenant.clone(),
-        principal: viewer.only(),
-        status,
-        page,
-        page_size,
-        now: state.clock.now(),
-    };
-    let found = state.projections.exports().list(asked).await?;
+    let found = read(&state, &viewer, status, page, page_size).await?;
     let tenant = state.system.tenant(&viewer.tenant).await?.tenant;
     let jobs = found.rows.iter().map(|row| {
         Job::new(&state, &viewer, &tenant, row.id, &row.export, row.revision)
@@ -96,4 +87,24 @@ pub(super) async fn get(
     Ok(HttpResponse::Ok()
         .insert_header((header::CACHE_CONTROL, "private, no-cache"))
         .json(page))
+}
+
+/// A page of what the viewer may see, with everything they did before it was asked for.
+pub(in crate::http) async fn read(
+    state: &AppState,
+    viewer: &Viewer,
+    status: Option<Status>,
+    page: u32,
+    page_size: u32,
+) -> Result<ExportPage, Problem> {
+    state.wait_for(ProjectionName::Exports, PATIENCE).await?;
+    let asked = ExportQuery {
+        tenant: viewer.tenant.clone(),
+        principal: viewer.only(),
+        status,
+        page,
+        page_size,
+        now: state.clock.now(),
+    };
+    Ok(state.projections.exports().list(asked).await?)
 }

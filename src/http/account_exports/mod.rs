@@ -1,15 +1,15 @@
 //! `/api/account-exports`: asking for exports, following them, getting their files.
 
-mod cancel;
-mod catalog;
-mod create;
+pub(super) mod cancel;
+pub(super) mod catalog;
+pub(super) mod create;
 mod download;
 mod events;
-mod gate;
-mod history;
+pub(super) mod gate;
+pub(super) mod history;
 mod job;
-mod link;
-mod list;
+pub(super) mod link;
+pub(super) mod list;
 mod show;
 
 use actix_web::web;

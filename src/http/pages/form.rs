@@ -1,15 +1,64 @@
 //! What forms have in common.
 
+use actix_web::{HttpRequest, web};
 use maud::{Markup, html};
 
 use crate::auth::Caller;
+use crate::http::body;
+use crate::http::codes::Code;
+use crate::http::problem::Problem;
+
+const CSRF: &str = "csrf";
 
 /// The hidden field that shows that a form came from a page of ours. Bearer tokens need none: no browser sends one by
 /// itself.
 pub(super) fn csrf_field(caller: &Caller) -> Markup {
     html! {
         @if let Some(token) = caller.csrf() {
-            input type="hidden" name="csrf" value=(token);
+            input type="hidden" name=(CSRF) value=(token);
         }
+    }
+}
+
+/// A form that came from a page of ours.
+#[derive(Debug)]
+pub(super) struct Form(Vec<(String, String)>);
+
+#[allow(dead_code, reason = "desks take it up as they come")]
+impl Form {
+    /// Reads a form. Whoever calls this has decided access before.
+    ///
+    /// # Errors
+    /// When it can't be read, or wasn't sent by a page of ours.
+    pub(super) async fn read(
+        request: &HttpRequest,
+        payload: web::Payload,
+        caller: &Caller,
+    ) -> Result<Self, Problem> {
+        let form = Self(body::form(request, payload).await?);
+        match caller.csrf() {
+            Some(token) if form.get(CSRF) != Some(token) => Err(Code::NotFound.into()),
+            _ => Ok(form),
+        }
+    }
+
+    /// The first field called `name`.
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        self.all(name).next()
+    }
+
+    /// The first field called `name`, unless it was left empty.
+    pub(super) fn filled(&self, name: &str) -> Option<&str> {
+        self.get(name)
+            .map(str::trim)
+            .filter(|text| !text.is_empty())
+    }
+
+    /// Every field called `name`, in the form's order.
+    pub(super) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.0
+            .iter()
+            .filter(move |(field, _)| field == name)
+            .map(|(_, value)| value.as_str())
     }
 }
