@@ -44,7 +44,8 @@ impl Form {
 
     /// The first field called `name`.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
-        self.all(name).next()
+        let field = self.0.iter().find(|(field, _)| field == name);
+        field.map(|(_, value)| value.as_str())
     }
 
     /// The first field called `name`, unless it was left empty.
