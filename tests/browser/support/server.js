@@ -1,0 +1,78 @@
+// The built program, as people start it: `carnet demo` on a folder of its own.
+import { spawn, execFileSync } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { createInterface } from "node:readline";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+const PROGRAM = process.env.CARNET ?? new URL("../../../target/debug/carnet", import.meta.url).pathname;
+const ADDRESS = /^carnet serves (http:\/\/\S+)$/;
+const PATIENCE = 20_000;
+
+/** A demo that runs, is killed, and runs again on the same files and address. */
+export class Server {
+  /** @param {Record<string, string>} settings  environment that overrides the demo's configuration */
+  constructor(settings = {}) {
+    this.settings = settings;
+    this.folder = mkdtempSync(join(tmpdir(), "carnet-browser-"));
+    this.listen = "127.0.0.1:0";
+    this.log = [];
+  }
+
+  /** Starts it, and gives the address its pages have. */
+  async start() {
+    const args = ["demo", "--dir", this.folder, "--listen", this.listen];
+    this.process = spawn(PROGRAM, args, {
+      env: { ...process.env, ...this.settings },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    this.process.stderr.on("data", (text) => this.log.push(text.toString()));
+    this.base = await this.#address();
+    this.listen = new URL(this.base).host;
+    return this.base;
+  }
+
+  async #address() {
+    const lines = createInterface({ input: this.process.stdout });
+    const said = new Promise((resolve, reject) => {
+      lines.on("line", (line) => ADDRESS.test(line) && resolve(ADDRESS.exec(line)[1]));
+      this.process.on("error", reject);
+      this.process.on("exit", () => reject(new Error(`the demo ended:\n${this.log.join("")}`)));
+      setTimeout(() => reject(new Error("the demo printed no address")), PATIENCE).unref();
+    });
+    return said;
+  }
+
+  /** Ends it as a power cut would. */
+  async kill() {
+    const ended = once(this.process, "exit");
+    this.process.kill("SIGKILL");
+    await ended;
+  }
+
+  /** Ends it and takes its files away. */
+  async close() {
+    if (this.process && this.process.exitCode === null && this.process.signalCode === null) await this.kill();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  /** The answer of one of the program's own commands: its exit code and what it printed. */
+  run(...args) {
+    try {
+      return { code: 0, said: execFileSync(PROGRAM, args, { encoding: "utf8", stdio: "pipe" }) };
+    } catch (error) {
+      return { code: error.status, said: `${error.stdout}${error.stderr}` };
+    }
+  }
+
+  /** Gives a tenant `rows` more audit events to export, so that an export of them can be watched while it runs. */
+  grow(tenant, rows) {
+    const sql = `
+      pragma busy_timeout = 5000;
+      with recursive n(i) as (select 1 union all select i + 1 from n where i < ${rows})
+      insert into audit_events (tenant_id, actor_id, action, trace, payload, occurred_at)
+      select '${tenant}', null, 'user.signed_in', i, '{"from":"a test"}', '2026-01-01T00:00:00Z' from n;`;
+    execFileSync("sqlite3", [join(this.folder, "tenants.db")], { input: sql });
+  }
+}
