@@ -4,6 +4,7 @@ use carnet_events::codec::{self, DecodeError, DomainEvent, Json};
 use carnet_events::domain::Timed;
 use carnet_events::domain::access::AccessEvent;
 use carnet_events::domain::export::ExportEvent;
+use carnet_events::domain::platform::PlatformEvent;
 use carnet_events::domain::tenant::TenantEvent;
 use carnet_events::envelope::{Position, Recorded};
 use carnet_events::ids::{ExportId, PrincipalId, TenantId, Timestamp};
@@ -12,8 +13,12 @@ use carnet_events::stream::StreamKind;
 use serde::Deserialize;
 
 /// Streams that any projection is folded from. Directories are not among them: no projection knows a person.
-pub(crate) const STREAMS: [StreamKind; 3] =
-    [StreamKind::Export, StreamKind::Tenant, StreamKind::Access];
+pub(crate) const STREAMS: [StreamKind; 4] = [
+    StreamKind::Export,
+    StreamKind::Tenant,
+    StreamKind::Access,
+    StreamKind::Platform,
+];
 
 /// An event, decoded.
 #[derive(Debug)]
@@ -28,7 +33,8 @@ pub(crate) struct Fact {
 #[derive(Debug)]
 pub(crate) struct Known {
     pub(crate) at: Timestamp,
-    pub(crate) tenant: TenantId,
+    /// Whose it is; `None`: it concerns the whole service.
+    pub(crate) tenant: Option<TenantId>,
     /// Whoever caused it; `None`: the service itself.
     pub(crate) principal: Option<PrincipalId>,
     pub(crate) event: Event,
@@ -44,6 +50,7 @@ pub(crate) enum Event {
     Export(ExportId, Timed<ExportEvent>),
     Tenant(TenantEvent),
     Access(AccessEvent),
+    Platform(PlatformEvent),
 }
 
 /// The filter that a subscription for facts is made with.
@@ -81,13 +88,20 @@ fn known(recorded: &Recorded, stream: StreamKind) -> Result<Known, String> {
             let (about, event) = decoded(recorded)?;
             (about, event.at, tenant(), Event::Access(event.what))
         }
-        StreamKind::Policy | StreamKind::Directory | StreamKind::Platform | StreamKind::Other => {
+        StreamKind::Platform => {
+            let (about, event) = decoded(recorded)?;
+            (about, event.at, None, Event::Platform(event.what))
+        }
+        StreamKind::Policy | StreamKind::Directory | StreamKind::Other => {
             return Err(format!("{} was not asked for", place()));
         }
     };
+    if tenant.is_none() && stream != StreamKind::Platform {
+        return Err(format!("{} names no tenant", place()));
+    }
     Ok(Known {
         at,
-        tenant: tenant.ok_or_else(|| format!("{} names no tenant", place()))?,
+        tenant,
         principal: about.principal,
         event,
     })

@@ -63,6 +63,8 @@ pub(super) fn draft(known: &Known) -> Option<Draft<'_>> {
             code: event.code(),
             details: details::access(event),
         }),
+        // No tenant's business.
+        Event::Platform(_) => None,
     }
 }
 

@@ -5,6 +5,7 @@ use std::ops::Range;
 use carnet_events::stream::StreamKind;
 use rusqlite::{Connection, Statement};
 
+use super::days::Days;
 use super::entry::{self, Draft};
 use crate::ProjectionName;
 use crate::database::names::Names;
@@ -14,7 +15,7 @@ use crate::projection::{ApplyError, Blueprint, Index, Projection, Table, of_gene
 
 pub(crate) static BLUEPRINT: Blueprint = Blueprint {
     name: ProjectionName::AuditLog,
-    version: 1,
+    version: 2,
     streams: &[StreamKind::Export, StreamKind::Tenant, StreamKind::Access],
     tables: &[
         // The key is the order of reading, so a page is one run of neighbours. An index's entries end in the key too.
@@ -23,22 +24,29 @@ pub(crate) static BLUEPRINT: Blueprint = Blueprint {
             definition: "(tenant INTEGER, at INTEGER, seq INTEGER, type INTEGER NOT NULL, principal INTEGER, export BLOB,
                 code TEXT, details TEXT, PRIMARY KEY (tenant, at, seq)) STRICT, WITHOUT ROWID",
         },
+        // Entries of a day (UTC; its beginning) by type and principal; 0: the service itself.
+        Table {
+            name: "audit_days",
+            definition: "(tenant INTEGER, day INTEGER, type INTEGER, principal INTEGER, count INTEGER NOT NULL,
+                PRIMARY KEY (tenant, day, type, principal)) STRICT, WITHOUT ROWID",
+        },
     ],
+    // What is counted by (type, principal) stands at their ends, so that counting reads nothing else.
     indices: &[
         Index {
             name: "audit_log_by_type",
             table: "audit_log",
-            definition: "(tenant, type, at, seq)",
+            definition: "(tenant, type, at, seq, principal)",
         },
         Index {
             name: "audit_log_by_principal",
             table: "audit_log",
-            definition: "(tenant, principal, at, seq) WHERE principal IS NOT NULL",
+            definition: "(tenant, principal, at, seq, type) WHERE principal IS NOT NULL",
         },
         Index {
             name: "audit_log_by_export",
             table: "audit_log",
-            definition: "(tenant, export, at, seq) WHERE export IS NOT NULL",
+            definition: "(tenant, export, at, seq, type, principal) WHERE export IS NOT NULL",
         },
     ],
     make: |generation, _options| Box::new(Fold::new(generation)),
@@ -47,6 +55,9 @@ pub(crate) static BLUEPRINT: Blueprint = Blueprint {
 /// Entries kept in memory until they are written together, in the table's order.
 const UNWRITTEN: usize = 8192;
 
+/// Counts kept in memory without being written, while history is read.
+const UNWRITTEN_DAYS: usize = 65_536;
+
 /// Entries of one statement: running a statement costs as much as a row.
 const AT_ONCE: usize = 16;
 const COLUMNS: usize = 8;
@@ -54,6 +65,7 @@ const COLUMNS: usize = 8;
 /// Writes entries into the table of one generation.
 struct Fold {
     unwritten: Vec<Entry>,
+    days: Days,
     /// The codes and details of the entries in memory.
     texts: String,
     json: Vec<u8>,
@@ -77,6 +89,7 @@ impl Fold {
         let row = "(?, ?, ?, ?, ?, ?, ?, ?)";
         Self {
             unwritten: Vec::new(),
+            days: Days::new(generation),
             texts: String::new(),
             json: Vec::new(),
             insert_one: format!("{insert} {row}"),
@@ -92,6 +105,9 @@ impl Fold {
         known: &Known,
         draft: &Draft<'_>,
     ) -> Result<(), ApplyError> {
+        let Some(tenant) = &known.tenant else {
+            return Ok(());
+        };
         let bad = |reason: String| ApplyError::BadRow(format!("{}: {reason}", fact.position));
         let written = draft.details.write(&mut self.json);
         written.map_err(|error| bad(error.to_string()))?;
@@ -105,18 +121,40 @@ impl Fold {
             Some(principal) => Some(names.id(tables, principal.as_str())?),
             None => None,
         };
+        let tenant = names.id(tables, tenant.as_str())?;
+        let kind = names.id(tables, draft.kind)?;
+        self.days.add(tenant, known.at, kind, principal);
         self.unwritten.push(Entry {
-            key: (
-                names.id(tables, known.tenant.as_str())?,
-                known.at.as_millis(),
-                to_sql(fact.position.prepare),
-            ),
-            kind: names.id(tables, draft.kind)?,
+            key: (tenant, known.at.as_millis(), to_sql(fact.position.prepare)),
+            kind,
             principal,
             export: draft.export.map(|id| id.as_uuid().into_bytes()),
             code: draft.code.map(&mut keep),
             details: (!json.is_empty()).then(|| keep(json)),
         });
+        Ok(())
+    }
+
+    fn write_entries(&mut self, tables: &Connection) -> rusqlite::Result<()> {
+        self.unwritten.sort_unstable_by_key(|entry| entry.key);
+        let chunks = self.unwritten.chunks_exact(AT_ONCE);
+        let rest = chunks.remainder();
+        if chunks.len() > 0 {
+            let mut insert = tables.prepare_cached(&self.insert_many)?;
+            for chunk in chunks {
+                for (row, entry) in chunk.iter().enumerate() {
+                    self.bind(&mut insert, row, entry)?;
+                }
+                insert.raw_execute()?;
+            }
+        }
+        let mut insert = tables.prepare_cached(&self.insert_one)?;
+        for entry in rest {
+            self.bind(&mut insert, 0, entry)?;
+            insert.raw_execute()?;
+        }
+        self.unwritten.clear();
+        self.texts.clear();
         Ok(())
     }
 
@@ -153,35 +191,22 @@ impl Projection for Fold {
             }
         }
         if self.unwritten.len() >= UNWRITTEN {
-            self.flush(tables, names)?;
+            self.write_entries(tables)?;
+        }
+        if self.days.len() >= UNWRITTEN_DAYS {
+            self.days.write(tables)?;
         }
         Ok(())
     }
 
     fn flush(&mut self, tables: &Connection, _names: &mut Names) -> Result<(), ApplyError> {
-        self.unwritten.sort_unstable_by_key(|entry| entry.key);
-        let chunks = self.unwritten.chunks_exact(AT_ONCE);
-        let rest = chunks.remainder();
-        if chunks.len() > 0 {
-            let mut insert = tables.prepare_cached(&self.insert_many)?;
-            for chunk in chunks {
-                for (row, entry) in chunk.iter().enumerate() {
-                    self.bind(&mut insert, row, entry)?;
-                }
-                insert.raw_execute()?;
-            }
-        }
-        let mut insert = tables.prepare_cached(&self.insert_one)?;
-        for entry in rest {
-            self.bind(&mut insert, 0, entry)?;
-            insert.raw_execute()?;
-        }
-        self.forget();
-        Ok(())
+        self.write_entries(tables)?;
+        Ok(self.days.write(tables)?)
     }
 
     fn forget(&mut self) {
         self.unwritten.clear();
         self.texts.clear();
+        self.days.forget();
     }
 }

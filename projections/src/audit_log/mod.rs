@@ -12,10 +12,14 @@
 //! Entries are in the order of time; those of one millisecond in the log's order.
 
 mod cursor;
+mod days;
+mod density;
 mod details;
 mod entry;
+mod facets;
 mod fold;
 mod query;
+mod scan;
 mod stream;
 
 use carnet_events::ids::{ExportId, PrincipalId, TenantId, Timestamp};
@@ -26,7 +30,9 @@ use crate::Error;
 use crate::database::Readers;
 
 pub use cursor::{AuditCursor, InvalidCursor};
+pub use density::{AuditBar, AuditDensity, MAX_BARS};
 pub use entry::TYPES;
+pub use facets::{AuditFacets, MAX_PERSONS, PersonCount};
 pub(crate) use fold::BLUEPRINT;
 pub use stream::AuditStream;
 
@@ -131,6 +137,25 @@ impl AuditLog {
     ) -> Result<AuditPage, Error> {
         let size = page_size.clamp(1, MAX_PAGE_SIZE);
         let ask = move |tables: &rusqlite::Connection| query::page(tables, &query, after, size);
+        self.readers.ask(ask).await
+    }
+
+    /// What the entries that match come to, by type and by person.
+    ///
+    /// # Errors
+    /// When the file can't be read.
+    pub async fn facets(&self, query: AuditQuery) -> Result<AuditFacets, Error> {
+        let ask = move |tables: &rusqlite::Connection| facets::facets(tables, &query);
+        self.readers.ask(ask).await
+    }
+
+    /// How the entries that match lie in time, as at most `bars` bars, 2 to [`MAX_BARS`]; what is beyond becomes the nearest
+    /// of them.
+    ///
+    /// # Errors
+    /// When the file can't be read.
+    pub async fn density(&self, query: AuditQuery, bars: u32) -> Result<AuditDensity, Error> {
+        let ask = move |tables: &rusqlite::Connection| density::density(tables, &query, bars);
         self.readers.ask(ask).await
     }
 

@@ -156,7 +156,8 @@ fn entry(row: &Row<'_>) -> Result<AuditEntry, Error> {
     })
 }
 
-fn name(tables: &Connection, text: &str) -> Result<Option<i64>, Error> {
+/// The number of a text; `None` when no row can speak of it.
+pub(super) fn name(tables: &Connection, text: &str) -> Result<Option<i64>, Error> {
     let mut select = tables.prepare_cached("SELECT id FROM names WHERE text = ?")?;
     Ok(select.query_row([text], |row| row.get(0)).optional()?)
 }

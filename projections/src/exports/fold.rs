@@ -8,6 +8,7 @@ use carnet_events::ids::{ExportId, Timestamp};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::counts::Counts;
+use super::last_rows::Newest;
 use super::tables::{code, open_until};
 use crate::cache::Cache;
 use crate::database::names::Names;
@@ -28,6 +29,7 @@ pub(super) struct Fold {
     unwritten: HashMap<ExportId, Entry>,
     json: Vec<u8>,
     counts: Counts,
+    newest: Newest,
     select: String,
     insert: String,
     update: String,
@@ -49,6 +51,7 @@ impl Fold {
             unwritten: HashMap::new(),
             json: Vec::new(),
             counts: Counts::new(generation),
+            newest: Newest::new(generation),
             select: sql("SELECT revision, status, state FROM exports_{g} WHERE id = ?"),
             insert: sql(
                 "INSERT INTO exports_{g} (id, tenant, principal, created_at, status, expires_at, revision, state)
@@ -157,13 +160,19 @@ impl Projection for Fold {
                 None => self.take(tables, *id)?,
             };
             evolve(&mut entry, event, fact.revision);
+            if let ExportEvent::Completed(completed) = &event.what
+                && let Some(export) = entry.state.export()
+            {
+                let (newest, request) = (&mut self.newest, &export.request);
+                newest.completed(tables, names, request, event.at, completed)?;
+            }
             if entry.is_final() {
                 self.write(tables, names, *id, &mut entry)?;
             } else {
                 self.unwritten.insert(*id, entry);
             }
         }
-        if self.unwritten.len() > UNWRITTEN {
+        if self.unwritten.len().max(self.newest.len()) > UNWRITTEN {
             self.flush(tables, names)?;
         }
         Ok(())
@@ -177,6 +186,7 @@ impl Projection for Fold {
             self.cached.put(id, entry);
         }
         self.counts.write(tables)?;
+        self.newest.write(tables)?;
         Ok(())
     }
 
@@ -184,6 +194,7 @@ impl Projection for Fold {
         self.cached.clear();
         self.unwritten = HashMap::new();
         self.counts.forget();
+        self.newest.forget();
     }
 }
 

@@ -5,8 +5,11 @@
 
 mod counts;
 mod fold;
+mod last_rows;
 mod query;
 mod tables;
+
+use std::collections::BTreeMap;
 
 use carnet_events::domain::export::{Export, Status};
 use carnet_events::ids::{ExportId, PrincipalId, TenantId, Timestamp};
@@ -14,6 +17,7 @@ use carnet_events::ids::{ExportId, PrincipalId, TenantId, Timestamp};
 use crate::Error;
 use crate::database::Readers;
 
+pub use last_rows::LastRows;
 pub(crate) use tables::BLUEPRINT;
 
 /// The most rows of a page.
@@ -93,6 +97,15 @@ impl Exports {
     /// When the file can't be read.
     pub async fn queue_position(&self, id: ExportId) -> Result<Option<u64>, Error> {
         let ask = move |tables: &rusqlite::Connection| query::queue_position(tables, id);
+        self.readers.ask(ask).await
+    }
+
+    /// Rows of each category of a tenant when it was last exported whole, by the category's id. Costs a row per category.
+    ///
+    /// # Errors
+    /// When the file can't be read.
+    pub async fn last_rows(&self, tenant: TenantId) -> Result<BTreeMap<String, LastRows>, Error> {
+        let ask = move |tables: &rusqlite::Connection| last_rows::last_rows(tables, &tenant);
         self.readers.ask(ask).await
     }
 }

@@ -166,7 +166,7 @@ fn read(tables: &Connection, row: &Row<'_>) -> Result<ExportRow, Error> {
 }
 
 /// The number of a tenant or principal; `None` when no row can speak of it.
-fn name(tables: &Connection, text: &str) -> Result<Option<i64>, Error> {
+pub(super) fn name(tables: &Connection, text: &str) -> Result<Option<i64>, Error> {
     let mut select = tables.prepare_cached("SELECT id FROM names WHERE text = ?")?;
     Ok(select.query_row([text], |row| row.get(0)).optional()?)
 }

@@ -10,7 +10,7 @@ use crate::projection::{Blueprint, Index, Table};
 
 pub(crate) static BLUEPRINT: Blueprint = Blueprint {
     name: ProjectionName::Exports,
-    version: 1,
+    version: 2,
     streams: &[StreamKind::Export],
     tables: &[
         Table {
@@ -24,6 +24,11 @@ pub(crate) static BLUEPRINT: Blueprint = Blueprint {
             name: "exports_counts",
             definition: "(tenant INTEGER, principal INTEGER, status INTEGER, count INTEGER NOT NULL,
                 PRIMARY KEY (tenant, principal, status)) STRICT, WITHOUT ROWID",
+        },
+        Table {
+            name: "exports_last_rows",
+            definition: "(tenant INTEGER, category TEXT, at INTEGER NOT NULL, rows INTEGER NOT NULL,
+                PRIMARY KEY (tenant, category)) STRICT, WITHOUT ROWID",
         },
     ],
     indices: &[

@@ -60,7 +60,7 @@ impl Grain {
     }
 
     /// The beginning of the one that a moment lies in.
-    fn start_of(self, at: Timestamp) -> i64 {
+    pub(super) fn start_of(self, at: Timestamp) -> i64 {
         at.as_millis().div_euclid(self.millis()) * self.millis()
     }
 }

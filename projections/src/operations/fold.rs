@@ -4,23 +4,32 @@ use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
 use carnet_events::domain::access::AccessEvent;
-use carnet_events::domain::export::{ExportEvent, Status};
+use carnet_events::domain::export::{ExportEvent, Started, Status};
+use carnet_events::domain::platform::PlatformEvent;
 use carnet_events::domain::tenant::TenantEvent;
-use carnet_events::ids::{ExportId, Timestamp};
+use carnet_events::ids::{ExportId, NodeId, Timestamp};
 use carnet_events::stream::StreamKind;
 use rusqlite::{Connection, params};
 use uuid::Uuid;
 
 use super::buckets::{Buckets, Metric};
+use super::depth::{Gauges, Level};
+use super::nodes::Nodes;
+use super::{intake, tenants};
 use crate::database::names::Names;
 use crate::fact::{Event, Fact};
-use crate::projection::{ApplyError, Blueprint, Projection, Table, of_generation};
+use crate::projection::{ApplyError, Blueprint, Index, Projection, Table, of_generation};
 use crate::{Options, ProjectionName};
 
 pub(crate) static BLUEPRINT: Blueprint = Blueprint {
     name: ProjectionName::Operations,
-    version: 1,
-    streams: &[StreamKind::Export, StreamKind::Tenant, StreamKind::Access],
+    version: 2,
+    streams: &[
+        StreamKind::Export,
+        StreamKind::Tenant,
+        StreamKind::Access,
+        StreamKind::Platform,
+    ],
     tables: &[
         Table {
             name: "operations_statuses",
@@ -31,7 +40,7 @@ pub(crate) static BLUEPRINT: Blueprint = Blueprint {
             name: "operations_open",
             definition:
                 "(export BLOB PRIMARY KEY, running INTEGER NOT NULL, created_at INTEGER NOT NULL,
-                started_at INTEGER) STRICT, WITHOUT ROWID",
+                started_at INTEGER, node BLOB) STRICT, WITHOUT ROWID",
         },
         // `grain` is the bucket's length in milliseconds, `key` a code or the number of a duration's bucket.
         Table {
@@ -40,8 +49,51 @@ pub(crate) static BLUEPRINT: Blueprint = Blueprint {
                 "(grain INTEGER, start INTEGER, metric TEXT, key TEXT, count INTEGER NOT NULL,
                 PRIMARY KEY (grain, start, metric, key)) STRICT, WITHOUT ROWID",
         },
+        // What waits and runs at the end of a minute or hour, and at most in it.
+        Table {
+            name: "operations_depth",
+            definition:
+                "(grain INTEGER, start INTEGER, queued INTEGER NOT NULL, running INTEGER NOT NULL,
+                queued_max INTEGER NOT NULL, running_max INTEGER NOT NULL, PRIMARY KEY (grain, start)) STRICT, WITHOUT ROWID",
+        },
+        Table {
+            name: "operations_nodes",
+            definition: "(node BLOB PRIMARY KEY, incarnation BLOB, version TEXT, started_at INTEGER, alive_at INTEGER,
+                drained_by TEXT, drained_since INTEGER) STRICT, WITHOUT ROWID",
+        },
+        Table {
+            name: "operations_intake",
+            definition: "(one INTEGER PRIMARY KEY CHECK (one = 1), paused INTEGER NOT NULL, principal TEXT NOT NULL,
+                at INTEGER NOT NULL) STRICT",
+        },
+        Table {
+            name: "operations_closed",
+            definition: "(tenant INTEGER PRIMARY KEY, principal TEXT NOT NULL, at INTEGER NOT NULL) STRICT",
+        },
+        Table {
+            name: "operations_exemptions",
+            definition: "(tenant INTEGER, id TEXT, of_tenant INTEGER NOT NULL, count INTEGER NOT NULL,
+                used INTEGER NOT NULL, until INTEGER NOT NULL, principal TEXT NOT NULL, at INTEGER NOT NULL,
+                PRIMARY KEY (tenant, id)) STRICT, WITHOUT ROWID",
+        },
     ],
-    indices: &[],
+    indices: &[
+        Index {
+            name: "operations_nodes_by_sign",
+            table: "operations_nodes",
+            definition: "(alive_at DESC, node)",
+        },
+        Index {
+            name: "operations_closed_by_time",
+            table: "operations_closed",
+            definition: "(at, tenant)",
+        },
+        Index {
+            name: "operations_exemptions_by_time",
+            table: "operations_exemptions",
+            definition: "(at, tenant, id)",
+        },
+    ],
     make: |generation, options| Box::new(Fold::new(generation, options)),
 };
 
@@ -54,6 +106,9 @@ struct Fold {
     changed: HashSet<ExportId>,
     statuses: HashMap<Status, i64>,
     buckets: Buckets,
+    gauges: Gauges,
+    nodes: Nodes,
+    generation: u32,
     sql: Statements,
 }
 
@@ -62,6 +117,8 @@ struct Open {
     running: bool,
     created_at: Timestamp,
     started_at: Option<Timestamp>,
+    /// The node that runs it.
+    node: Option<NodeId>,
 }
 
 struct Statements {
@@ -79,11 +136,16 @@ impl Fold {
             changed: HashSet::new(),
             statuses: HashMap::new(),
             buckets: Buckets::new(generation, options),
+            gauges: Gauges::new(generation, options),
+            nodes: Nodes::new(generation),
+            generation,
             sql: Statements {
                 read_open: sql(
-                    "SELECT export, running, created_at, started_at FROM operations_open_{g}",
+                    "SELECT export, running, created_at, started_at, node FROM operations_open_{g}",
                 ),
-                write_open: sql("INSERT OR REPLACE INTO operations_open_{g} VALUES (?, ?, ?, ?)"),
+                write_open: sql(
+                    "INSERT OR REPLACE INTO operations_open_{g} VALUES (?, ?, ?, ?, ?)",
+                ),
                 delete_open: sql("DELETE FROM operations_open_{g} WHERE export = ?"),
                 count: sql("INSERT INTO operations_statuses_{g} VALUES (?, ?)
                      ON CONFLICT DO UPDATE SET count = count + excluded.count"),
@@ -91,14 +153,28 @@ impl Fold {
         }
     }
 
-    fn read(&self, tables: &Connection) -> rusqlite::Result<HashMap<ExportId, Open>> {
+    /// What the tables hold and memory doesn't.
+    fn read(&mut self, tables: &Connection) -> Result<HashMap<ExportId, Open>, ApplyError> {
+        let open = self.read_open(tables)?;
+        let running = open.values().filter(|export| export.running).count() as i64;
+        self.gauges.level = Level {
+            queued: open.len() as i64 - running,
+            running,
+        };
+        self.nodes.read(tables)?;
+        Ok(open)
+    }
+
+    fn read_open(&self, tables: &Connection) -> rusqlite::Result<HashMap<ExportId, Open>> {
         let mut select = tables.prepare_cached(&self.sql.read_open)?;
         let rows = select.query_map([], |row| {
             let started_at: Option<i64> = row.get(3)?;
+            let node: Option<[u8; 16]> = row.get(4)?;
             let open = Open {
                 running: row.get(1)?,
                 created_at: Timestamp::from_millis(row.get(2)?),
                 started_at: started_at.map(Timestamp::from_millis),
+                node: node.map(|id| NodeId::from_uuid(Uuid::from_bytes(id))),
             };
             Ok((ExportId::from_uuid(Uuid::from_bytes(row.get(0)?)), open))
         })?;
@@ -120,6 +196,7 @@ impl Fold {
                     open.running,
                     open.created_at.as_millis(),
                     open.started_at.map(Timestamp::as_millis),
+                    open.node.map(|node| node.as_uuid().into_bytes()),
                 ])?,
                 None => delete.execute([key.as_bytes()])?,
             };
@@ -128,15 +205,22 @@ impl Fold {
         for (status, change) in self.statuses.drain() {
             count.execute(params![status.as_str(), change])?;
         }
+        self.nodes.write(tables)?;
+        self.gauges.write(tables)?;
         self.buckets.write(tables)
     }
 
-    fn moved(&mut self, from: Option<Status>, to: Option<Status>) {
+    fn moved(&mut self, at: Timestamp, from: Option<Status>, to: Option<Status>) {
         if let Some(from) = from {
             *self.statuses.entry(from).or_default() -= 1;
         }
         if let Some(to) = to {
             *self.statuses.entry(to).or_default() += 1;
+        }
+        let change = |status| i64::from(to == Some(status)) - i64::from(from == Some(status));
+        let (queued, running) = (change(Status::Queued), change(Status::Running));
+        if (queued, running) != (0, 0) {
+            self.gauges.change(at, queued, running);
         }
     }
 
@@ -154,29 +238,35 @@ impl Fold {
                         running: false,
                         created_at: at,
                         started_at: None,
+                        node: None,
                     });
                     self.changed.insert(id);
-                    self.moved(None, Some(Status::Queued));
+                    self.moved(at, None, Some(Status::Queued));
                 }
             }
-            ExportEvent::Started(_) => self.start(open, id, at),
+            ExportEvent::Started(started) => self.start(open, id, at, started),
             ExportEvent::AttemptFailed(failed) => {
                 self.buckets.add(at, Metric::AttemptFailed, &failed.code, 1);
-                self.requeue(open, id);
+                self.requeue(open, id, at);
             }
             ExportEvent::AttemptLost(_) => {
                 self.buckets.add(at, Metric::AttemptLost, "", 1);
-                self.requeue(open, id);
+                self.requeue(open, id, at);
             }
-            ExportEvent::HandedBack(_) => self.requeue(open, id),
+            ExportEvent::HandedBack(_) => {
+                self.alive(open, id, at);
+                self.requeue(open, id, at);
+            }
+            ExportEvent::Progressed(_) => self.alive(open, id, at),
             ExportEvent::Completed(completed) => {
+                self.alive(open, id, at);
                 let rows = completed.categories.values();
                 let rows = rows.fold(0_u64, |sum, category| sum.saturating_add(category.rows));
                 let bytes = completed.artifact.json_bytes;
                 self.buckets.add(at, Metric::Completed, "", 1);
                 self.buckets.add(at, Metric::Rows, "", rows);
                 self.buckets.add(at, Metric::JsonBytes, "", bytes);
-                if let Some(export) = self.settle(open, id, Status::Completed) {
+                if let Some(export) = self.settle(open, id, at, Status::Completed) {
                     self.buckets.took(Metric::Total, export.created_at, at);
                     if let Some(started_at) = export.started_at {
                         self.buckets.took(Metric::Ran, started_at, at);
@@ -185,15 +275,16 @@ impl Fold {
             }
             ExportEvent::Failed(failed) => {
                 self.buckets.add(at, Metric::Failed, &failed.code, 1);
-                self.settle(open, id, Status::Failed);
+                self.settle(open, id, at, Status::Failed);
             }
             ExportEvent::Cancelled(_) => {
                 self.buckets.add(at, Metric::Cancelled, "", 1);
-                self.settle(open, id, Status::Cancelled);
+                self.settle(open, id, at, Status::Cancelled);
             }
-            ExportEvent::Expired(_) => self.moved(Some(Status::Completed), Some(Status::Expired)),
-            ExportEvent::Progressed(_)
-            | ExportEvent::Held(_)
+            ExportEvent::Expired(_) => {
+                self.moved(at, Some(Status::Completed), Some(Status::Expired));
+            }
+            ExportEvent::Held(_)
             | ExportEvent::HoldReleased(_)
             | ExportEvent::DeletionStarted(_)
             | ExportEvent::ArtifactDeleted(_)
@@ -202,7 +293,14 @@ impl Fold {
         }
     }
 
-    fn start(&mut self, open: &mut HashMap<ExportId, Open>, id: ExportId, at: Timestamp) {
+    fn start(
+        &mut self,
+        open: &mut HashMap<ExportId, Open>,
+        id: ExportId,
+        at: Timestamp,
+        started: &Started,
+    ) {
+        self.nodes.claimed(at, started.node, started.incarnation);
         let Some(export) = open.get_mut(&id) else {
             return;
         };
@@ -210,18 +308,27 @@ impl Fold {
             export.started_at = Some(at);
             self.buckets.took(Metric::Waited, export.created_at, at);
         }
+        export.node = Some(started.node);
         if !std::mem::replace(&mut export.running, true) {
-            self.moved(Some(Status::Queued), Some(Status::Running));
+            self.moved(at, Some(Status::Queued), Some(Status::Running));
         }
         self.changed.insert(id);
     }
 
-    fn requeue(&mut self, open: &mut HashMap<ExportId, Open>, id: ExportId) {
+    /// The node that runs it wrote something.
+    fn alive(&mut self, open: &HashMap<ExportId, Open>, id: ExportId, at: Timestamp) {
+        if let Some(node) = open.get(&id).and_then(|export| export.node) {
+            self.nodes.alive(at, node);
+        }
+    }
+
+    fn requeue(&mut self, open: &mut HashMap<ExportId, Open>, id: ExportId, at: Timestamp) {
         if let Some(export) = open.get_mut(&id)
             && std::mem::replace(&mut export.running, false)
         {
+            export.node = None;
             self.changed.insert(id);
-            self.moved(Some(Status::Running), Some(Status::Queued));
+            self.moved(at, Some(Status::Running), Some(Status::Queued));
         }
     }
 
@@ -230,6 +337,7 @@ impl Fold {
         &mut self,
         open: &mut HashMap<ExportId, Open>,
         id: ExportId,
+        at: Timestamp,
         to: Status,
     ) -> Option<Open> {
         let export = open.remove(&id)?;
@@ -238,8 +346,29 @@ impl Fold {
             false => Status::Queued,
         };
         self.changed.insert(id);
-        self.moved(Some(from), Some(to));
+        self.moved(at, Some(from), Some(to));
         Some(export)
+    }
+
+    fn platform(
+        &mut self,
+        tables: &Connection,
+        at: Timestamp,
+        event: &PlatformEvent,
+    ) -> rusqlite::Result<()> {
+        match event {
+            PlatformEvent::LogCreated(_) => {}
+            PlatformEvent::ConfigurationApplied(applied) => self.nodes.applied(at, applied),
+            PlatformEvent::IntakePaused(by) => {
+                intake::set(tables, self.generation, true, &by.principal, at)?;
+            }
+            PlatformEvent::IntakeResumed(by) => {
+                intake::set(tables, self.generation, false, &by.principal, at)?;
+            }
+            PlatformEvent::DrainStarted(drain) => self.nodes.drain(at, drain, true),
+            PlatformEvent::DrainEnded(drain) => self.nodes.drain(at, drain, false),
+        }
+        Ok(())
     }
 
     fn access(&mut self, at: Timestamp, event: &AccessEvent) {
@@ -285,15 +414,21 @@ impl Projection for Fold {
             let Ok(known) = &fact.what else { continue };
             match &known.event {
                 Event::Export(id, event) => self.export(&mut open, *id, known.at, &event.what),
-                Event::Tenant(TenantEvent::ExportAdmitted(_)) => {
-                    self.buckets.add(known.at, Metric::Admitted, "", 1);
+                Event::Tenant(event) => {
+                    if matches!(event, TenantEvent::ExportAdmitted(_)) {
+                        self.buckets.add(known.at, Metric::Admitted, "", 1);
+                    }
+                    if let Some(tenant) = &known.tenant {
+                        tenants::apply(tables, names, self.generation, tenant, known.at, event)?;
+                    }
                 }
-                Event::Tenant(_) => {}
                 Event::Access(event) => self.access(known.at, event),
+                Event::Platform(event) => self.platform(tables, known.at, event)?,
             }
         }
         self.open = Some(open);
-        if self.changed.len() > UNWRITTEN || self.buckets.len() > UNWRITTEN {
+        let gathered = self.changed.len().max(self.buckets.len());
+        if gathered.max(self.gauges.len()) > UNWRITTEN {
             self.flush(tables, names)?;
         }
         Ok(())
@@ -312,5 +447,7 @@ impl Projection for Fold {
         self.changed.clear();
         self.statuses.clear();
         self.buckets.forget();
+        self.gauges.forget();
+        self.nodes.forget();
     }
 }

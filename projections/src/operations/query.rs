@@ -8,7 +8,7 @@ use carnet_events::ids::Timestamp;
 use rusqlite::{Connection, params};
 
 use super::buckets::{Metric, durations};
-use super::{Grain, Overview, Period, SeriesPoint};
+use super::{Grain, Overview, Period};
 use crate::Error;
 use crate::database::from_sql;
 use crate::worklist;
@@ -16,7 +16,6 @@ use crate::worklist;
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const MAX_RUNNING: u32 = 100;
-const MAX_POINTS: u32 = 5000;
 
 pub(super) fn overview(tables: &Connection, now: Timestamp) -> Result<Overview, Error> {
     Ok(Overview {
@@ -77,37 +76,4 @@ fn period(tables: &Connection, from: Timestamp, to: Timestamp) -> Result<Period,
         ran: durations(Metric::Ran),
         total: durations(Metric::Total),
     })
-}
-
-pub(super) fn series(
-    tables: &Connection,
-    grain: Grain,
-    from: Timestamp,
-    to: Timestamp,
-) -> Result<Vec<SeriesPoint>, Error> {
-    let mut select = tables.prepare_cached(
-        "SELECT start,
-            coalesce(sum(count) FILTER (WHERE metric = 'admitted'), 0),
-            coalesce(sum(count) FILTER (WHERE metric = 'refused'), 0),
-            coalesce(sum(count) FILTER (WHERE metric = 'completed'), 0),
-            coalesce(sum(count) FILTER (WHERE metric = 'failed'), 0),
-            coalesce(sum(count) FILTER (WHERE metric = 'cancelled'), 0),
-            coalesce(sum(count) FILTER (WHERE metric = 'downloaded'), 0)
-         FROM operations_buckets WHERE grain = ? AND start >= ? AND start < ?
-         GROUP BY start ORDER BY start LIMIT ?",
-    )?;
-    let parameters = params![grain.millis(), from.as_millis(), to.as_millis(), MAX_POINTS];
-    let rows = select.query_map(parameters, |row| {
-        let count = |column| row.get(column).map(from_sql);
-        Ok(SeriesPoint {
-            at: Timestamp::from_millis(row.get(0)?),
-            admitted: count(1)?,
-            refused: count(2)?,
-            completed: count(3)?,
-            failed: count(4)?,
-            cancelled: count(5)?,
-            downloaded: count(6)?,
-        })
-    })?;
-    Ok(rows.collect::<Result<_, _>>()?)
 }

@@ -8,6 +8,7 @@ use carnet_events::domain::access::AccessEvent;
 use carnet_events::domain::export::{
     CategoryResult, Completed, ExportEvent, PublishedArtifact, Started,
 };
+use carnet_events::domain::platform::PlatformEvent;
 use carnet_events::domain::request::{ExportKind, Format, Layer, Origin, Request};
 use carnet_events::domain::tenant::{ExportAdmitted, Limits, Quota, Standing, TenantEvent};
 use carnet_events::envelope::Position;
@@ -192,6 +193,15 @@ impl World {
     ) -> Position {
         let stream = StreamName::access(tenant, at.month());
         self.write(stream, tenant, at, &event).await
+    }
+
+    pub(super) async fn platform(&mut self, at: Timestamp, event: PlatformEvent) -> Position {
+        let event = codec::encode(Uuid::new_v4(), at, &event, &Context::default()).unwrap();
+        let stream = StreamName::platform();
+        let appended = self.store.append(&stream, Expected::Any, vec![event]).await;
+        let position = appended.unwrap().position;
+        self.last = Some(position);
+        position
     }
 
     /// Waits until everything written so far is in every projection.

@@ -7,5 +7,7 @@
     reason = "tests"
 )]
 
+mod board;
+mod facets;
 mod given;
 mod smoke;

@@ -159,7 +159,7 @@ impl Projection for Fold {
                 Event::Export(id, _) => *id,
                 Event::Tenant(TenantEvent::ExportAdmitted(admitted)) => admitted.export,
                 Event::Tenant(TenantEvent::ExportReleased(released)) => released.export,
-                Event::Tenant(_) | Event::Access(_) => continue,
+                Event::Tenant(_) | Event::Access(_) | Event::Platform(_) => continue,
             };
             let mut entry = match self.unwritten.remove(&id) {
                 Some(entry) => entry,
@@ -193,7 +193,10 @@ impl Projection for Fold {
 }
 
 fn evolve(item: &mut Option<Item>, known: &Known, revision: u64) {
-    let new = |admitted| Item::new(known.tenant.clone(), admitted, known.at);
+    let Some(tenant) = &known.tenant else {
+        return;
+    };
+    let new = |admitted| Item::new(tenant.clone(), admitted, known.at);
     match &known.event {
         Event::Tenant(TenantEvent::ExportAdmitted(_)) => {
             item.get_or_insert_with(|| new(true)).admitted = true;
@@ -213,7 +216,7 @@ fn evolve(item: &mut Option<Item>, known: &Known, revision: u64) {
                 item.evolve(known.at, &event.what, revision);
             }
         }
-        Event::Tenant(_) | Event::Access(_) => {}
+        Event::Tenant(_) | Event::Access(_) | Event::Platform(_) => {}
     }
 }
 

@@ -16,7 +16,7 @@ use crate::Error;
 use crate::database::Readers;
 
 pub(crate) use fold::BLUEPRINT;
-pub(crate) use query::{oldest_queued, running};
+pub(crate) use query::{oldest_queued, read_running, running};
 
 /// Where an item stands in its list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -68,15 +68,21 @@ fn list<T>(
     })?;
     let mut items = Vec::new();
     while let Some(row) = rows.next()? {
-        let tenant: String = row.get("tenant_id")?;
-        let tenant = TenantId::new(tenant).map_err(|error| bad(&error.to_string()))?;
-        let mark = Mark {
-            at: Timestamp::from_millis(row.get("mark")?),
-            export: ExportId::from_uuid(Uuid::from_bytes(row.get("export")?)),
-        };
+        let (mark, tenant) = which(row)?;
         items.push(read(row, mark, tenant)?);
     }
     Ok(items)
+}
+
+/// What every list's rows have.
+fn which(row: &Row<'_>) -> Result<(Mark, TenantId), Error> {
+    let tenant: String = row.get("tenant_id")?;
+    let tenant = TenantId::new(tenant).map_err(|error| bad(&error.to_string()))?;
+    let mark = Mark {
+        at: Timestamp::from_millis(row.get("mark")?),
+        export: ExportId::from_uuid(Uuid::from_bytes(row.get("export")?)),
+    };
+    Ok((mark, tenant))
 }
 
 fn bad(reason: &str) -> Error {
@@ -150,17 +156,25 @@ pub(crate) fn running(
         after,
         limit,
     };
-    list(tables, RUNNING_ONES, &page, |row, mark, tenant| {
-        Ok(Running {
-            mark,
-            tenant,
-            attempt: row.get("attempts")?,
-            node: NodeId::from_uuid(Uuid::from_bytes(row.get("node")?)),
-            incarnation: Incarnation::from_uuid(Uuid::from_bytes(row.get("incarnation")?)),
-            lease_ms: from_sql(row.get("lease_ms")?),
-            alive_at: Timestamp::from_millis(row.get("alive_at")?),
-            revision: from_sql(row.get("revision")?),
-        })
+    list(tables, RUNNING_ONES, &page, of_running)
+}
+
+/// A row with its mark and the tenant's id, as [`list_sql`] selects them, of an export that runs.
+pub(crate) fn read_running(row: &Row<'_>) -> Result<Running, Error> {
+    let (mark, tenant) = which(row)?;
+    of_running(row, mark, tenant)
+}
+
+fn of_running(row: &Row<'_>, mark: Mark, tenant: TenantId) -> Result<Running, Error> {
+    Ok(Running {
+        mark,
+        tenant,
+        attempt: row.get("attempts")?,
+        node: NodeId::from_uuid(Uuid::from_bytes(row.get("node")?)),
+        incarnation: Incarnation::from_uuid(Uuid::from_bytes(row.get("incarnation")?)),
+        lease_ms: from_sql(row.get("lease_ms")?),
+        alive_at: Timestamp::from_millis(row.get("alive_at")?),
+        revision: from_sql(row.get("revision")?),
     })
 }
 
