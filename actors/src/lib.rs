@@ -12,7 +12,7 @@
 //! | `export`, `tenant`, `registry`, `thread` | the actors of the two aggregates, and what brings them to life |
 //! | `admission`, `reconciler` | two streams without a transaction, and what makes up for a crash between them |
 //! | `dispatcher`, `queue`, `attempt`, `live`, `takeover` | who runs what, in fair order, and what if a runner is gone |
-//! | `timers`, `sweep`, `rounds` | what is done because its time has come |
+//! | `timers`, `sweep`, `rounds`, `rotation` | what is done because its time has come |
 //! | `access`, `directory`, `platform` | records that decide nothing, persons, and what concerns every tenant |
 //!
 //! This crate knows no SQL driver, no cloud and no HTTP, and imports nothing of the projections.
@@ -38,6 +38,7 @@ mod queue;
 mod recent;
 mod reconciler;
 mod registry;
+mod rotation;
 mod rounds;
 mod shared;
 mod sweep;

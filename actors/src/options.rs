@@ -28,6 +28,8 @@ pub struct Options {
     pub deletion_delay: Duration,
     /// How often the worklist is looked at for what the fast paths missed, and for what fell due.
     pub round: Duration,
+    /// Entries of each of its lists that are looked at in one round.
+    pub page: usize,
     /// How often the storage is swept, and how old an object must be for that.
     pub sweep_after: Duration,
     /// How often counted repetitions of access records are written.
@@ -81,6 +83,7 @@ impl Options {
             ttl: Some(Duration::from_secs(7 * 24 * 60 * 60)),
             deletion_delay: Duration::from_secs(60 * 60),
             round: Duration::from_secs(10),
+            page: 1024,
             sweep_after: Duration::from_secs(24 * 60 * 60),
             fold_records: Duration::from_secs(60),
             max_clock_skew: Duration::from_secs(5),

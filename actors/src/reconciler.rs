@@ -8,33 +8,45 @@ use carnet_events::stream::StreamName;
 use crate::admission;
 use crate::error::Error;
 use crate::ports::Unreleased;
-use crate::rounds::PAGE;
+use crate::rotation::Rotation;
 use crate::shared::Shared;
 
-/// Repeats the steps that are missing.
-pub(crate) async fn round(shared: &Arc<Shared>) {
-    if shared.gate.may_decide().is_err() {
-        return;
-    }
-    match shared.ports.worklist.open_admissions(PAGE).await {
-        Ok(open) => {
-            for one in open {
-                if let Err(error) = admission::finish(shared, &one.tenant, one.export, None).await {
-                    tracing::warn!(export = %one.export, %error, "an admitted export is not queued yet");
+/// Where each of the lists is at.
+#[derive(Default)]
+pub(crate) struct Reconciler {
+    open: Rotation,
+    unreleased: Rotation,
+}
+
+impl Reconciler {
+    /// Repeats the steps that are missing.
+    pub(crate) async fn round(&mut self, shared: &Arc<Shared>) {
+        if shared.gate.may_decide().is_err() {
+            return;
+        }
+        let (worklist, limit) = (&shared.ports.worklist, shared.options.page);
+        match worklist.open_admissions(self.open.after(), limit).await {
+            Ok(page) => {
+                for one in self.open.turn(page) {
+                    if let Err(error) =
+                        admission::finish(shared, &one.tenant, one.export, None).await
+                    {
+                        tracing::warn!(export = %one.export, %error, "an admitted export is not queued yet");
+                    }
                 }
             }
+            Err(error) => tracing::warn!(%error, "open admissions can't be told"),
         }
-        Err(error) => tracing::warn!(%error, "open admissions can't be told"),
-    }
-    match shared.ports.worklist.unreleased(PAGE).await {
-        Ok(unreleased) => {
-            for one in unreleased {
-                if let Err(error) = release(shared, &one).await {
-                    tracing::warn!(export = %one.export, %error, "a settled export can't be read");
+        match worklist.unreleased(self.unreleased.after(), limit).await {
+            Ok(page) => {
+                for one in self.unreleased.turn(page) {
+                    if let Err(error) = release(shared, &one).await {
+                        tracing::warn!(export = %one.export, %error, "a settled export can't be read");
+                    }
                 }
             }
+            Err(error) => tracing::warn!(%error, "unreleased exports can't be told"),
         }
-        Err(error) => tracing::warn!(%error, "unreleased exports can't be told"),
     }
 }
 

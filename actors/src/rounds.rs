@@ -6,12 +6,12 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::dispatcher::{Fill, Offer};
+use crate::reconciler::Reconciler;
+use crate::rotation::Rotation;
 use crate::shared::Shared;
 use crate::takeover::Watch;
-use crate::{changes, reconciler, sweep, timers};
-
-/// Entries of the worklist looked at in one round.
-pub(crate) const PAGE: usize = 1024;
+use crate::timers::Timers;
+use crate::{changes, sweep};
 
 /// Starts all rounds.
 pub(crate) fn start(shared: &Arc<Shared>) {
@@ -20,11 +20,21 @@ pub(crate) fn start(shared: &Arc<Shared>) {
         check_clock(&shared).await;
     });
     dispatch(shared);
-    every(shared, options.round, |shared| async move {
-        reconciler::round(&shared).await;
+    let own = Arc::clone(shared);
+    spawn(shared, async move {
+        let mut reconciler = Reconciler::default();
+        loop {
+            reconciler.round(&own).await;
+            own.ports.clock.sleep(own.options.round).await;
+        }
     });
-    every(shared, options.round, |shared| async move {
-        timers::round(&shared).await;
+    let own = Arc::clone(shared);
+    spawn(shared, async move {
+        let mut timers = Timers::default();
+        loop {
+            timers.round(&own).await;
+            own.ports.clock.sleep(own.options.round).await;
+        }
     });
     every(shared, options.sweep_after, |shared| async move {
         sweep::round(&shared).await;
@@ -59,9 +69,9 @@ pub(crate) async fn check_clock(shared: &Arc<Shared>) {
 fn dispatch(shared: &Arc<Shared>) {
     let round = Arc::clone(shared);
     spawn(shared, async move {
-        let mut watch = Watch::default();
+        let (mut watch, mut queued) = (Watch::default(), Rotation::default());
         loop {
-            look_for_work(&round, &mut watch).await;
+            look_for_work(&round, &mut watch, &mut queued).await;
             tokio::select! {
                 () = round.ports.clock.sleep(round.options.round) => {}
                 () = round.rescan.notified() => {}
@@ -70,20 +80,22 @@ fn dispatch(shared: &Arc<Shared>) {
     });
 }
 
-async fn look_for_work(shared: &Arc<Shared>, watch: &mut Watch) {
+async fn look_for_work(shared: &Arc<Shared>, watch: &mut Watch, queued: &mut Rotation) {
     if let Err(error) = shared.platform.refresh(shared).await {
         tracing::warn!(%error, "the platform's stream can't be read");
     }
-    match shared.ports.worklist.running(PAGE).await {
-        Ok(running) => watch.look(shared, &running).await,
-        Err(error) => tracing::warn!(%error, "running exports can't be told"),
-    }
-    match shared.ports.worklist.queued(PAGE).await {
-        Ok(queued) => {
-            shared
-                .backlog
-                .store(queued.len() >= PAGE, Ordering::Relaxed);
-            for one in queued {
+    watch.look(shared).await;
+    let after = queued.after();
+    match shared
+        .ports
+        .worklist
+        .queued(after, shared.options.page)
+        .await
+    {
+        Ok(page) => {
+            let is_all = after.is_none() && page.next.is_none();
+            shared.backlog.store(!is_all, Ordering::Relaxed);
+            for one in queued.turn(page) {
                 shared.offer(Offer::fresh(one.tenant, one.export, one.not_before));
             }
         }

@@ -16,11 +16,15 @@ use crate::dispatcher::Offer;
 use crate::error::Error;
 use crate::ports::Running;
 use crate::queue::Takeover;
+use crate::rotation::Rotation;
 use crate::shared::Shared;
 
-/// What was seen of the running exports of other nodes; bounded by the page it is held against.
+/// What was seen of the running exports of other nodes; bounded by what they run.
 #[derive(Default)]
 pub(crate) struct Watch {
+    list: Rotation,
+    /// How often the list has been gone through.
+    turn: u64,
     seen: HashMap<ExportId, Seen>,
 }
 
@@ -29,15 +33,24 @@ struct Seen {
     head: Option<u64>,
     /// By the monotonic clock.
     since: Duration,
+    /// When it was in the list last.
+    turn: u64,
 }
 
 impl Watch {
     /// Looks at running exports, and offers those whose runner is gone.
-    pub(crate) async fn look(&mut self, shared: &Arc<Shared>, running: &[Running]) {
-        let named = |export: &ExportId| running.iter().any(|one| one.export == *export);
-        self.seen.retain(|export, _| named(export));
+    pub(crate) async fn look(&mut self, shared: &Arc<Shared>) {
+        let worklist = &shared.ports.worklist;
+        let page = worklist.running(self.list.after(), shared.options.page);
+        let running = match page.await {
+            Ok(page) => self.list.turn(page),
+            Err(error) => {
+                tracing::warn!(%error, "running exports can't be told");
+                return;
+            }
+        };
         for one in running {
-            match self.is_lost(shared, one).await {
+            match self.is_lost(shared, &one).await {
                 Ok(Some(takeover)) => {
                     shared.offer(Offer::orphan(one.tenant.clone(), one.export, takeover));
                 }
@@ -46,6 +59,11 @@ impl Watch {
                     tracing::warn!(export = %one.export, %error, "a running export can't be looked at");
                 }
             }
+        }
+        if self.list.after().is_none() {
+            let turn = self.turn;
+            self.seen.retain(|_, seen| seen.turn == turn);
+            self.turn += 1;
         }
     }
 
@@ -68,12 +86,15 @@ impl Watch {
         }
         let head = shared.calls.head(&StreamName::export(one.export)).await?;
         let now = shared.ports.clock.monotonic();
-        let seen = self
-            .seen
-            .entry(one.export)
-            .or_insert(Seen { head, since: now });
+        let fresh = Seen {
+            head,
+            since: now,
+            turn: self.turn,
+        };
+        let seen = self.seen.entry(one.export).or_insert(fresh);
+        seen.turn = self.turn;
         if seen.head != head {
-            *seen = Seen { head, since: now };
+            *seen = fresh;
         }
         let silent = now.saturating_sub(seen.since) >= one.lease.mul_f64(1.5);
         Ok(silent.then_some(Some(Takeover {

@@ -12,34 +12,51 @@ use futures::{StreamExt, stream};
 use crate::error::Error;
 use crate::journal::CommandError;
 use crate::ports::{Due, DueAction};
-use crate::rounds::PAGE;
+use crate::rotation::Rotation;
 use crate::shared::Shared;
 
 /// Due acts in work at once: enough to hide the store's latency, few enough to leave it to others.
 const AT_ONCE: usize = 8;
 
-/// Does what is due now.
-pub(crate) async fn round(shared: &Arc<Shared>) {
-    if shared.gate.may_decide().is_err() {
-        return;
-    }
-    let now = shared.ports.clock.now();
-    let delay = shared.options.deletion_delay;
-    let due = match shared.ports.worklist.due(now, delay, PAGE).await {
-        Ok(due) => due,
-        Err(error) => {
-            tracing::warn!(%error, "what is due can't be told");
+/// Where each of the lists is at.
+#[derive(Default)]
+pub(crate) struct Timers {
+    expire: Rotation,
+    delete: Rotation,
+    finish: Rotation,
+}
+
+impl Timers {
+    /// Does what is due now.
+    pub(crate) async fn round(&mut self, shared: &Arc<Shared>) {
+        if shared.gate.may_decide().is_err() {
             return;
         }
-    };
+        let now = shared.ports.clock.now();
+        let deletable = now.minus(shared.options.deletion_delay);
+        for (list, action, ended_by) in [
+            (&mut self.expire, DueAction::Expire, now),
+            (&mut self.finish, DueAction::FinishDeleting, now),
+            (&mut self.delete, DueAction::Delete, deletable),
+        ] {
+            let (worklist, limit) = (&shared.ports.worklist, shared.options.page);
+            match worklist.due(action, ended_by, list.after(), limit).await {
+                Ok(page) => all(shared, action, list.turn(page)).await,
+                Err(error) => tracing::warn!(%error, ?action, "what is due can't be told"),
+            }
+        }
+    }
+}
+
+async fn all(shared: &Arc<Shared>, action: DueAction, due: Vec<Due>) {
     stream::iter(due)
         .for_each_concurrent(AT_ONCE, |due| async move {
-            let done = match due.action {
+            let done = match action {
                 DueAction::Expire => command(shared, &due, ExportCommand::Expire).await,
-                DueAction::Delete => delete(shared, &due).await,
+                DueAction::Delete | DueAction::FinishDeleting => delete(shared, &due).await,
             };
             if let Err(error) = done {
-                tracing::warn!(export = %due.export, %error, action = ?due.action, "a due act failed");
+                tracing::warn!(export = %due.export, %error, ?action, "a due act failed");
             }
         })
         .await;

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use carnet_actors::ports::{
-    Clock, Due, DueAction, OpenAdmission, Queued, Running, Unreleased, Worklist, WorklistError,
+    Clock, Due, DueAction, Mark, OpenAdmission, Page, Queued, Running, Unreleased, Worklist,
+    WorklistError,
 };
 use carnet_events::ids::Timestamp;
 use carnet_projections::worklist;
@@ -24,107 +25,135 @@ impl Projected {
 
 #[async_trait]
 impl Worklist for Projected {
-    async fn open_admissions(&self, limit: usize) -> Result<Vec<OpenAdmission>, WorklistError> {
-        let now = self.clock.now();
-        let found = self
-            .worklist
-            .open_admissions(now, None, page(limit))
-            .await
-            .map_err(failed)?;
-        let translate = |item: worklist::OpenAdmission| OpenAdmission {
-            tenant: item.tenant,
-            export: item.mark.export,
-        };
-        Ok(found.into_iter().map(translate).collect())
+    async fn open_admissions(
+        &self,
+        after: Option<Mark>,
+        limit: usize,
+    ) -> Result<Page<OpenAdmission>, WorklistError> {
+        let (now, after, limit) = (self.clock.now(), mark(after), count(limit));
+        let found = self.worklist.open_admissions(now, after, limit).await;
+        page(found, limit, |item| {
+            let open = OpenAdmission {
+                tenant: item.tenant,
+                export: item.mark.export,
+            };
+            (item.mark, open)
+        })
     }
 
-    async fn queued(&self, limit: usize) -> Result<Vec<Queued>, WorklistError> {
-        let now = self.clock.now();
-        let found = self
-            .worklist
-            .queued(now, None, page(limit))
-            .await
-            .map_err(failed)?;
-        let translate = |item: worklist::Queued| Queued {
-            tenant: item.tenant,
-            export: item.mark.export,
-            not_before: item.not_before,
-        };
-        Ok(found.into_iter().map(translate).collect())
+    async fn queued(
+        &self,
+        after: Option<Mark>,
+        limit: usize,
+    ) -> Result<Page<Queued>, WorklistError> {
+        let (now, after, limit) = (self.clock.now(), mark(after), count(limit));
+        page(
+            self.worklist.queued(now, after, limit).await,
+            limit,
+            |item| {
+                let queued = Queued {
+                    tenant: item.tenant,
+                    export: item.mark.export,
+                    not_before: item.not_before,
+                };
+                (item.mark, queued)
+            },
+        )
     }
 
-    async fn running(&self, limit: usize) -> Result<Vec<Running>, WorklistError> {
-        let found = self
-            .worklist
-            .running(None, page(limit))
-            .await
-            .map_err(failed)?;
-        let translate = |item: worklist::Running| Running {
-            tenant: item.tenant,
-            export: item.mark.export,
-            attempt: item.attempt,
-            node: item.node,
-            incarnation: item.incarnation,
-            lease: Duration::from_millis(item.lease_ms),
-        };
-        Ok(found.into_iter().map(translate).collect())
+    async fn running(
+        &self,
+        after: Option<Mark>,
+        limit: usize,
+    ) -> Result<Page<Running>, WorklistError> {
+        let (after, limit) = (mark(after), count(limit));
+        page(self.worklist.running(after, limit).await, limit, |item| {
+            let running = Running {
+                tenant: item.tenant,
+                export: item.mark.export,
+                attempt: item.attempt,
+                node: item.node,
+                incarnation: item.incarnation,
+                lease: Duration::from_millis(item.lease_ms),
+            };
+            (item.mark, running)
+        })
     }
 
     async fn due(
         &self,
-        now: Timestamp,
-        deletion_delay: Duration,
+        action: DueAction,
+        ended_by: Timestamp,
+        after: Option<Mark>,
         limit: usize,
-    ) -> Result<Vec<Due>, WorklistError> {
-        let limit = page(limit);
-        let mut found = Vec::new();
-        let over = self
-            .worklist
-            .due_expiry(now, None, limit)
-            .await
-            .map_err(failed)?;
-        found.extend(over.into_iter().map(|item| due(item, DueAction::Expire)));
-        let begun = self.worklist.deleting(None, limit).await.map_err(failed)?;
-        found.extend(begun.into_iter().map(|item| due(item, DueAction::Delete)));
-        let ended_by = now.minus(deletion_delay);
-        let gone = self
-            .worklist
-            .due_deletion(ended_by, None, limit)
-            .await
-            .map_err(failed)?;
-        found.extend(gone.into_iter().map(|item| due(item, DueAction::Delete)));
-        found.truncate(limit as usize);
-        Ok(found)
-    }
-
-    async fn unreleased(&self, limit: usize) -> Result<Vec<Unreleased>, WorklistError> {
-        let found = self
-            .worklist
-            .unreleased(None, page(limit))
-            .await
-            .map_err(failed)?;
-        let translate = |item: worklist::Unreleased| Unreleased {
-            tenant: item.tenant,
-            export: item.mark.export,
+    ) -> Result<Page<Due>, WorklistError> {
+        let (after, limit) = (mark(after), count(limit));
+        let found = match action {
+            DueAction::Expire => self.worklist.due_expiry(ended_by, after, limit).await,
+            DueAction::Delete => self.worklist.due_deletion(ended_by, after, limit).await,
+            DueAction::FinishDeleting => self.worklist.deleting(after, limit).await,
         };
-        Ok(found.into_iter().map(translate).collect())
+        page(found, limit, |item| {
+            let due = Due {
+                tenant: item.tenant,
+                export: item.mark.export,
+            };
+            (item.mark, due)
+        })
+    }
+
+    async fn unreleased(
+        &self,
+        after: Option<Mark>,
+        limit: usize,
+    ) -> Result<Page<Unreleased>, WorklistError> {
+        let (after, limit) = (mark(after), count(limit));
+        page(
+            self.worklist.unreleased(after, limit).await,
+            limit,
+            |item| {
+                let unreleased = Unreleased {
+                    tenant: item.tenant,
+                    export: item.mark.export,
+                };
+                (item.mark, unreleased)
+            },
+        )
     }
 }
 
-fn due(item: worklist::Due, action: DueAction) -> Due {
-    Due {
-        tenant: item.tenant,
-        export: item.mark.export,
-        action,
-    }
-}
-
-fn page(limit: usize) -> u32 {
-    u32::try_from(limit).unwrap_or(u32::MAX)
-}
-
-fn failed(error: carnet_projections::Error) -> WorklistError {
-    WorklistError {
+/// What was found, in the actors' words; a full page has one after it.
+fn page<A, B>(
+    found: Result<Vec<A>, carnet_projections::Error>,
+    limit: u32,
+    translate: impl Fn(A) -> (worklist::Mark, B),
+) -> Result<Page<B>, WorklistError> {
+    let found = found.map_err(|error| WorklistError {
         reason: error.to_string(),
-    }
+    })?;
+    let is_full = found.len() >= limit as usize;
+    let mut last = None;
+    let entries = found
+        .into_iter()
+        .map(|item| {
+            let (mark, entry) = translate(item);
+            last = Some(Mark {
+                at: mark.at,
+                export: mark.export,
+            });
+            entry
+        })
+        .collect();
+    Ok(Page {
+        entries,
+        next: last.filter(|_| is_full),
+    })
+}
+
+fn mark(mark: Option<Mark>) -> Option<worklist::Mark> {
+    mark.map(|Mark { at, export }| worklist::Mark { at, export })
+}
+
+fn count(limit: usize) -> u32 {
+    u32::try_from(limit).unwrap_or(u32::MAX)
 }

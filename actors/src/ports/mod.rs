@@ -14,5 +14,5 @@ pub use runner::{
     Job, ObjectFailure, RunFailure, RunOutput, Runner, SweepJudge, SweepReport, Verdict,
 };
 pub use worklist::{
-    Due, DueAction, OpenAdmission, Queued, Running, Unreleased, Worklist, WorklistError,
+    Due, DueAction, Mark, OpenAdmission, Page, Queued, Running, Unreleased, Worklist, WorklistError,
 };

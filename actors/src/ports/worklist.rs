@@ -47,8 +47,10 @@ pub struct Running {
 pub enum DueAction {
     /// Its download window is over: record it.
     Expire,
-    /// Its deletion is due, or was begun and not finished.
+    /// Its window has been over for long enough, and no hold keeps it: delete it.
     Delete,
+    /// Its deletion was begun: finish it.
+    FinishDeleting,
 }
 
 /// A published artifact whose time has come.
@@ -58,8 +60,6 @@ pub struct Due {
     pub tenant: TenantId,
     /// Which.
     pub export: ExportId,
-    /// What is to be done.
-    pub action: DueAction,
 }
 
 /// A settled export whose slot is still taken.
@@ -79,34 +79,70 @@ pub struct WorklistError {
     pub reason: String,
 }
 
+/// Where an entry stands in its list, which is in the order of a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Mark {
+    /// That time.
+    pub at: Timestamp,
+    /// The export.
+    pub export: ExportId,
+}
+
+/// Some of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page<T> {
+    /// The entries, oldest first.
+    pub entries: Vec<T>,
+    /// After which the next page begins; `None`: this was the last.
+    pub next: Option<Mark>,
+}
+
 /// Where work lies, folded from all streams with a durable checkpoint.
 ///
 /// # Contract
 ///
 /// It is a hint: every entry is decided anew from the stream it speaks of, so it may be late and may name what is done
-/// already. But nothing that needs doing is missing for ever. Every answer is a page of at most `limit` entries, oldest
-/// first; entries go as their work is done, so the next page comes by asking again. Entries that can't be worked on
-/// (an artifact under a legal hold) are left out, or they would keep others from the page.
+/// already. But nothing that needs doing is missing for ever. Every answer is a page of at most `limit` entries after a
+/// mark, or from the beginning, oldest first. Entries go as their work is done; one that can't be worked on stays, and
+/// whoever goes through the list page by page comes past it.
 #[async_trait]
 pub trait Worklist: Send + Sync {
     /// Admissions without an export.
-    async fn open_admissions(&self, limit: usize) -> Result<Vec<OpenAdmission>, WorklistError>;
+    async fn open_admissions(
+        &self,
+        after: Option<Mark>,
+        limit: usize,
+    ) -> Result<Page<OpenAdmission>, WorklistError>;
 
-    /// Waiting exports, the oldest of every tenant before the second oldest of any.
-    async fn queued(&self, limit: usize) -> Result<Vec<Queued>, WorklistError>;
+    /// Waiting exports.
+    async fn queued(
+        &self,
+        after: Option<Mark>,
+        limit: usize,
+    ) -> Result<Page<Queued>, WorklistError>;
 
     /// Running exports.
-    async fn running(&self, limit: usize) -> Result<Vec<Running>, WorklistError>;
+    async fn running(
+        &self,
+        after: Option<Mark>,
+        limit: usize,
+    ) -> Result<Page<Running>, WorklistError>;
 
-    /// Artifacts whose window is over at `now` without `expired`, then those whose window has been over for
-    /// `deletion_delay` (or whose deletion has begun) without `artifact_deleted`; none under a hold among the latter.
+    /// Artifacts with `action` to be done, their window having ended at or before `ended_by`: for [`DueAction::Expire`] those
+    /// without `expired`, for [`DueAction::Delete`] those without `deletion_started` and without a hold. For
+    /// [`DueAction::FinishDeleting`] all those without `artifact_deleted`, whenever their window ended.
     async fn due(
         &self,
-        now: Timestamp,
-        deletion_delay: Duration,
+        action: DueAction,
+        ended_by: Timestamp,
+        after: Option<Mark>,
         limit: usize,
-    ) -> Result<Vec<Due>, WorklistError>;
+    ) -> Result<Page<Due>, WorklistError>;
 
     /// Settled exports that are not released.
-    async fn unreleased(&self, limit: usize) -> Result<Vec<Unreleased>, WorklistError>;
+    async fn unreleased(
+        &self,
+        after: Option<Mark>,
+        limit: usize,
+    ) -> Result<Page<Unreleased>, WorklistError>;
 }

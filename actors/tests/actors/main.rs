@@ -14,6 +14,7 @@ mod clock;
 mod faulty;
 mod lifecycle;
 mod records;
+mod rotation;
 mod runner;
 mod support;
 mod time;

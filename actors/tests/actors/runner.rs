@@ -38,6 +38,8 @@ pub struct FakeRunner {
     pub discarded: Mutex<Vec<String>>,
     pub verified: Mutex<bool>,
     pub delete_fails: Mutex<bool>,
+    /// Keys of objects that can't be deleted.
+    pub stuck: Mutex<BTreeSet<String>>,
     /// The sender of the newest run, to make progress by hand.
     pub progress: Mutex<Option<watch::Sender<Progress>>>,
 }
@@ -54,6 +56,7 @@ impl FakeRunner {
             discarded: Mutex::default(),
             verified: Mutex::new(true),
             delete_fails: Mutex::new(false),
+            stuck: Mutex::default(),
             progress: Mutex::default(),
         })
     }
@@ -193,7 +196,8 @@ impl Runner for FakeRunner {
     }
 
     async fn delete(&self, key: &str) -> Result<(), ObjectFailure> {
-        if *self.delete_fails.lock().unwrap() {
+        let is_stuck = self.stuck.lock().unwrap().contains(key);
+        if is_stuck || *self.delete_fails.lock().unwrap() {
             return Err(ObjectFailure {
                 reason: "planned".to_owned(),
             });

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use carnet_actors::ports::{
-    Due, DueAction, OpenAdmission, Queued, Running, Unreleased, Worklist, WorklistError,
+    Due, DueAction, Mark, OpenAdmission, Page, Queued, Running, Unreleased, Worklist, WorklistError,
 };
 use carnet_events::codec::decode;
 use carnet_events::domain::Decider;
@@ -53,89 +53,123 @@ impl ScanningWorklist {
     }
 }
 
+/// A page of `all`, in the order of their ids, which is that of their times.
+fn page<T>(
+    all: impl Iterator<Item = (ExportId, T)>,
+    after: Option<Mark>,
+    limit: usize,
+) -> Result<Page<T>, WorklistError> {
+    let mut all: Vec<_> = all
+        .filter(|(export, _)| after.is_none_or(|mark| *export > mark.export))
+        .collect();
+    all.sort_by_key(|(export, _)| *export);
+    let next = (all.len() > limit).then(|| Mark {
+        at: Timestamp::EPOCH,
+        export: all[limit - 1].0,
+    });
+    let entries = all.into_iter().take(limit).map(|(_, entry)| entry);
+    Ok(Page {
+        entries: entries.collect(),
+        next,
+    })
+}
+
 #[async_trait]
 impl Worklist for ScanningWorklist {
-    async fn open_admissions(&self, limit: usize) -> Result<Vec<OpenAdmission>, WorklistError> {
+    async fn open_admissions(
+        &self,
+        after: Option<Mark>,
+        limit: usize,
+    ) -> Result<Page<OpenAdmission>, WorklistError> {
         let (exports, tenants) = self.fold().await;
         let mut open = Vec::new();
         for (tenant, state) in tenants {
             for export in state.active.keys() {
                 if !exports.iter().any(|(id, _)| id == export) {
-                    open.push(OpenAdmission {
+                    let admission = OpenAdmission {
                         tenant: tenant.clone(),
                         export: *export,
-                    });
+                    };
+                    open.push((*export, admission));
                 }
             }
         }
-        open.truncate(limit);
-        Ok(open)
+        page(open.into_iter(), after, limit)
     }
 
-    async fn queued(&self, limit: usize) -> Result<Vec<Queued>, WorklistError> {
+    async fn queued(
+        &self,
+        after: Option<Mark>,
+        limit: usize,
+    ) -> Result<Page<Queued>, WorklistError> {
         let (exports, _) = self.fold().await;
         let queued = exports
             .into_iter()
             .filter_map(|(export, state)| match state.stage {
-                Stage::Queued { not_before, .. } => Some(Queued {
-                    tenant: state.request.tenant,
-                    export,
-                    not_before,
-                }),
+                Stage::Queued { not_before, .. } => {
+                    let queued = Queued {
+                        tenant: state.request.tenant,
+                        export,
+                        not_before,
+                    };
+                    Some((export, queued))
+                }
                 _ => None,
             });
-        Ok(queued.take(limit).collect())
+        page(queued, after, limit)
     }
 
-    async fn running(&self, limit: usize) -> Result<Vec<Running>, WorklistError> {
+    async fn running(
+        &self,
+        after: Option<Mark>,
+        limit: usize,
+    ) -> Result<Page<Running>, WorklistError> {
         let (exports, _) = self.fold().await;
         let running = exports.into_iter().filter_map(|(export, state)| {
             let attempt = state.running()?.claim.clone();
-            Some(Running {
+            let running = Running {
                 tenant: state.request.tenant,
                 export,
                 attempt: attempt.attempt,
                 node: attempt.node,
                 incarnation: attempt.incarnation,
                 lease: Duration::from_millis(attempt.lease_ms),
-            })
+            };
+            Some((export, running))
         });
-        Ok(running.take(limit).collect())
+        page(running, after, limit)
     }
 
     async fn due(
         &self,
-        now: Timestamp,
-        deletion_delay: Duration,
+        action: DueAction,
+        ended_by: Timestamp,
+        after: Option<Mark>,
         limit: usize,
-    ) -> Result<Vec<Due>, WorklistError> {
+    ) -> Result<Page<Due>, WorklistError> {
         let (exports, _) = self.fold().await;
         let due = exports.into_iter().filter_map(|(export, state)| {
             let published = state.published()?;
-            let over = |delay| {
-                published
-                    .expires_at
-                    .is_some_and(|end| now >= end.plus(delay))
+            let over = published.expires_at.is_some_and(|end| ended_by >= end);
+            let is_due = match action {
+                DueAction::Expire => over && matches!(state.stage, Stage::Completed(_)),
+                DueAction::Delete => over && state.deletion == Deletion::Kept && !state.held,
+                DueAction::FinishDeleting => matches!(state.deletion, Deletion::Started { .. }),
             };
-            let action = if matches!(state.stage, Stage::Completed(_)) && over(Duration::ZERO) {
-                DueAction::Expire
-            } else {
-                match state.deletion {
-                    Deletion::Kept if over(deletion_delay) && !state.held => DueAction::Delete,
-                    Deletion::Started { .. } => DueAction::Delete,
-                    Deletion::Kept | Deletion::Done { .. } => return None,
-                }
-            };
-            Some(Due {
+            let due = Due {
                 tenant: state.request.tenant,
                 export,
-                action,
-            })
+            };
+            is_due.then_some((export, due))
         });
-        Ok(due.take(limit).collect())
+        page(due, after, limit)
     }
 
-    async fn unreleased(&self, limit: usize) -> Result<Vec<Unreleased>, WorklistError> {
+    async fn unreleased(
+        &self,
+        after: Option<Mark>,
+        limit: usize,
+    ) -> Result<Page<Unreleased>, WorklistError> {
         let (exports, tenants) = self.fold().await;
         let settled = exports
             .into_iter()
@@ -145,10 +179,10 @@ impl Worklist for ScanningWorklist {
                 .get(&state.request.tenant)
                 .is_some_and(|tenant| tenant.active.contains_key(id))
         });
-        let unreleased = held.map(|(export, state)| Unreleased {
-            tenant: state.request.tenant,
-            export,
+        let unreleased = held.map(|(export, state)| {
+            let tenant = state.request.tenant;
+            (export, Unreleased { tenant, export })
         });
-        Ok(unreleased.take(limit).collect())
+        page(unreleased, after, limit)
     }
 }

@@ -12,8 +12,9 @@ use actix_web::http::header;
 use actix_web::{test, web};
 use async_trait::async_trait;
 use carnet_actors::ports::{
-    Clock, Due, Job, ObjectFailure, OpenAdmission, Queued, RandomIds, RunFailure, RunOutput,
-    Runner, Running, SweepJudge, SweepReport, Unreleased, Worklist, WorklistError,
+    Clock, Due, DueAction, Job, Mark, ObjectFailure, OpenAdmission, Page, Queued, RandomIds,
+    RunFailure, RunOutput, Runner, Running, SweepJudge, SweepReport, Unreleased, Worklist,
+    WorklistError,
 };
 use carnet_actors::{Options, Ports, System};
 use carnet_events::domain::export::Progress;
@@ -188,25 +189,46 @@ impl Runner for Idle {
     }
 }
 
+fn nothing<T>() -> Result<Page<T>, WorklistError> {
+    Ok(Page {
+        entries: Vec::new(),
+        next: None,
+    })
+}
+
 #[async_trait]
 impl Worklist for Idle {
-    async fn open_admissions(&self, _: usize) -> Result<Vec<OpenAdmission>, WorklistError> {
-        Ok(Vec::new())
+    async fn open_admissions(
+        &self,
+        _: Option<Mark>,
+        _: usize,
+    ) -> Result<Page<OpenAdmission>, WorklistError> {
+        nothing()
     }
 
-    async fn queued(&self, _: usize) -> Result<Vec<Queued>, WorklistError> {
-        Ok(Vec::new())
+    async fn queued(&self, _: Option<Mark>, _: usize) -> Result<Page<Queued>, WorklistError> {
+        nothing()
     }
 
-    async fn running(&self, _: usize) -> Result<Vec<Running>, WorklistError> {
-        Ok(Vec::new())
+    async fn running(&self, _: Option<Mark>, _: usize) -> Result<Page<Running>, WorklistError> {
+        nothing()
     }
 
-    async fn due(&self, _: Timestamp, _: Duration, _: usize) -> Result<Vec<Due>, WorklistError> {
-        Ok(Vec::new())
+    async fn due(
+        &self,
+        _: DueAction,
+        _: Timestamp,
+        _: Option<Mark>,
+        _: usize,
+    ) -> Result<Page<Due>, WorklistError> {
+        nothing()
     }
 
-    async fn unreleased(&self, _: usize) -> Result<Vec<Unreleased>, WorklistError> {
-        Ok(Vec::new())
+    async fn unreleased(
+        &self,
+        _: Option<Mark>,
+        _: usize,
+    ) -> Result<Page<Unreleased>, WorklistError> {
+        nothing()
     }
 }
