@@ -31,14 +31,6 @@ pub(crate) async fn admit(
 ) -> Result<Admission, Error> {
     let tenant = asked.request.tenant.clone();
     let principal = asked.request.principal.clone();
-    if shared.platform.refresh(shared).await?.intake_paused {
-        let refused = refusal_record(&asked, "intake_paused", None);
-        shared
-            .access
-            .record(shared, &tenant, refused, cause)
-            .await?;
-        return Err(Error::IntakePaused);
-    }
     let export = shared.ports.ids.export(shared.ports.clock.now());
     let reply = ask_tenant(shared, export, &asked, cause).await?;
     match reply {
@@ -63,7 +55,7 @@ pub(crate) async fn admit(
             })
         }
         Reply::Refused(refusal) => {
-            let refused = refusal_record(&asked, refusal.code(), Some(&refusal));
+            let refused = refusal_record(&asked, &refusal);
             shared
                 .access
                 .record(shared, &tenant, refused, cause)
@@ -87,6 +79,8 @@ async fn ask_tenant(
         categories: asked.categories.clone(),
         key: asked.key.clone(),
         limits: asked.limits,
+        // As it is now; what is let in until a pause is seen stays let in.
+        intake_paused: shared.platform.refresh(shared).await?.intake_paused,
         storage_verified: shared.ports.runner.storage_verified(tenant).await,
         settled: Default::default(),
     };
@@ -172,29 +166,28 @@ async fn admitted(
     Err(Error::NotFound)
 }
 
-fn refusal_record(asked: &AdmitRequest, code: &str, refusal: Option<&Refusal>) -> AccessEvent {
+fn refusal_record(asked: &AdmitRequest, refusal: &Refusal) -> AccessEvent {
     let check = &asked.categories;
     let (categories, next_allowed_at) = match refusal {
         // Whatever else was asked for may be anything a client sent; only ids of the catalog are recorded.
-        Some(Refusal::UnknownCategories { ids, .. }) => {
+        Refusal::UnknownCategories { ids, .. } => {
             let known =
                 |id: &&String| check.forbidden.contains(*id) || check.modules.contains_key(*id);
             (ids.iter().filter(known).cloned().collect(), None)
         }
-        Some(Refusal::LimitReached {
+        Refusal::LimitReached {
             next_allowed_at, ..
-        }) => (Vec::new(), *next_allowed_at),
-        Some(
-            Refusal::IdempotencyMismatch
-            | Refusal::TenantClosed
-            | Refusal::StorageUnverified
-            | Refusal::InProgress { .. },
-        )
-        | None => (Vec::new(), None),
+        } => (Vec::new(), *next_allowed_at),
+        Refusal::IdempotencyMismatch
+        | Refusal::IntakePaused
+        | Refusal::TenantClosed
+        | Refusal::StorageUnverified
+        | Refusal::ScopeUnsupported
+        | Refusal::InProgress { .. } => (Vec::new(), None),
     };
     AccessEvent::ExportRefused(ExportRefused {
         principal: asked.request.principal.clone(),
-        code: code.to_owned(),
+        code: refusal.code().to_owned(),
         categories,
         next_allowed_at,
     })

@@ -21,9 +21,6 @@ pub enum Error {
         /// Why not.
         reason: String,
     },
-    /// An operator paused the intake of requests.
-    #[error("the intake of requests is paused")]
-    IntakePaused,
     /// More commands are in work than this node takes: try again in a moment.
     #[error("too many commands are in work")]
     Overloaded,
@@ -71,7 +68,6 @@ impl Error {
             Self::NotFound
             | Self::NotCancellable { .. }
             | Self::Illegal { .. }
-            | Self::IntakePaused
             | Self::Stopping
             | Self::DirectoryErased
             | Self::Corrupt { .. } => false,

@@ -10,7 +10,6 @@ use super::codes::Code;
 use super::problem::Problem;
 
 const SOON: Duration = Duration::from_secs(1);
-const LATER: Duration = Duration::from_secs(30);
 
 impl From<ActorError> for Problem {
     fn from(error: ActorError) -> Self {
@@ -18,7 +17,6 @@ impl From<ActorError> for Problem {
             ActorError::NotFound => Code::NotFound.into(),
             ActorError::NotCancellable { .. } => Code::NotCancellable.into(),
             ActorError::DirectoryErased => Code::TenantClosed.into(),
-            ActorError::IntakePaused => Self::from(Code::IntakePaused).retry_after(LATER),
             ActorError::Overloaded | ActorError::Stopping => {
                 Self::from(Code::Overloaded).retry_after(SOON)
             }

@@ -32,6 +32,8 @@ const MAX_NAME_BYTES: usize = 128;
 const MAX_REASON_BYTES: usize = 1_000;
 /// Storage that isn't verified is tried again by the service about this often.
 const RETRY_STORAGE: Duration = Duration::from_secs(30);
+/// Operators pause the intake for minutes rather than seconds.
+const RETRY_INTAKE: Duration = Duration::from_secs(30);
 
 /// What is asked for.
 #[derive(Debug, Deserialize, Serialize, utoipa::ToSchema)]
@@ -142,7 +144,6 @@ async fn admission(
     let format = format(asked.format.as_deref())?;
     let layers = layers(state, asked.compression.as_deref())?;
     let (categories, policy_digests) = check_categories(state, viewer, &asked);
-    check_scope(state, &asked, &categories)?;
     Ok(AdmitRequest {
         request: Request {
             tenant: viewer.tenant.clone(),
@@ -237,30 +238,13 @@ fn check_categories(
             let on = state.config.module_is_on(&viewer.tenant, module);
             check.modules.insert(id.clone(), (module.clone(), on));
         }
+        // A scoped export must be limited in every part: what doesn't bind the scope would be exported whole.
+        if asked.scope.is_some() && !category.rules.binds_scope {
+            check.unscoped.push(id.clone());
+        }
         digests.insert(id.clone(), category.policy.digest());
     }
     (check, digests)
-}
-
-/// A scoped export must be limited in every part: a category whose query doesn't bind the scope would be exported whole.
-/// One that the caller may not have is left to the tenant, which answers as if it weren't there.
-fn check_scope(state: &AppState, asked: &NewExport, check: &CategoryCheck) -> Result<(), Problem> {
-    let unscoped = |id: &&String| {
-        let hidden =
-            check.forbidden.contains(*id) || check.modules.get(*id).is_some_and(|(_, on)| !on);
-        !hidden
-            && state
-                .catalog
-                .get(id)
-                .is_some_and(|category| !category.rules.binds_scope)
-    };
-    match asked.categories.iter().find(unscoped) {
-        Some(_) if asked.scope.is_some() => Err(Problem::new(
-            Code::UnsupportedOption,
-            "`scope` can't be used with these categories.",
-        )),
-        _ => Ok(()),
-    }
 }
 
 fn sha256(bytes: &[u8]) -> Digest {
@@ -272,6 +256,7 @@ fn sha256(bytes: &[u8]) -> Digest {
 fn refused(state: &AppState, viewer: &Viewer, refusal: &Refusal) -> Problem {
     match refusal {
         Refusal::IdempotencyMismatch => Code::IdempotencyMismatch.into(),
+        Refusal::IntakePaused => Problem::from(Code::IntakePaused).retry_after(RETRY_INTAKE),
         Refusal::TenantClosed => Code::TenantClosed.into(),
         Refusal::StorageUnverified => {
             Problem::from(Code::StorageUnverified).retry_after(RETRY_STORAGE)
@@ -279,6 +264,10 @@ fn refused(state: &AppState, viewer: &Viewer, refusal: &Refusal) -> Problem {
         Refusal::UnknownCategories { ids, .. } => {
             Problem::from(Code::UnknownCategory).with("categories", ids.clone())
         }
+        Refusal::ScopeUnsupported => Problem::new(
+            Code::UnsupportedOption,
+            "`scope` can't be used with these categories.",
+        ),
         Refusal::InProgress { active, principal } => {
             let shown = viewer.is_theirs(principal).then(|| active.to_string());
             Problem::from(Code::ExportInProgress).with("active_export_id", shown)

@@ -1,9 +1,10 @@
 //! `POST /api/account-exports`: what is accepted, and what is said of the rest.
 
+use carnet_events::domain::tenant::TenantCommand;
 use reqwest::Method;
 use serde_json::json;
 
-use crate::support::{Server, Site};
+use crate::support::{Inside, Server, Site};
 
 const PATH: &str = "/api/account-exports";
 
@@ -125,4 +126,45 @@ async fn unknown_and_forbidden_categories_are_answered_alike_and_audited() {
     let refused = ada.audited("export_refused", 1).await;
     assert_eq!(refused[0]["code"], "unknown_category", "{refused:?}");
     assert_eq!(ada.get(PATH).await.expect(200).json()["total"], 0);
+}
+
+#[tokio::test]
+async fn a_scope_tells_nobody_of_categories_that_are_not_there_for_them() {
+    let site = Site::new(1);
+    site.add_config(
+        r#"
+[[category]]
+id = "invoices"
+title = "Invoices"
+module = "billing"
+source = "main"
+query = "select id from tickets where tenant_id = :tenant"
+[category.columns]
+id = { type = "integer" }
+
+[tenants.acme]
+modules = ["billing"]
+"#,
+    );
+    let inside = Inside::start(&site);
+    let ada = inside.admin("acme", "ada");
+    let scoped = |category: &str| json!({ "categories": [category], "scope": "north" });
+    let answer = ada.post(PATH, scoped("invoices")).await.expect(422);
+    assert_eq!(answer.code(), "unsupported_option");
+    let switch = |on| {
+        inside.command("acme", move |principal| TenantCommand::SwitchModule {
+            module: "billing".to_owned(),
+            on,
+            principal,
+        })
+    };
+    switch(false).await;
+    for category in ["invoices", "nonsense"] {
+        let answer = ada.post(PATH, scoped(category)).await.expect(422);
+        assert_eq!(answer.code(), "unknown_category");
+        assert_eq!(answer.json()["categories"], json!([category]));
+    }
+    switch(true).await;
+    let answer = ada.post(PATH, scoped("invoices")).await.expect(422);
+    assert_eq!(answer.code(), "unsupported_option");
 }

@@ -1,6 +1,6 @@
 //! Admission: the tenant's yes or no to a request.
 //!
-//! Order of the checks: idempotency key; life cycle; storage; categories and their modules; one active
+//! Order of the checks: idempotency key; intake; life cycle; storage; categories, their modules and scope; one active
 //! export; the person's window; the tenant's window. A refusal writes nothing to this stream: it is
 //! recorded among the access records, where a flood of them slows no decision.
 
@@ -79,6 +79,9 @@ fn check(
     at: Timestamp,
 ) -> Result<(Standing, Vec<String>), Verdict> {
     check_key(tenant, admit, at)?;
+    if admit.intake_paused {
+        return Err(Refusal::IntakePaused.into());
+    }
     if !tenant.admits_at(at) {
         return Err(Refusal::TenantClosed.into());
     }
@@ -130,7 +133,11 @@ fn check_categories(tenant: &Tenant, admit: &Admit) -> Result<(), Refusal> {
         .cloned()
         .collect();
     if ids.is_empty() {
-        return Ok(());
+        // Only now: a category that isn't there for the caller must not be told apart by its scope.
+        return match check.unscoped.is_empty() {
+            true => Ok(()),
+            false => Err(Refusal::ScopeUnsupported),
+        };
     }
     ids.sort();
     ids.dedup();

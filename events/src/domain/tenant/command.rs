@@ -97,6 +97,8 @@ pub struct Admit {
     pub key: Option<IdempotencyKey>,
     /// The limits in force.
     pub limits: Limits,
+    /// Whether operators have paused the intake of requests on the whole service.
+    pub intake_paused: bool,
     /// Whether the tenant's storage is configured and verified.
     pub storage_verified: bool,
     /// Active exports whose own streams say that they are settled, and how.
@@ -112,6 +114,8 @@ pub struct CategoryCheck {
     pub forbidden: Vec<String>,
     /// Modules of the requested categories: by category id, the module's name and whether it is on by configuration.
     pub modules: BTreeMap<String, (String, bool)>,
+    /// Ids of categories that can't be limited to a scope, where the request names one.
+    pub unscoped: Vec<String>,
 }
 
 /// An `Idempotency-Key`, reduced to digests.
@@ -146,6 +150,8 @@ pub enum Reply {
 pub enum Refusal {
     /// The idempotency key was used for another request.
     IdempotencyMismatch,
+    /// Operators have paused the intake of requests.
+    IntakePaused,
     /// The tenant is closed, past its grace window, or being purged.
     TenantClosed,
     /// The tenant's storage is not configured or not verified.
@@ -157,6 +163,8 @@ pub enum Refusal {
         /// Whether any of them exists but is not permitted.
         forbidden: bool,
     },
+    /// The request names a scope, and a category that can't be limited to one: it would be exported whole.
+    ScopeUnsupported,
     /// An export is queued or running.
     InProgress {
         /// Which.
@@ -178,9 +186,11 @@ impl Refusal {
     pub fn code(&self) -> &'static str {
         match self {
             Self::IdempotencyMismatch => "idempotency_mismatch",
+            Self::IntakePaused => "intake_paused",
             Self::TenantClosed => "tenant_closed",
             Self::StorageUnverified => "storage_unverified",
             Self::UnknownCategories { .. } => "unknown_category",
+            Self::ScopeUnsupported => "unsupported_option",
             Self::InProgress { .. } => "export_in_progress",
             Self::LimitReached {
                 limit: LimitKind::User,

@@ -73,6 +73,7 @@ fn admit(tenant: &mut Tenant, at: Timestamp, admitted: &ExportAdmitted) {
 }
 
 fn grant(tenant: &mut Tenant, granted: &ExemptionGranted) {
+    tenant.exemption_ids.insert(granted.id.clone());
     tenant.exemptions.push(Exemption {
         id: granted.id.clone(),
         limit: granted.limit,

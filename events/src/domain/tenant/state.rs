@@ -1,6 +1,6 @@
 //! What is known of a tenant after some prefix of its stream.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -31,6 +31,8 @@ pub struct Tenant {
     pub keys: VecDeque<Remembered>,
     /// Exemptions with something left, oldest first.
     pub exemptions: Vec<Exemption>,
+    /// Ids of all exemptions there ever were: what an admission says of one must mean that one alone.
+    pub exemption_ids: BTreeSet<String>,
     /// Modules that an event switched; all others are as configured.
     pub modules: BTreeMap<String, bool>,
     /// The schedule's preset, if an event set one: the inner `None` says that it was switched off.

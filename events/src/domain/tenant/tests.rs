@@ -37,6 +37,7 @@ pub(super) fn admit(number: u128, by: &str) -> Admit {
         categories: CategoryCheck::default(),
         key: None,
         limits: limits(),
+        intake_paused: false,
         storage_verified: true,
         settled: Default::default(),
     }
@@ -307,8 +308,10 @@ fn the_checks_come_in_their_order() {
         principal: principal("op"),
     });
     let mut bad = admit(9, "ada");
+    bad.intake_paused = true;
     bad.storage_verified = false;
     bad.categories.unknown = vec!["nonsense".to_owned()];
+    bad.categories.unscoped = vec!["users".to_owned()];
     let mut history = past("ada", 0, 1..4);
     history.push((4 * HOUR, admitted(5, "ada")));
     let unknown = || Refusal::UnknownCategories {
@@ -317,18 +320,35 @@ fn the_checks_come_in_their_order() {
     };
     given::<TenantDecider>(history.clone().into_iter().chain([(4 * HOUR, closed)]))
         .when(command(bad.clone()))
+        .replies(&no(Refusal::IntakePaused))
+        .when(command(Admit {
+            intake_paused: false,
+            ..bad.clone()
+        }))
         .replies(&no(Refusal::TenantClosed))
         .when(TenantCommand::Reopen {
             principal: principal("op"),
         })
         .replies(&Reply::Done)
-        .when(command(bad.clone()))
+        .when(command(Admit {
+            intake_paused: false,
+            ..bad.clone()
+        }))
         .replies(&no(Refusal::StorageUnverified))
         .when(command(Admit {
+            intake_paused: false,
             storage_verified: true,
-            ..bad
+            ..bad.clone()
         }))
         .replies(&no(unknown()))
+        .when(command(Admit {
+            categories: CategoryCheck {
+                unknown: Vec::new(),
+                ..bad.categories
+            },
+            ..admit(9, "ada")
+        }))
+        .replies(&no(Refusal::ScopeUnsupported))
         .when(command(admit(9, "ada")))
         .replies(&in_progress(5, "ada"))
         .when(TenantCommand::Release {
@@ -417,6 +437,8 @@ fn an_exemption_lets_so_many_through_and_is_then_used_up() {
         .replies(&Reply::Done);
     assert!(scenario.state().exemptions.is_empty());
     scenario
+        .when(exempt("more", LimitKind::User, 1, DAY))
+        .refuses(&IllegalCommand::UselessExemption)
         .when(command(admit(5, "ada")))
         .replies(&full(LimitKind::User, DAY + HOUR));
 }
@@ -433,6 +455,8 @@ fn an_exemption_ends_with_its_time_and_a_useless_one_is_illegal() {
         .refuses(&IllegalCommand::UselessExemption)
         .at(5 * HOUR)
         .when(exempt("late", LimitKind::User, 1, 5 * HOUR))
+        .refuses(&IllegalCommand::UselessExemption)
+        .when(exempt("more", LimitKind::User, 5, 9 * HOUR))
         .refuses(&IllegalCommand::UselessExemption)
         .when(command(admit(4, "ada")))
         .replies(&full(LimitKind::User, DAY));
