@@ -12,12 +12,17 @@
 )]
 
 #[path = "replay/history.rs"]
+#[allow(
+    dead_code,
+    reason = "the other bench that has a history counts exports, not events"
+)]
 mod history;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use carnet_events::ids::Timestamp;
 use carnet_events::store::EventStore;
 use carnet_events::store::sqlite::SqliteStore;
 use carnet_projections::{Options, Projections};
@@ -83,7 +88,11 @@ async fn log(directory: &Path, events: usize) -> Arc<dyn EventStore> {
         remove(&path);
         let store = SqliteStore::open(&path).expect("a store");
         let began = Instant::now();
-        history::write(&store, events).await;
+        let setting = history::Setting {
+            tenants: 200,
+            begin: Timestamp::from_millis(1_790_000_000_000),
+        };
+        history::write(&store, setting, events).await;
         drop(store);
         std::fs::write(&done, "").expect("a mark that the log is whole");
         println!("wrote the log in {:.1?}", began.elapsed());

@@ -1,5 +1,5 @@
-//! A log as a service with 200 tenants would have written it, a thousand exports a day: lives of some eleven events,
-//! with refusals, failures and cancellations among them, downloads, and the file deleted after its week.
+//! A log as a service would have written it, a thousand exports a day: lives of some eleven events, with refusals,
+//! failures and cancellations among them, downloads, and the file deleted after its week.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -21,23 +21,44 @@ use carnet_events::stream::{StreamKind, StreamName};
 use futures::future::join_all;
 use uuid::Uuid;
 
-const TENANTS: u64 = 200;
-const LIFE_EVERY: Duration = Duration::from_secs(86);
+/// How long after one export the next is asked for.
+pub(crate) const LIFE_EVERY: Duration = Duration::from_secs(86);
 const TTL: Duration = Duration::from_secs(7 * 24 * 3600);
 /// Events appended at the same time.
 const WAVE: usize = 2000;
 
+/// Whose exports they are, and when they begin.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Setting {
+    pub(crate) tenants: u64,
+    pub(crate) begin: Timestamp,
+}
+
+type Event = (Timestamp, StreamName, NewEvent);
+
 /// Writes `count` events.
-pub(crate) async fn write(store: &dyn EventStore, count: usize) {
-    let mut all: Vec<(Timestamp, StreamName, NewEvent)> = Vec::new();
+pub(crate) async fn write(store: &dyn EventStore, setting: Setting, count: usize) {
+    let mut all: Vec<Event> = Vec::new();
     let mut life = 0;
     // Lives overlap by a week: enough of them that the first `count` events are all there.
     while life * 9 < count as u64 + 60_000 {
-        all.extend(Life::new(life).events());
+        all.extend(Life::new(setting, life).events());
         life += 1;
     }
     all.sort_by_key(|(at, _, _)| *at);
     all.truncate(count);
+    append(store, all).await;
+}
+
+/// Writes everything about `count` exports.
+pub(crate) async fn write_lives(store: &dyn EventStore, setting: Setting, count: u64) {
+    let lives = (0..count).flat_map(|life| Life::new(setting, life).events());
+    let mut all: Vec<Event> = lives.collect();
+    all.sort_by_key(|(at, _, _)| *at);
+    append(store, all).await;
+}
+
+async fn append(store: &dyn EventStore, mut all: Vec<Event>) {
     while !all.is_empty() {
         let rest = all.split_off(all.len().min(WAVE));
         let mut streams: Vec<(StreamName, Vec<NewEvent>)> = Vec::new();
@@ -63,13 +84,14 @@ struct Life {
     tenant: TenantId,
     principal: PrincipalId,
     begin: Timestamp,
-    events: Vec<(Timestamp, StreamName, NewEvent)>,
+    events: Vec<Event>,
 }
 
 impl Life {
-    fn new(number: u64) -> Self {
-        let tenant = number % TENANTS;
-        let begin = Timestamp::from_millis(1_790_000_000_000)
+    fn new(setting: Setting, number: u64) -> Self {
+        let tenant = number % setting.tenants;
+        let begin = setting
+            .begin
             .plus(LIFE_EVERY * u32::try_from(number).unwrap_or(u32::MAX));
         let millis = u128::from(begin.as_millis().unsigned_abs());
         let random = mix(number);
@@ -85,7 +107,7 @@ impl Life {
         }
     }
 
-    fn events(mut self) -> Vec<(Timestamp, StreamName, NewEvent)> {
+    fn events(mut self) -> Vec<Event> {
         if self.number % 20 == 3 {
             self.refused(0);
         }
