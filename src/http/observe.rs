@@ -10,7 +10,7 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage as _, web};
+use actix_web::{Error, HttpMessage as _, ResponseError as _, web};
 use futures::FutureExt as _;
 use tokio::sync::OwnedSemaphorePermit;
 use tracing::Instrument as _;
@@ -37,45 +37,46 @@ pub(super) async fn observe(
     let context = RequestContext::new(request.headers());
     request.extensions_mut().insert(context);
     let method = request.method().clone();
+    // Known before it is routed, and all that is left of a request whose handler panicked.
+    let route = request
+        .match_pattern()
+        .unwrap_or_else(|| UNMATCHED.to_owned());
     let span = tracing::info_span!("request", request_id = %context.request_id, trace_id = %context.trace_id);
-    let (mut response, route) = answer(request, next, context)
+    let mut answer = answer(request, next, context)
         .instrument(span.clone())
-        .await?;
-    finish_headers(response.headers_mut(), context);
-    record(
-        &span,
-        method.as_str(),
-        &route,
-        response.status().as_u16(),
-        started.elapsed(),
-    );
-    Ok(response)
+        .await;
+    let status = match &mut answer {
+        Ok(response) => {
+            finish_headers(response.headers_mut(), context);
+            response.status()
+        }
+        Err(lost) => lost.problem.status_code(),
+    };
+    let took = started.elapsed();
+    record(&span, method.as_str(), &route, status.as_u16(), took);
+    answer.map_err(Error::from)
 }
 
 async fn answer(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
     context: RequestContext,
-) -> Result<(ServiceResponse<BoxBody>, String), Error> {
+) -> Result<ServiceResponse<BoxBody>, Lost> {
     let id = context.request_id.to_string();
     let permit = permit(&request);
     if permit.is_none() && !is_probe(request.path()) {
         let problem = Problem::from(Code::Overloaded).retry_after(RETRY_OVERLOADED);
-        return Ok((
-            request.into_response(problem.response(&id)),
-            UNMATCHED.to_owned(),
-        ));
+        return Ok(request.into_response(problem.response(&id)));
     }
     // The one place that must not lose a connection to a defect elsewhere.
     match AssertUnwindSafe(next.call(request)).catch_unwind().await {
-        Ok(Ok(response)) => {
-            let route = response
-                .request()
-                .match_pattern()
-                .unwrap_or_else(|| UNMATCHED.to_owned());
-            Ok((write_problem(response, &id), route))
+        Ok(Ok(response)) => Ok(write_problem(response, &id)),
+        Ok(Err(error)) => {
+            let known = error.as_error::<Problem>().cloned();
+            let status = error.as_response_error().status_code();
+            let problem = known.unwrap_or_else(|| of_status(status).into());
+            Err(Lost { context, problem })
         }
-        Ok(Err(error)) => Err(error),
         Err(panic) => {
             let message = panic
                 .downcast_ref::<&str>()
@@ -85,8 +86,8 @@ async fn answer(
                 panic = message.unwrap_or_default(),
                 "a request handler panicked"
             );
-            // The request is gone with the panic, so the answer can't be a `ServiceResponse`.
-            Err(PanicAnswer(id).into())
+            let problem = Code::Internal.into();
+            Err(Lost { context, problem })
         }
     }
 }
@@ -136,7 +137,11 @@ fn foreign_problem<B>(response: &ServiceResponse<B>) -> Option<Problem> {
     {
         return None;
     }
-    Some(Problem::from(match status.as_u16() {
+    Some(of_status(status).into())
+}
+
+fn of_status(status: StatusCode) -> Code {
+    match status.as_u16() {
         400 => Code::MalformedRequest,
         401 => Code::Unauthenticated,
         404 => Code::NotFound,
@@ -144,7 +149,7 @@ fn foreign_problem<B>(response: &ServiceResponse<B>) -> Option<Problem> {
         413 => Code::BodyTooLarge,
         415 => Code::UnsupportedMediaType,
         _ => Code::Internal,
-    }))
+    }
 }
 
 fn finish_headers(headers: &mut HeaderMap, context: RequestContext) {
@@ -192,22 +197,29 @@ fn known_method(method: &str) -> String {
     }
 }
 
-/// Answers `internal` for a request whose handler panicked.
+/// The answer to a request that is gone, with its handler's panic or the framework's error: so it can't be a
+/// `ServiceResponse`, and is made a response by the server.
 #[derive(Debug)]
-struct PanicAnswer(String);
+struct Lost {
+    context: RequestContext,
+    problem: Problem,
+}
 
-impl std::fmt::Display for PanicAnswer {
+impl std::fmt::Display for Lost {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("a request handler panicked")
+        f.write_str("a request was not answered by its handler")
     }
 }
 
-impl actix_web::ResponseError for PanicAnswer {
+impl actix_web::ResponseError for Lost {
+    fn status_code(&self) -> StatusCode {
+        self.problem.status_code()
+    }
+
     fn error_response(&self) -> actix_web::HttpResponse<BoxBody> {
-        let mut response = Problem::from(Code::Internal).response(&self.0);
-        if let Ok(id) = HeaderValue::from_str(&self.0) {
-            response.headers_mut().insert(REQUEST_ID, id);
-        }
+        let id = self.context.request_id.to_string();
+        let mut response = self.problem.response(&id);
+        finish_headers(response.headers_mut(), self.context);
         response
     }
 }

@@ -242,6 +242,9 @@ async fn a_panic_is_answered_and_hurts_nobody_else() {
         .route("/boom", web::get().to(boom))
         .wrap(from_fn(observe::observe));
     let app = test::init_service(app).await;
+    let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+    let _counting = metrics::set_default_local_recorder(&recorder);
+    let usual = get("/healthz", None).await;
     for _ in 0..2 {
         let error =
             test::try_call_service(&app, test::TestRequest::get().uri("/boom").to_request())
@@ -249,12 +252,17 @@ async fn a_panic_is_answered_and_hurts_nobody_else() {
                 .unwrap_err();
         let response = error.error_response();
         assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
-        assert!(response.headers().contains_key("x-request-id"));
+        for name in usual.headers().keys() {
+            assert!(response.headers().contains_key(name), "{name} is missing");
+        }
         let body = to_bytes(response.into_body()).await.unwrap();
         let document: Value = serde_json::from_slice(&body).unwrap();
         assert_eq!(document["code"], "internal");
         assert!(!document.to_string().contains("a defect"));
     }
+    let counted = r#"carnet_http_requests_total{method="GET",route="/boom",status="500"} 2"#;
+    let metrics = recorder.handle().render();
+    assert!(metrics.contains(counted), "{metrics}");
     assert_eq!(state.requests.available_permits(), 1);
 }
 
