@@ -22,7 +22,19 @@ impl Config {
     }
 }
 
-/// `scheme://user:password@host` becomes `scheme://user:********@host`, whichever key it stands under.
+/// Parts of names of url parameters that hold secrets. A harmless one that is masked costs less than a secret that isn't.
+const SECRET_NAMES: [&str; 8] = [
+    "auth",
+    "credential",
+    "key",
+    "pass",
+    "pwd",
+    "secret",
+    "sig",
+    "token",
+];
+
+/// Masks the secrets in every url, whichever key it stands under.
 fn mask_urls(value: &mut serde_json::Value) {
     match value {
         serde_json::Value::String(text) => {
@@ -36,19 +48,53 @@ fn mask_urls(value: &mut serde_json::Value) {
     }
 }
 
+/// A url with all of its user info and the values of its secret parameters masked; `None`: there is none in it, or it is
+/// no url. A user's name is masked with the password, for it may be a token as well.
 fn masked_url(text: &str) -> Option<String> {
-    let (scheme, rest) = text.split_once("://")?;
-    if !scheme
-        .bytes()
-        .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'))
-    {
+    let (scheme, rest) = text.split_once(':')?;
+    let is_scheme = scheme.starts_with(|first: char| first.is_ascii_alphabetic())
+        && scheme
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'));
+    if !is_scheme || text.contains(char::is_whitespace) {
         return None;
     }
-    let authority = rest.split(['/', '?', '#']).next()?;
-    let (user_info, host) = authority.rsplit_once('@')?;
-    let (user, _) = user_info.split_once(':')?;
-    let after = &rest[authority.len()..];
-    Some(format!("{scheme}://{user}:{MASK}@{host}{after}"))
+    let end = rest.find(['?', '#']).unwrap_or(rest.len());
+    let (address, parameters) = rest.split_at(end);
+    let masked = format!(
+        "{scheme}:{}{}",
+        mask_user_info(address),
+        mask_parameters(parameters)
+    );
+    (masked != text).then_some(masked)
+}
+
+fn mask_user_info(address: &str) -> String {
+    let Some(rest) = address.strip_prefix("//") else {
+        return address.to_owned();
+    };
+    let end = rest.find('/').unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(end);
+    match authority.rsplit_once('@') {
+        Some((_, host)) => format!("//{MASK}@{host}{path}"),
+        None => address.to_owned(),
+    }
+}
+
+fn mask_parameters(parameters: &str) -> String {
+    let parts = parameters.split_inclusive(['?', '#', '&', ';']);
+    let masked = parts.map(|part| {
+        let Some((name, value)) = part.split_once('=') else {
+            return part.to_owned();
+        };
+        let lower = name.to_ascii_lowercase();
+        if !SECRET_NAMES.iter().any(|secret| lower.contains(secret)) {
+            return part.to_owned();
+        }
+        let end = value.find(['?', '#', '&', ';']).unwrap_or(value.len());
+        format!("{name}={MASK}{}", &value[end..])
+    });
+    masked.collect()
 }
 
 #[cfg(test)]
@@ -56,18 +102,42 @@ mod tests {
     use super::masked_url;
 
     #[test]
-    fn masks_passwords_in_urls_only() {
-        let masked = |text| masked_url(text);
-        assert_eq!(
-            masked("postgres://me:p%40ss@db.example/x?a=b").as_deref(),
-            Some("postgres://me:********@db.example/x?a=b")
-        );
-        assert_eq!(
-            masked("esdb://admin:a@b@node"),
-            Some("esdb://admin:********@node".to_owned())
-        );
-        assert_eq!(masked("https://login.example/keys"), None);
-        assert_eq!(masked("sqlite:data/a:b@c.db"), None);
-        assert_eq!(masked("select 'a://b:c@d'"), None);
+    fn masks_user_info_and_secret_parameters_of_urls_and_nothing_else() {
+        for (text, masked) in [
+            (
+                "postgres://me:p%40ss@db.example/x?a=b",
+                "postgres://********@db.example/x?a=b",
+            ),
+            ("esdb://admin:a@b@node", "esdb://********@node"),
+            (
+                "https://token@host.example",
+                "https://********@host.example",
+            ),
+            (
+                "https://token:@host.example/a@b",
+                "https://********@host.example/a@b",
+            ),
+            (
+                "https://host.example/keys?a=1&Access_Token=t%26t&b=2#sig=x;c",
+                "https://host.example/keys?a=1&Access_Token=********&b=2#sig=********;c",
+            ),
+            (
+                "postgres://host.example/db?user=me&password=p=q",
+                "postgres://host.example/db?user=me&password=********",
+            ),
+            ("sqlite:data/x.db?key=k", "sqlite:data/x.db?key=********"),
+        ] {
+            assert_eq!(masked_url(text).as_deref(), Some(masked));
+        }
+        for text in [
+            "https://login.example/keys",
+            "https://login.example/a@b?page=1",
+            "sqlite:data/a:b@c.db",
+            "select 'a://b:c@d'",
+            "a: b?key=c",
+            "127.0.0.1:8080",
+        ] {
+            assert_eq!(masked_url(text), None, "{text}");
+        }
     }
 }
