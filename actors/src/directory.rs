@@ -108,6 +108,7 @@ impl Directories {
         let given = DirectoryEvent::ReasonGiven(ReasonGiven {
             principal: principal.clone(),
             export: Some(export),
+            event: None,
             text,
         });
         let id = Uuid::new_v5(&export.as_uuid(), b"reason");

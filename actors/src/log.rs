@@ -57,6 +57,9 @@ async fn first(store: &dyn EventStore) -> Result<Option<Uuid>, Error> {
         | PlatformEvent::IntakePaused(_)
         | PlatformEvent::IntakeResumed(_)
         | PlatformEvent::DrainStarted(_)
-        | PlatformEvent::DrainEnded(_) => Err(Error::corrupt("the log does not begin with its id")),
+        | PlatformEvent::DrainEnded(_)
+        | PlatformEvent::RebuildRequested(_) => {
+            Err(Error::corrupt("the log does not begin with its id"))
+        }
     }
 }

@@ -159,7 +159,9 @@ impl Platform {
 
 fn evolve(mut switches: Switches, event: &PlatformEvent) -> Switches {
     match event {
-        PlatformEvent::LogCreated(_) | PlatformEvent::ConfigurationApplied(_) => {}
+        PlatformEvent::LogCreated(_)
+        | PlatformEvent::ConfigurationApplied(_)
+        | PlatformEvent::RebuildRequested(_) => {}
         PlatformEvent::IntakePaused(_) => switches.intake_paused = true,
         PlatformEvent::IntakeResumed(_) => switches.intake_paused = false,
         PlatformEvent::DrainStarted(drain) => {

@@ -30,6 +30,9 @@ const PREFIXES: [(&str, StreamKind); 5] = [
 
 const PLATFORM: &str = "platform";
 
+/// The directory of those who belong to no tenant. No tenant's directory is called so: `@` would be encoded.
+const PLATFORM_DIRECTORY: &str = "directory-@platform";
+
 /// What a stream is about; told from its name alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum StreamKind {
@@ -41,7 +44,7 @@ pub enum StreamKind {
     Access,
     /// `policy-{digest}`: one compiled policy.
     Policy,
-    /// `directory-{tenant}`: what is personal; the one kind of stream that can be erased.
+    /// `directory-{tenant}`: what is personal; the one kind of stream that can be erased. Operators have one as well.
     Directory,
     /// `platform`: what operators did to the whole service.
     Platform,
@@ -77,6 +80,12 @@ impl StreamName {
     #[must_use]
     pub fn directory(tenant: &TenantId) -> Self {
         Self(format!("directory-{}", encoded(tenant)).into())
+    }
+
+    /// The stream of the operators' personal data: who they are, and why they did what they did.
+    #[must_use]
+    pub fn platform_directory() -> Self {
+        Self(PLATFORM_DIRECTORY.into())
     }
 
     /// The stream of one compiled policy.
@@ -115,6 +124,9 @@ impl StreamName {
     /// The tenant whose stream this is: of its admissions, its access records or its directory.
     #[must_use]
     pub fn tenant_id(&self) -> Option<TenantId> {
+        if &*self.0 == PLATFORM_DIRECTORY {
+            return None;
+        }
         let (kind, key) = self.split();
         let encoded = match kind {
             StreamKind::Tenant | StreamKind::Directory => key,
@@ -215,6 +227,12 @@ mod tests {
         assert_eq!(StreamName::export(id).export_id(), Some(id));
         assert_eq!(StreamName::policy(&digest).policy_digest(), Some(digest));
         assert_eq!(StreamName::platform().kind(), StreamKind::Platform);
+        let operators = StreamName::platform_directory();
+        assert_eq!(operators.as_str().parse(), Ok(operators.clone()));
+        assert_eq!(operators.kind(), StreamKind::Directory);
+        assert_eq!(operators.tenant_id(), None);
+        let namesake = TenantId::new("@platform").unwrap();
+        assert_ne!(StreamName::directory(&namesake), operators);
     }
 
     #[test]

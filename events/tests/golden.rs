@@ -161,3 +161,16 @@ fn the_first_version_of_a_failed_attempt_is_brought_up_to_date() {
         other => panic!("{other:?}"),
     }
 }
+
+#[test]
+fn events_from_before_operators_acted_say_that_none_did() {
+    let old = fs::read(file::<ExportEvent>("failed", 1)).unwrap();
+    let (_, read) = decode::<ExportEvent>(&recorded("failed", 1, old)).unwrap();
+    assert!(matches!(read.what, ExportEvent::Failed(failed) if failed.principal.is_none()));
+    let old = fs::read(file::<TenantEvent>("exemption_granted", 1)).unwrap();
+    let (_, read) = decode::<TenantEvent>(&recorded("exemption_granted", 1, old)).unwrap();
+    assert!(matches!(read.what, TenantEvent::ExemptionGranted(one) if one.person.is_none()));
+    let old = fs::read(file::<DirectoryEvent>("reason_given", 1)).unwrap();
+    let (_, read) = decode::<DirectoryEvent>(&recorded("reason_given", 1, old)).unwrap();
+    assert!(matches!(read.what, DirectoryEvent::ReasonGiven(one) if one.event.is_none()));
+}

@@ -72,6 +72,7 @@ fn life(fate: u8) -> Vec<ExportEvent> {
                 attempt: Some(1),
                 code: "schema_drift".to_owned(),
                 parameters: Default::default(),
+                principal: None,
             }),
         ]),
         _ => events.push(ExportEvent::Cancelled(Cancelled {

@@ -156,7 +156,11 @@ fn with_claim(
         }),
         Err(RunFailure {
             code, parameters, ..
-        }) => ExportCommand::Abort { code, parameters },
+        }) => ExportCommand::Abort {
+            code,
+            parameters,
+            principal: None,
+        },
     };
     Step::Command(Box::new(shared.own_command(&waiting.tenant, what)))
 }

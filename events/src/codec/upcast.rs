@@ -9,6 +9,9 @@ use crate::stream::StreamKind;
 pub(super) fn upcast(stream: StreamKind, kind: &str, version: u16, data: Value) -> Value {
     match (stream, kind, version) {
         (StreamKind::Export, "attempt_failed", 1) => attempt_failed_1_to_2(data),
+        (StreamKind::Export, "failed", 1) => with_null(data, "principal"),
+        (StreamKind::Tenant, "exemption_granted", 1) => with_null(data, "person"),
+        (StreamKind::Directory, "reason_given", 1) => with_null(data, "event"),
         _ => data,
     }
 }
@@ -17,6 +20,14 @@ pub(super) fn upcast(stream: StreamKind, kind: &str, version: u16, data: Value) 
 fn attempt_failed_1_to_2(mut data: Value) -> Value {
     if let Some(fields) = data.as_object_mut() {
         fields.entry("parameters").or_insert_with(|| json!({}));
+    }
+    data
+}
+
+/// The next version gained an optional field, of which older events know nothing.
+fn with_null(mut data: Value, field: &str) -> Value {
+    if let Some(fields) = data.as_object_mut() {
+        fields.entry(field).or_insert(Value::Null);
     }
     data
 }

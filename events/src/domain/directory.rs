@@ -1,4 +1,5 @@
 //! The directory: the one place that knows persons. Stream `directory-{tenant}`, the one kind that can be erased.
+//! Operators belong to no tenant; they stand in one of their own.
 //!
 //! Everywhere else a person is a [`PrincipalId`]: an HMAC of the subject with the tenant's key. Once the
 //! directory is erased, nobody can lead a principal id back to a person.
@@ -6,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::ids::{ExportId, PrincipalId};
 
@@ -46,6 +48,8 @@ pub struct ReasonGiven {
     pub principal: PrincipalId,
     /// For which export, if for one.
     pub export: Option<ExportId>,
+    /// For which operator's act: the id of the event that records it. Not in version 1.
+    pub event: Option<Uuid>,
     /// The words.
     pub text: String,
 }
@@ -55,6 +59,7 @@ impl std::fmt::Debug for ReasonGiven {
         f.debug_struct("ReasonGiven")
             .field("principal", &self.principal)
             .field("export", &self.export)
+            .field("event", &self.event)
             .finish_non_exhaustive()
     }
 }
@@ -67,7 +72,7 @@ crate::codec::events! {
         /// A person was seen.
         PersonSeen(PersonSeen) = "person_seen", 1;
         /// A reason was given.
-        ReasonGiven(ReasonGiven) = "reason_given", 1;
+        ReasonGiven(ReasonGiven) = "reason_given", 2;
     }
 }
 
@@ -78,8 +83,10 @@ pub struct Directory {
     pub key: Option<String>,
     /// Subjects by principal id.
     pub persons: BTreeMap<PrincipalId, String>,
-    /// Reasons by export.
+    /// Why exports were asked for.
     pub reasons: BTreeMap<ExportId, String>,
+    /// Why operators did what they did, by the event that records it.
+    pub acts: BTreeMap<Uuid, String>,
 }
 
 impl std::fmt::Debug for Directory {
@@ -102,11 +109,15 @@ impl Directory {
                 self.persons
                     .insert(seen.principal.clone(), seen.subject.clone());
             }
-            DirectoryEvent::ReasonGiven(given) => {
-                if let Some(export) = given.export {
+            DirectoryEvent::ReasonGiven(given) => match (given.event, given.export) {
+                (Some(event), _) => {
+                    self.acts.insert(event, given.text.clone());
+                }
+                (None, Some(export)) => {
                     self.reasons.insert(export, given.text.clone());
                 }
-            }
+                (None, None) => {}
+            },
         }
         self
     }

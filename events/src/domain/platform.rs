@@ -41,6 +41,17 @@ pub struct Drain {
     pub principal: PrincipalId,
 }
 
+/// An operator had a projection filled anew.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RebuildRequested {
+    /// Which projection.
+    pub projection: String,
+    /// On which node.
+    pub node: NodeId,
+    /// Who asked.
+    pub principal: PrincipalId,
+}
+
 crate::codec::events! {
     /// Everything that concerns the whole platform.
     PlatformEvent in Platform {
@@ -56,5 +67,7 @@ crate::codec::events! {
         DrainStarted(Drain) = "drain_started", 1;
         /// The node works again.
         DrainEnded(Drain) = "drain_ended", 1;
+        /// A projection is filled anew.
+        RebuildRequested(RebuildRequested) = "rebuild_requested", 1;
     }
 }

@@ -122,6 +122,11 @@ pub(crate) fn export() -> Vec<ExportEvent> {
             attempt: Some(1),
             code: "schema_drift".to_owned(),
             parameters: parameters(),
+            principal: None,
+        }),
+        ExportEvent::Requeued(Requeued {
+            attempt: 1,
+            principal: who(),
         }),
         ExportEvent::Cancelled(Cancelled {
             principal: who(),
@@ -178,6 +183,7 @@ pub(crate) fn tenant() -> Vec<TenantEvent> {
             count: 1,
             until: at(1),
             principal: who(),
+            person: None,
         }),
         TenantEvent::Closed(Closed { principal: who() }),
         TenantEvent::Reopened(Reopened { principal: who() }),
@@ -285,6 +291,7 @@ pub(crate) fn directory() -> Vec<DirectoryEvent> {
         DirectoryEvent::ReasonGiven(ReasonGiven {
             principal: who(),
             export: Some(export_id()),
+            event: None,
             text: "yearly review".to_owned(),
         }),
     ]
@@ -308,6 +315,11 @@ pub(crate) fn platform() -> Vec<PlatformEvent> {
             principal: who(),
         }),
         PlatformEvent::DrainEnded(Drain {
+            node: node(),
+            principal: who(),
+        }),
+        PlatformEvent::RebuildRequested(RebuildRequested {
+            projection: "exports".to_owned(),
             node: node(),
             principal: who(),
         }),

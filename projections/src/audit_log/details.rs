@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use carnet_events::domain::access::AccessEvent;
 use carnet_events::domain::export::{
     ArtifactDamaged, ArtifactDeleted, CategoryResult, Completed, DeletionCause, Failed,
-    LinksRevoked, Parameters,
+    LinksRevoked, Parameters, Requeued,
 };
 use carnet_events::domain::request::{ExportKind, Format, Layer, Origin};
 use carnet_events::domain::tenant::{
     ExemptionGranted, ExportAdmitted, LimitKind, ModuleSwitched, ScheduleSet, ScheduleSkipped,
     Standing, TenantCancelled,
 };
-use carnet_events::ids::{Digest, ExportId, Timestamp};
+use carnet_events::ids::{Digest, ExportId, PrincipalId, Timestamp};
 use serde::{Serialize, Serializer};
 
 /// The details of an entry, borrowed from its event.
@@ -21,6 +21,7 @@ pub(super) enum Details<'a> {
     Admitted(&'a ExportAdmitted),
     Completed(&'a Completed),
     Failed(&'a Failed),
+    Requeued(&'a Requeued),
     Deleted(&'a ArtifactDeleted),
     Damaged(&'a ArtifactDamaged),
     LinksRevoked(&'a LinksRevoked),
@@ -75,6 +76,10 @@ impl Details<'_> {
                     parameters: &event.parameters,
                 },
             ),
+            Self::Requeued(event) => {
+                let attempt = event.attempt;
+                to_json(json, &Attempt { attempt })
+            }
             Self::Deleted(event) => to_json(
                 json,
                 &Receipt {
@@ -95,6 +100,7 @@ impl Details<'_> {
                     limit: event.limit,
                     count: event.count,
                     until: Rfc3339(event.until),
+                    person: event.person.as_ref(),
                 },
             ),
             Self::TenantCancelled(event) => {
@@ -244,6 +250,11 @@ struct Failure<'a> {
 }
 
 #[derive(Serialize)]
+struct Attempt {
+    attempt: u32,
+}
+
+#[derive(Serialize)]
 struct Receipt {
     cause: DeletionCause,
     bytes: u64,
@@ -267,6 +278,8 @@ struct Exemption<'a> {
     limit: LimitKind,
     count: u32,
     until: Rfc3339,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    person: Option<&'a PrincipalId>,
 }
 
 #[derive(Serialize)]

@@ -31,6 +31,7 @@ pub const TYPES: &[&str] = &[
     "links_revoked",
     "module_switched",
     "repeated",
+    "requeued",
     "schedule_set",
     "schedule_skipped",
     "tenant_cancelled",
@@ -89,7 +90,13 @@ fn of_export<'a>(
         }
         ExportEvent::Failed(failed) => {
             let details = Details::Failed(failed);
-            entry("failed", actor, Some(&failed.code), details)
+            let by = failed.principal.as_ref().or(actor);
+            entry("failed", by, Some(&failed.code), details)
+        }
+        ExportEvent::Requeued(requeued) => {
+            let details = Details::Requeued(requeued);
+            let by = Some(&requeued.principal);
+            entry("requeued", by, Some("operator"), details)
         }
         ExportEvent::Cancelled(cancelled) => {
             let by = Some(&cancelled.principal);

@@ -258,6 +258,8 @@ impl Fold {
                 self.requeue(open, id, at);
             }
             ExportEvent::Progressed(_) => self.alive(open, id, at),
+            // An operator ended it: no sign of life of whoever ran it.
+            ExportEvent::Requeued(_) => self.requeue(open, id, at),
             ExportEvent::Completed(completed) => {
                 self.alive(open, id, at);
                 let rows = completed.categories.values();

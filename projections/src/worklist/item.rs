@@ -121,7 +121,9 @@ impl Item {
                 let not_before = lost.retry_at;
                 self.to(at, Stage::Queued { not_before });
             }
-            ExportEvent::HandedBack(_) => self.to(at, Stage::Queued { not_before: None }),
+            ExportEvent::HandedBack(_) | ExportEvent::Requeued(_) => {
+                self.to(at, Stage::Queued { not_before: None });
+            }
             ExportEvent::Completed(completed) => {
                 self.settle(at, Outcome::Completed, completed.expires_at);
             }

@@ -321,6 +321,7 @@ fn details(event: &ExportEvent) -> Value {
             json!({"attempt": lost.attempt, "retry_at": lost.retry_at.map(rfc3339)})
         }
         ExportEvent::HandedBack(back) => json!({"attempt": back.attempt}),
+        ExportEvent::Requeued(requeued) => json!({"attempt": requeued.attempt}),
         ExportEvent::Completed(completed) => {
             let rows: BTreeMap<&str, u64> = completed
                 .categories

@@ -129,6 +129,7 @@ impl Life {
                 attempt: Some(1),
                 code: "schema_drift".to_owned(),
                 parameters: BTreeMap::from([("category".to_owned(), "users".to_owned())]),
+                principal: None,
             };
             self.export(12_000, ExportEvent::Failed(failed));
             self.released(12_005, Outcome::Failed);

@@ -44,12 +44,19 @@ pub enum ExportCommand {
     FailAttempt(Runner, Failure),
     /// The node stops and gives the export back.
     HandBack(Runner),
+    /// Send it back to the queue, to be started at once: a running attempt ends, whatever its runner does.
+    Requeue {
+        /// Who asks.
+        principal: PrincipalId,
+    },
     /// Fail a queued or running export for a reason that lies outside its attempts.
     Abort {
         /// Why, as a code.
         code: String,
         /// What the code's explanation is filled with.
         parameters: Parameters,
+        /// The operator who asks; `None`: the service itself.
+        principal: Option<PrincipalId>,
     },
     /// Stop it.
     Cancel {

@@ -6,7 +6,7 @@ use super::command::{
 use super::event::{
     ArtifactDamaged, ArtifactDeleted, AttemptFailed, AttemptLost, Cancelled, Completed,
     DeletionCause, DeletionStarted, Expired, ExportEvent, Failed, HandedBack, Held, HoldReleased,
-    LinksRevoked, Progressed, Started,
+    LinksRevoked, Progressed, Requeued, Started,
 };
 use super::state::{Attempt, Deletion, Export, ExportState, Published, Stage};
 use crate::domain::request::Request;
@@ -39,6 +39,7 @@ fn in_nothing(command: &ExportCommand) -> Answer {
         | ExportCommand::Complete { .. }
         | ExportCommand::FailAttempt(..)
         | ExportCommand::HandBack(_)
+        | ExportCommand::Requeue { .. }
         | ExportCommand::Abort { .. }
         | ExportCommand::Cancel { .. }
         | ExportCommand::Expire
@@ -91,12 +92,18 @@ fn in_export(export: &Export, command: &ExportCommand, at: Timestamp) -> Answer 
                 attempt: runner.attempt,
             }))
         }
-        ExportCommand::Abort { code, parameters } => abort(
+        ExportCommand::Requeue { principal } => requeue(export, principal),
+        ExportCommand::Abort {
+            code,
+            parameters,
+            principal,
+        } => abort(
             export,
             Failed {
                 attempt: (export.attempt > 0).then_some(export.attempt),
                 code: code.clone(),
                 parameters: parameters.clone(),
+                principal: principal.clone(),
             },
         ),
         ExportCommand::Cancel { principal, code } => cancel(export, principal, code),
@@ -184,6 +191,7 @@ fn take_over(
             attempt: Some(lost),
             code: "attempts_lost".to_owned(),
             parameters: [("attempts".to_owned(), losses.to_string())].into(),
+            principal: None,
         };
         let lost = AttemptLost {
             attempt: lost,
@@ -271,7 +279,30 @@ fn fail_attempt(export: &Export, runner: Runner, failure: &Failure) -> Answer {
             attempt: Some(runner.attempt),
             code: failure.code.clone(),
             parameters: failure.parameters.clone(),
+            principal: None,
         })),
+    }
+}
+
+/// Ends the running attempt, or the wait for the next one. One that is in line already stays where it is.
+fn requeue(export: &Export, principal: &PrincipalId) -> Answer {
+    match &export.stage {
+        Stage::Running(_)
+        | Stage::Queued {
+            not_before: Some(_),
+            ..
+        } => done(ExportEvent::Requeued(Requeued {
+            attempt: export.attempt,
+            principal: principal.clone(),
+        })),
+        Stage::Queued {
+            not_before: None, ..
+        } => UNCHANGED,
+        Stage::Completed(_) | Stage::Expired(_) | Stage::Failed(_) | Stage::Cancelled(_) => {
+            Err(IllegalCommand::Settled {
+                status: export.status(),
+            })
+        }
     }
 }
 

@@ -136,6 +136,17 @@ pub struct Failed {
     pub code: String,
     /// What the code's explanation is filled with.
     pub parameters: Parameters,
+    /// The operator who failed it; `None`: the service itself. Not in version 1.
+    pub principal: Option<PrincipalId>,
+}
+
+/// An operator sent it back to the queue: a running attempt ends with it, a waiting export need not wait any longer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Requeued {
+    /// The newest attempt; whatever its runner still does is void.
+    pub attempt: u32,
+    /// Who.
+    pub principal: PrincipalId,
 }
 
 /// Somebody stopped it before it was finished.
@@ -228,10 +239,12 @@ crate::codec::events! {
         AttemptLost(AttemptLost) = "attempt_lost", 1;
         /// A stopping node gave the export back.
         HandedBack(HandedBack) = "handed_back", 1;
+        /// An operator sent it back to the queue.
+        Requeued(Requeued) = "requeued", 1;
         /// The artifact is published.
         Completed(Completed) = "completed", 1;
         /// The export could not be made safely.
-        Failed(Failed) = "failed", 1;
+        Failed(Failed) = "failed", 2;
         /// Somebody stopped it.
         Cancelled(Cancelled) = "cancelled", 1;
         /// The download window closed.

@@ -22,6 +22,7 @@ pub(super) fn evolve(state: ExportState, event: &Timed<ExportEvent>) -> ExportSt
             | ExportEvent::AttemptFailed(_)
             | ExportEvent::AttemptLost(_)
             | ExportEvent::HandedBack(_)
+            | ExportEvent::Requeued(_)
             | ExportEvent::Completed(_)
             | ExportEvent::Failed(_)
             | ExportEvent::Cancelled(_)
@@ -69,7 +70,7 @@ fn apply(export: &mut Export, at: Timestamp, event: &ExportEvent) {
         ExportEvent::Progressed(progressed) => progress(export, at, progressed),
         ExportEvent::AttemptFailed(failed) => attempt_failed(export, at, failed),
         ExportEvent::AttemptLost(lost) => attempt_lost(export, at, lost),
-        ExportEvent::HandedBack(_) => requeue(export, at, None, None),
+        ExportEvent::HandedBack(_) | ExportEvent::Requeued(_) => requeue(export, at, None, None),
         ExportEvent::Completed(completed) => complete(export, at, completed),
         ExportEvent::Failed(failed) => fail(export, at, failed),
         ExportEvent::Cancelled(cancelled) => cancel(export, at, cancelled),
@@ -170,7 +171,7 @@ fn fail(export: &mut Export, at: Timestamp, failed: &Failed) {
             at,
             code: failed.code.clone(),
             parameters: failed.parameters.clone(),
-            by: None,
+            by: failed.principal.clone(),
         });
     }
 }

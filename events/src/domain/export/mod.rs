@@ -6,7 +6,7 @@
 //!                         │ ▲ │               │ │ │ └─ started{n+1}: takeover
 //!               cancelled │ │ │ failed        │ │ └─── failed
 //!                         ▼ │ ▼               │ └───── cancelled
-//!                           └─────────────────┘ attempt_failed | attempt_lost | handed_back
+//!                           └─────────────────┘ attempt_failed | attempt_lost | handed_back | requeued
 //! ```
 
 mod command;
@@ -23,7 +23,8 @@ pub use command::{
 pub use event::{
     ArtifactDamaged, ArtifactDeleted, AttemptFailed, AttemptLost, Cancelled, CategoryResult,
     Completed, DeletionCause, DeletionStarted, Expired, ExportEvent, Failed, HandedBack, Held,
-    HoldReleased, LinksRevoked, Parameters, Phase, Progressed, PublishedArtifact, Started,
+    HoldReleased, LinksRevoked, Parameters, Phase, Progressed, PublishedArtifact, Requeued,
+    Started,
 };
 pub use state::{
     Attempt, Deletion, Ending, Export, ExportState, Outcome, Progress, Published, Revocations,

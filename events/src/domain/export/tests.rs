@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+mod operators;
 mod properties;
 
 use super::command::{BackOff, Claim, Failure, Runner};
@@ -168,6 +169,7 @@ fn a_failed_attempt_waits_then_runs_again_and_the_last_one_fails_the_export() {
             attempt: Some(3),
             code: "source_unavailable".to_owned(),
             parameters: Default::default(),
+            principal: None,
         })]);
 }
 
@@ -236,6 +238,7 @@ fn attempts_that_keep_being_lost_wait_longer_and_in_the_end_fail() {
                 attempt: Some(10),
                 code: "attempts_lost".to_owned(),
                 parameters: [("attempts".to_owned(), "10".to_owned())].into(),
+                principal: None,
             }),
         ]);
 }

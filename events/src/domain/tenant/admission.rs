@@ -212,27 +212,31 @@ fn check_windows(
         Origin::User => {
             let mut used = Vec::new();
             for (kind, window) in [(LimitKind::User, user), (LimitKind::Tenant, whole)] {
-                used.extend(fit(tenant, kind, window, at)?.map(|exemption| exemption.id.clone()));
+                let taken = fit(tenant, &admit.request.principal, kind, window, at)?;
+                used.extend(taken.map(|exemption| exemption.id.clone()));
             }
             Ok((standing, used))
         }
     }
 }
 
-/// Whether a request fits into `window`, and the exemption it takes for that.
-fn fit(
-    tenant: &Tenant,
+/// Whether a request fits into `window`, and the exemption it takes for that: one of the person's own before one that
+/// others could use as well.
+fn fit<'a>(
+    tenant: &'a Tenant,
+    principal: &PrincipalId,
     limit: LimitKind,
     window: Window,
     at: Timestamp,
-) -> Result<Option<&Exemption>, Refusal> {
+) -> Result<Option<&'a Exemption>, Refusal> {
     if window.fits() {
         return Ok(None);
     }
     tenant
         .exemptions
         .iter()
-        .find(|exemption| exemption.limit == limit && exemption.left > 0 && at < exemption.until)
+        .filter(|exemption| exemption.is_for(limit, principal, at))
+        .min_by_key(|exemption| exemption.person.is_none())
         .map(Some)
         .ok_or(Refusal::LimitReached {
             limit,
@@ -261,7 +265,7 @@ pub fn blocked_by(
         tenant: whole,
     } = windows(tenant, limits, principal, at);
     check_active(tenant, limits, principal, settled)
-        .and_then(|()| fit(tenant, LimitKind::User, user, at))
-        .and_then(|_| fit(tenant, LimitKind::Tenant, whole, at))
+        .and_then(|()| fit(tenant, principal, LimitKind::User, user, at))
+        .and_then(|_| fit(tenant, principal, LimitKind::Tenant, whole, at))
         .err()
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::event::{LimitKind, Limits};
+use super::state::MAX_EXEMPTIONS;
 use crate::domain::export::Outcome;
 use crate::domain::request::Request;
 use crate::ids::{Digest, ExportId, PrincipalId, Timestamp};
@@ -30,6 +31,8 @@ pub enum TenantCommand {
         count: u32,
         /// Until when.
         until: Timestamp,
+        /// The one person it is for; `None`: whoever of the tenant needs it first.
+        person: Option<PrincipalId>,
         /// Who grants it.
         principal: PrincipalId,
     },
@@ -222,7 +225,10 @@ pub enum IllegalCommand {
     /// The tenant is being purged or gone.
     #[error("the tenant is being purged or gone")]
     Purged,
-    /// An exemption with this id exists, lets nothing through or is over.
-    #[error("the exemption lets nothing through, is over, or exists already")]
+    /// Another exemption with this id exists, or this one lets nothing through or is over.
+    #[error("the exemption lets nothing through, is over, or another one has its id")]
     UselessExemption,
+    /// The tenant has as many unused exemptions as it may have.
+    #[error("the tenant has {MAX_EXEMPTIONS} unused exemptions already")]
+    TooManyExemptions,
 }

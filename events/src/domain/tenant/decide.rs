@@ -6,7 +6,7 @@ use super::event::{
     Closed, ExemptionGranted, ExportReleased, ModuleSwitched, PurgeStarted, Purged, Reactivated,
     Reopened, ScheduleSet, ScheduleSkipped, TenantCancelled, TenantEvent,
 };
-use super::state::{Lifecycle, Tenant};
+use super::state::{Lifecycle, MAX_EXEMPTIONS, Tenant};
 use crate::domain::{Decision, Timed, not_before};
 use crate::ids::Timestamp;
 
@@ -42,19 +42,20 @@ fn answer(tenant: &Tenant, command: &TenantCommand, at: Timestamp) -> Answer {
             limit,
             count,
             until,
+            person,
             principal,
-        } => {
-            if tenant.exemption_ids.contains(id) || *count == 0 || *until <= at {
-                return Err(IllegalCommand::UselessExemption);
-            }
-            done(TenantEvent::ExemptionGranted(ExemptionGranted {
+        } => grant(
+            tenant,
+            ExemptionGranted {
                 id: id.clone(),
                 limit: *limit,
                 count: *count,
                 until: *until,
                 principal: principal.clone(),
-            }))
-        }
+                person: person.clone(),
+            },
+            at,
+        ),
         TenantCommand::Close { principal } => switch(
             !tenant.closed,
             TenantEvent::Closed(Closed {
@@ -128,6 +129,34 @@ fn answer(tenant: &Tenant, command: &TenantCommand, at: Timestamp) -> Answer {
 
 fn done(event: TenantEvent) -> Answer {
     Ok((vec![event], Reply::Done))
+}
+
+/// Grants an exemption, once: the id tells a repetition from another one.
+fn grant(tenant: &Tenant, granted: ExemptionGranted, at: Timestamp) -> Answer {
+    let known = tenant
+        .exemptions
+        .iter()
+        .find(|known| known.id == granted.id);
+    match known {
+        Some(known) => {
+            let same = known.limit == granted.limit
+                && known.until == granted.until
+                && known.person == granted.person;
+            if same {
+                UNCHANGED
+            } else {
+                Err(IllegalCommand::UselessExemption)
+            }
+        }
+        None if tenant.exemption_ids.contains(&granted.id)
+            || granted.count == 0
+            || granted.until <= at =>
+        {
+            Err(IllegalCommand::UselessExemption)
+        }
+        None if tenant.exemptions.len() >= MAX_EXEMPTIONS => Err(IllegalCommand::TooManyExemptions),
+        None => done(TenantEvent::ExemptionGranted(granted)),
+    }
 }
 
 /// `event`, if it changes anything.

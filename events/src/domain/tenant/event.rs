@@ -88,6 +88,8 @@ pub struct ExemptionGranted {
     pub until: Timestamp,
     /// Who granted it.
     pub principal: PrincipalId,
+    /// The one person it is for; `None`: whoever of the tenant needs it first. Not in version 1.
+    pub person: Option<PrincipalId>,
 }
 
 /// An operator closed the tenant: nothing is exported or downloaded.
@@ -165,7 +167,7 @@ crate::codec::events! {
         /// An export is settled and frees its slot.
         ExportReleased(ExportReleased) = "export_released", 1;
         /// An operator lets more through than the limit.
-        ExemptionGranted(ExemptionGranted) = "exemption_granted", 1;
+        ExemptionGranted(ExemptionGranted) = "exemption_granted", 2;
         /// Closed by an operator.
         Closed(Closed) = "closed", 1;
         /// Opened again by an operator.

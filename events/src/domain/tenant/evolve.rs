@@ -79,6 +79,7 @@ fn grant(tenant: &mut Tenant, granted: &ExemptionGranted) {
         limit: granted.limit,
         left: granted.count,
         until: granted.until,
+        person: granted.person.clone(),
     });
 }
 

@@ -23,7 +23,8 @@ pub use event::{
     TenantCancelled, TenantEvent,
 };
 pub use state::{
-    Accepted, Active, Exemption, KEY_MEMORY, LONGEST_WINDOW, Lifecycle, Remembered, Tenant,
+    Accepted, Active, Exemption, KEY_MEMORY, LONGEST_WINDOW, Lifecycle, MAX_EXEMPTIONS, Remembered,
+    Tenant,
 };
 
 use super::{Decider, Decision, Timed};

@@ -14,6 +14,9 @@ pub const LONGEST_WINDOW: Duration = Duration::from_secs(31 * 24 * 60 * 60);
 /// How long an `Idempotency-Key` is remembered.
 pub const KEY_MEMORY: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// Unused exemptions of a tenant at once, so that the state stays small.
+pub const MAX_EXEMPTIONS: usize = 100;
+
 /// One tenant. The initial state is a tenant of which nothing is known: open, nothing accepted.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Tenant {
@@ -103,6 +106,18 @@ pub struct Exemption {
     pub left: u32,
     /// Until when.
     pub until: Timestamp,
+    /// The one person it is for; `None`: whoever needs it first.
+    pub person: Option<PrincipalId>,
+}
+
+impl Exemption {
+    /// Whether it lets a request of `who` through `limit` at `now`.
+    pub fn is_for(&self, limit: LimitKind, who: &PrincipalId, now: Timestamp) -> bool {
+        self.limit == limit
+            && self.left > 0
+            && now < self.until
+            && self.person.as_ref().is_none_or(|person| person == who)
+    }
 }
 
 impl Tenant {

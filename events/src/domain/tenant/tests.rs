@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+mod exemptions;
 mod properties;
 
 use super::window::windows;
@@ -410,6 +411,7 @@ fn exempt(id: &str, limit: LimitKind, count: u32, until: i64) -> TenantCommand {
         limit,
         count,
         until: at(until),
+        person: None,
         principal: principal("op"),
     }
 }
@@ -450,6 +452,8 @@ fn an_exemption_ends_with_its_time_and_a_useless_one_is_illegal() {
         .when(exempt("more", LimitKind::User, 5, 5 * HOUR))
         .replies(&Reply::Done)
         .when(exempt("more", LimitKind::User, 5, 5 * HOUR))
+        .replies(&Reply::Unchanged)
+        .when(exempt("more", LimitKind::Tenant, 5, 5 * HOUR))
         .refuses(&IllegalCommand::UselessExemption)
         .when(exempt("none", LimitKind::User, 0, DAY))
         .refuses(&IllegalCommand::UselessExemption)

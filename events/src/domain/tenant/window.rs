@@ -85,7 +85,7 @@ pub fn windows(
         tenant
             .exemptions
             .iter()
-            .filter(|exemption| exemption.limit == kind && now < exemption.until)
+            .filter(|exemption| exemption.is_for(kind, principal, now))
             .fold(0u32, |sum, exemption| sum.saturating_add(exemption.left))
     };
     Windows {

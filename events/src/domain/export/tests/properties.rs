@@ -64,7 +64,11 @@ fn any_command() -> impl Strategy<Value = ExportCommand> {
         any_runner().prop_map(ExportCommand::HandBack),
         Just(ExportCommand::Abort {
             code: "x".to_owned(),
-            parameters: Default::default()
+            parameters: Default::default(),
+            principal: None,
+        }),
+        Just(ExportCommand::Requeue {
+            principal: principal("op")
         }),
         Just(ExportCommand::Cancel {
             principal: principal("ada"),
