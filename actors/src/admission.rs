@@ -17,6 +17,7 @@ use carnet_events::stream::StreamName;
 use uuid::Uuid;
 
 use crate::api::{Admission, AdmitRequest, Cause};
+use crate::directory::House;
 use crate::dispatcher::Offer;
 use crate::error::Error;
 use crate::journal::{Command, CommandError, Journal};
@@ -80,7 +81,12 @@ async fn ask_tenant(
         key: asked.key.clone(),
         limits: asked.limits,
         // As it is now; what is let in until a pause is seen stays let in.
-        intake_paused: shared.platform.refresh(shared).await?.intake_paused,
+        intake_paused: shared
+            .platform
+            .refresh(shared)
+            .await?
+            .intake_paused
+            .is_some(),
         storage_verified: shared.ports.runner.storage_verified(tenant).await,
         settled: Default::default(),
     };
@@ -90,12 +96,7 @@ async fn ask_tenant(
     let answer = shared
         .tenant_actors
         .ask(shared, tenant, CommandTenant(command));
-    answer.await?.0.map_err(|error| match error {
-        CommandError::Illegal(illegal) => Error::Illegal {
-            reason: illegal.to_string(),
-        },
-        CommandError::Failed(error) => error,
-    })
+    Ok(answer.await?.0?)
 }
 
 /// Does the second step of an admission, if it isn't done: queues `export` as it was admitted. `request` is what was
@@ -201,9 +202,10 @@ async fn keep_reason(
     export: ExportId,
     reason: String,
 ) {
+    let house = House::Tenant(tenant.clone());
     let kept = shared
         .directory
-        .keep_reason(shared, tenant, principal, export, reason);
+        .keep_reason(shared, &house, principal, export, reason);
     if let Err(error) = kept.await {
         tracing::warn!(%export, %error, "the reason given for an export was not kept");
     }

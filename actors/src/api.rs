@@ -1,14 +1,17 @@
 //! What goes in and out of the [`System`](crate::System).
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use carnet_events::codec::Context;
 use carnet_events::domain::export::{Export, ExportEvent};
+use carnet_events::domain::platform::PlatformEvent;
 use carnet_events::domain::request::Request;
 use carnet_events::domain::tenant::window::Windows;
 use carnet_events::domain::tenant::{CategoryCheck, IdempotencyKey, Limits, Refusal, Tenant};
 use carnet_events::envelope::Metadata;
-use carnet_events::ids::{ExportId, PrincipalId, TenantId, Timestamp};
+use carnet_events::ids::{Digest, ExportId, Incarnation, NodeId, PrincipalId, TenantId, Timestamp};
+use carnet_events::stream::StreamName;
 use tokio::sync::watch;
 use uuid::Uuid;
 
@@ -160,4 +163,87 @@ impl Changes {
     pub async fn changed(&mut self) -> bool {
         self.receiver.changed().await.is_ok()
     }
+}
+
+/// Who asks for an operator's act, and why.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Order {
+    /// The operator's pseudonym; see [`System::operator`](crate::System::operator).
+    pub by: PrincipalId,
+    /// Their reason in their own words; kept in a directory alone.
+    pub reason: String,
+    /// What the act goes back to.
+    pub cause: Cause,
+}
+
+impl std::fmt::Debug for Order {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Order")
+            .field("by", &self.by)
+            .field("cause", &self.cause)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The event that an act was recorded with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    /// Where it stands.
+    pub stream: StreamName,
+    /// Its place in the stream.
+    pub revision: u64,
+    /// Its id; the reason is found by it.
+    pub id: Uuid,
+    /// Its type.
+    pub kind: String,
+    /// When it was recorded.
+    pub at: Timestamp,
+}
+
+/// Since when something is so, and by whose act.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Since {
+    /// When.
+    pub at: Timestamp,
+    /// Who.
+    pub by: PrincipalId,
+}
+
+/// A node that has served.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownNode {
+    /// Its newest process.
+    pub incarnation: Incarnation,
+    /// When that was started.
+    pub started_at: Timestamp,
+    /// The program's version.
+    pub version: String,
+    /// Digest of the configuration that it serves with.
+    pub configuration: Digest,
+}
+
+/// What the platform's stream says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PlatformView {
+    /// Revision of the newest event, if there is one.
+    pub revision: Option<u64>,
+    /// No requests are taken, on any node.
+    pub intake_paused: Option<Since>,
+    /// Nodes that take no more work.
+    pub draining: BTreeMap<NodeId, Since>,
+    /// Nodes that have served, the latest ones.
+    pub nodes: BTreeMap<NodeId, KnownNode>,
+}
+
+/// One event of the platform's stream.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlatformEntry {
+    /// Its place in the stream.
+    pub revision: u64,
+    /// Its id; an operator's reason is found by it.
+    pub id: Uuid,
+    /// When, who, and what it goes back to.
+    pub metadata: Metadata,
+    /// What happened.
+    pub event: PlatformEvent,
 }

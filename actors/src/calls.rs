@@ -11,12 +11,16 @@ use carnet_events::store::{
 use carnet_events::stream::StreamName;
 use futures::StreamExt;
 use tokio::time::{Instant, sleep, timeout};
+use uuid::Uuid;
 
 use crate::error::Error;
 use crate::options::Options;
 
 /// First and longest wait before an append is repeated.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(1));
+
+/// Events that one just written is looked for among: others write, too, but not that fast.
+const LOOKED_THROUGH: usize = 1000;
 
 /// The store, with deadlines. These run on the runtime's timers: they guard I/O and decide nothing.
 #[derive(Clone)]
@@ -65,6 +69,23 @@ impl Calls {
         events: &mut EventStream<Recorded>,
     ) -> Result<Option<Recorded>, Error> {
         self.within(async { events.next().await.transpose() }).await
+    }
+
+    /// An event by its id, among the newest of its stream.
+    pub(crate) async fn find(
+        &self,
+        stream: &StreamName,
+        id: Uuid,
+    ) -> Result<Option<Recorded>, Error> {
+        let mut newest =
+            self.store
+                .read(stream, ReadFrom::End, Direction::Backwards, LOOKED_THROUGH);
+        while let Some(recorded) = self.next(&mut newest).await? {
+            if recorded.id == id {
+                return Ok(Some(recorded));
+            }
+        }
+        Ok(None)
     }
 
     /// Appends a batch; while the answer is `Unknown`, repeats the identical append until it is definite or the deadline

@@ -2,7 +2,8 @@
 //!
 //! A principal id is an HMAC-SHA-256 (RFC 2104) of the subject with a key of the tenant's own, cut to 128 bits. Key,
 //! subjects and reasons live in `directory-{tenant}` and nowhere else, so erasing that one stream makes all the events
-//! of the tenant impersonal for good.
+//! of the tenant impersonal for good. Operators, who belong to no tenant, have a directory of their own: it says who they
+//! are, whichever tenant they act on; why they did it stands in the directory of whom it concerned.
 
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ use carnet_events::store::{Expected, StoreError};
 use carnet_events::stream::StreamName;
 use uuid::Uuid;
 
+use crate::api::Order;
 use crate::error::Error;
 use crate::recent::Recent;
 use crate::shared::Shared;
@@ -32,12 +34,45 @@ struct Known {
     directory: Arc<Directory>,
 }
 
-/// The tenants' directories, and what was asked of them lately.
+/// Whose directory.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum House {
+    /// A tenant's.
+    Tenant(TenantId),
+    /// That of those who belong to no tenant.
+    Platform,
+}
+
+impl House {
+    fn stream(&self) -> StreamName {
+        match self {
+            Self::Tenant(tenant) => StreamName::directory(tenant),
+            Self::Platform => StreamName::platform_directory(),
+        }
+    }
+
+    fn tenant(&self) -> Option<&TenantId> {
+        match self {
+            Self::Tenant(tenant) => Some(tenant),
+            Self::Platform => None,
+        }
+    }
+
+    /// What its pseudonyms begin with: so a reader sees that an operator acted, not one of the tenant's people.
+    fn prefix(&self) -> &'static str {
+        match self {
+            Self::Tenant(_) => "p-",
+            Self::Platform => "op-",
+        }
+    }
+}
+
+/// The directories, and what was asked of them lately.
 pub(crate) struct Directories {
-    keys: Recent<TenantId, hmac::Key>,
+    keys: Recent<House, hmac::Key>,
     /// Persons who are in their directory for certain.
-    seen: Recent<(TenantId, String), PrincipalId>,
-    folded: Recent<TenantId, Known>,
+    seen: Recent<(House, String), PrincipalId>,
+    folded: Recent<House, Known>,
 }
 
 impl Directories {
@@ -53,22 +88,22 @@ impl Directories {
     pub(crate) async fn principal(
         &self,
         shared: &Shared,
-        tenant: &TenantId,
+        house: &House,
         subject: &str,
     ) -> Result<PrincipalId, Error> {
-        let person = (tenant.clone(), subject.to_owned());
+        let person = (house.clone(), subject.to_owned());
         if let Some(principal) = self.seen.get(&person) {
             return Ok(principal);
         }
-        let key = self.key(shared, tenant).await?;
-        let principal = pseudonym(&key, subject)?;
+        let key = self.key(shared, house).await?;
+        let principal = pseudonym(&key, house, subject)?;
         let seen = DirectoryEvent::PersonSeen(PersonSeen {
             principal: principal.clone(),
             subject: subject.to_owned(),
         });
         // The id is derived, so a person is taken up once, however often and wherever they are seen first.
         let id = Uuid::new_v5(&Uuid::NAMESPACE_OID, principal.as_str().as_bytes());
-        append(shared, tenant, Expected::Any, id, &seen).await?;
+        append(shared, house, Expected::Any, id, &seen).await?;
         self.seen.put_unless(person, principal.clone(), |_| false);
         Ok(principal)
     }
@@ -77,10 +112,10 @@ impl Directories {
     pub(crate) async fn subject(
         &self,
         shared: &Shared,
-        tenant: &TenantId,
+        house: &House,
         principal: &PrincipalId,
     ) -> Result<Option<String>, Error> {
-        let directory = self.load(shared, tenant).await?;
+        let directory = self.load(shared, house).await?;
         Ok(directory.persons.get(principal).cloned())
     }
 
@@ -88,10 +123,10 @@ impl Directories {
     pub(crate) async fn reason(
         &self,
         shared: &Shared,
-        tenant: &TenantId,
+        house: &House,
         export: ExportId,
     ) -> Result<Option<String>, Error> {
-        let directory = self.load(shared, tenant).await?;
+        let directory = self.load(shared, house).await?;
         Ok(directory.reasons.get(&export).cloned())
     }
 
@@ -99,12 +134,12 @@ impl Directories {
     pub(crate) async fn keep_reason(
         &self,
         shared: &Shared,
-        tenant: &TenantId,
+        house: &House,
         principal: &PrincipalId,
         export: ExportId,
         text: String,
     ) -> Result<(), Error> {
-        self.key(shared, tenant).await?;
+        self.key(shared, house).await?;
         let given = DirectoryEvent::ReasonGiven(ReasonGiven {
             principal: principal.clone(),
             export: Some(export),
@@ -112,32 +147,82 @@ impl Directories {
             text,
         });
         let id = Uuid::new_v5(&export.as_uuid(), b"reason");
-        append(shared, tenant, Expected::Any, id, &given).await
+        append(shared, house, Expected::Any, id, &given).await
     }
 
-    /// The tenant's key, made when it is first needed. Of two who make it at once, one does.
-    async fn key(&self, shared: &Shared, tenant: &TenantId) -> Result<hmac::Key, Error> {
-        if let Some(key) = self.keys.get(tenant) {
+    /// The pseudonym of somebody who has been seen; nobody is taken up by asking.
+    pub(crate) async fn person(
+        &self,
+        shared: &Shared,
+        house: &House,
+        subject: &str,
+    ) -> Result<Option<PrincipalId>, Error> {
+        if self.keys.get(house).is_none() && stored_key(shared, house).await?.is_none() {
+            return Ok(None);
+        }
+        let key = self.key(shared, house).await?;
+        let principal = pseudonym(&key, house, subject)?;
+        let directory = self.load(shared, house).await?;
+        Ok(directory
+            .persons
+            .contains_key(&principal)
+            .then_some(principal))
+    }
+
+    /// Keeps the reason of an operator's act, told by the id that its event has or will have.
+    pub(crate) async fn keep_act(
+        &self,
+        shared: &Shared,
+        house: &House,
+        order: &Order,
+        export: Option<ExportId>,
+        event: Uuid,
+    ) -> Result<(), Error> {
+        self.key(shared, house).await?;
+        let given = DirectoryEvent::ReasonGiven(ReasonGiven {
+            principal: order.by.clone(),
+            export,
+            event: Some(event),
+            text: order.reason.clone(),
+        });
+        let id = Uuid::new_v5(&event, b"reason");
+        append(shared, house, Expected::Any, id, &given).await
+    }
+
+    /// Why an operator acted.
+    pub(crate) async fn act(
+        &self,
+        shared: &Shared,
+        house: &House,
+        event: Uuid,
+    ) -> Result<Option<String>, Error> {
+        let directory = self.load(shared, house).await?;
+        Ok(directory.acts.get(&event).cloned())
+    }
+
+    /// The directory's key, made when it is first needed. Of two who make it at once, one does.
+    async fn key(&self, shared: &Shared, house: &House) -> Result<hmac::Key, Error> {
+        if let Some(key) = self.keys.get(house) {
             return Ok(key);
         }
-        let hex = match stored_key(shared, tenant).await? {
+        let hex = match stored_key(shared, house).await? {
             Some(hex) => hex,
-            None => make_key(shared, tenant).await?,
+            None => make_key(shared, house).await?,
         };
         let bytes =
             hex::decode(hex).map_err(|_| Error::corrupt("a tenant's key is not hexadecimal"))?;
         let key = hmac::Key::new(hmac::HMAC_SHA256, &bytes);
-        self.keys.put_unless(tenant.clone(), key.clone(), |_| false);
+        self.keys.put_unless(house.clone(), key.clone(), |_| false);
         Ok(key)
     }
 
-    async fn load(&self, shared: &Shared, tenant: &TenantId) -> Result<Arc<Directory>, Error> {
-        let stream = StreamName::directory(tenant);
+    async fn load(&self, shared: &Shared, house: &House) -> Result<Arc<Directory>, Error> {
+        let stream = house.stream();
         let head = shared.calls.head(&stream).await?;
         // An erased one has no head any more, and what was folded from it goes.
         let known = self
             .folded
-            .get(tenant)
+            .get(house)
             .filter(|known| known.revision <= head);
         let known = known.unwrap_or_else(|| Known {
             revision: None,
@@ -159,21 +244,19 @@ impl Directories {
             revision,
             directory: Arc::clone(&directory),
         };
-        self.folded.put_unless(tenant.clone(), known, |_| false);
+        self.folded.put_unless(house.clone(), known, |_| false);
         Ok(directory)
     }
 }
 
-fn pseudonym(key: &hmac::Key, subject: &str) -> Result<PrincipalId, Error> {
+fn pseudonym(key: &hmac::Key, house: &House, subject: &str) -> Result<PrincipalId, Error> {
     let tag = hmac::sign(key, subject.as_bytes());
     let cut = tag.as_ref().get(..PSEUDONYM_BYTES).unwrap_or_default();
-    PrincipalId::new(format!("p-{}", hex::encode(cut))).map_err(Error::corrupt)
+    PrincipalId::new(format!("{}{}", house.prefix(), hex::encode(cut))).map_err(Error::corrupt)
 }
 
-async fn stored_key(shared: &Shared, tenant: &TenantId) -> Result<Option<String>, Error> {
-    let mut events = shared
-        .calls
-        .read_after(&StreamName::directory(tenant), None);
+async fn stored_key(shared: &Shared, house: &House) -> Result<Option<String>, Error> {
+    let mut events = shared.calls.read_after(&house.stream(), None);
     let Some(first) = shared.calls.next(&mut events).await? else {
         return Ok(None);
     };
@@ -189,15 +272,15 @@ async fn stored_key(shared: &Shared, tenant: &TenantId) -> Result<Option<String>
     }
 }
 
-async fn make_key(shared: &Shared, tenant: &TenantId) -> Result<String, Error> {
+async fn make_key(shared: &Shared, house: &House) -> Result<String, Error> {
     let secret = shared.ports.ids.secret();
     let secret = secret.ok_or_else(|| Error::unavailable("this machine has no randomness"))?;
     let key = hex::encode(secret);
     let created = DirectoryEvent::KeyCreated(KeyCreated { key: key.clone() });
     let id = shared.ports.ids.random();
-    match try_append(shared, tenant, Expected::NoStream, id, &created).await? {
+    match try_append(shared, house, Expected::NoStream, id, &created).await? {
         Ok(()) => Ok(key),
-        Err(StoreError::Conflict { .. }) => stored_key(shared, tenant)
+        Err(StoreError::Conflict { .. }) => stored_key(shared, house)
             .await?
             .ok_or_else(|| Error::unavailable("a directory came and went")),
         Err(error) => Err(refusal(error)),
@@ -206,29 +289,29 @@ async fn make_key(shared: &Shared, tenant: &TenantId) -> Result<String, Error> {
 
 async fn append(
     shared: &Shared,
-    tenant: &TenantId,
+    house: &House,
     expected: Expected,
     id: Uuid,
     event: &DirectoryEvent,
 ) -> Result<(), Error> {
-    let appended = try_append(shared, tenant, expected, id, event).await?;
+    let appended = try_append(shared, house, expected, id, event).await?;
     appended.map_err(refusal)
 }
 
 async fn try_append(
     shared: &Shared,
-    tenant: &TenantId,
+    house: &House,
     expected: Expected,
     id: Uuid,
     event: &DirectoryEvent,
 ) -> Result<Result<(), StoreError>, Error> {
     let context = Context {
-        tenant: Some(tenant.clone()),
+        tenant: house.tenant().cloned(),
         ..Context::default()
     };
     let now = shared.ports.clock.now();
     let event = encode(id, now, event, &context).map_err(Error::corrupt)?;
-    let stream = StreamName::directory(tenant);
+    let stream = house.stream();
     let appended = shared.calls.record(&stream, expected, vec![event]).await;
     Ok(appended.map(|_| ()))
 }

@@ -80,6 +80,12 @@ impl Error {
         }
     }
 
+    pub(crate) fn illegal(reason: impl std::fmt::Display) -> Self {
+        Self::Illegal {
+            reason: reason.to_string(),
+        }
+    }
+
     pub(crate) fn corrupt(error: impl std::fmt::Display) -> Self {
         Self::Corrupt {
             reason: error.to_string(),

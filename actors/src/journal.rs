@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use carnet_events::codec::{Context, DomainEvent, decode, encode};
-use carnet_events::domain::{Decider, Decision, Timed};
+use carnet_events::domain::{Decider, Decision, Timed, export, tenant};
 use carnet_events::envelope::NewEvent;
 use carnet_events::store::{Expected, StoreError};
 use carnet_events::stream::StreamName;
@@ -76,6 +76,28 @@ impl<I> From<Error> for CommandError<I> {
     }
 }
 
+impl From<CommandError<tenant::IllegalCommand>> for Error {
+    fn from(error: CommandError<tenant::IllegalCommand>) -> Self {
+        match error {
+            CommandError::Illegal(illegal) => Self::illegal(illegal),
+            CommandError::Failed(error) => error,
+        }
+    }
+}
+
+impl From<CommandError<export::IllegalCommand>> for Error {
+    fn from(error: CommandError<export::IllegalCommand>) -> Self {
+        match error {
+            CommandError::Illegal(export::IllegalCommand::Missing) => Self::NotFound,
+            CommandError::Illegal(export::IllegalCommand::NotCancellable { status }) => {
+                Self::NotCancellable { status }
+            }
+            CommandError::Illegal(illegal) => Self::illegal(illegal),
+            CommandError::Failed(error) => error,
+        }
+    }
+}
+
 /// A command's answer.
 pub(crate) type Answer<D> = Result<<D as Decider>::Reply, CommandError<<D as Decider>::Illegal>>;
 
@@ -120,6 +142,18 @@ where
         self.refresh(stream, known, None)
             .await
             .map(|(fold, _)| fold)
+    }
+
+    /// Whether `command` would change anything on `stream` as it stands. Nothing is written.
+    pub(crate) async fn would_change(
+        &self,
+        stream: &StreamName,
+        command: D::Command,
+    ) -> Result<bool, CommandError<D::Illegal>> {
+        let fold = self.load(stream).await?;
+        let asked = Timed::new(self.clock.now(), command);
+        let decision = D::decide(&fold.state, &asked).map_err(CommandError::Illegal)?;
+        Ok(!decision.events.is_empty())
     }
 
     /// Lets go of what has not been used for a while.

@@ -49,8 +49,8 @@ mod thread;
 mod timers;
 
 pub use api::{
-    Admission, AdmitRequest, Cause, Changes, ExportView, HistoryEntry, QueuePosition, Standing,
-    TenantView, WaitReason,
+    Admission, AdmitRequest, Cause, Changes, ExportView, HistoryEntry, KnownNode, Order,
+    PlatformEntry, PlatformView, QueuePosition, Since, Standing, TenantView, WaitReason, Written,
 };
 pub use error::{Error, StartError};
 pub use log::log_id;

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 pub(crate) struct Live(Arc<Mutex<HashMap<ExportId, Running>>>);
 
 struct Running {
+    attempt: u32,
     progress: watch::Receiver<Progress>,
     cancel: CancellationToken,
 }
@@ -27,10 +28,16 @@ impl Live {
     pub(crate) fn enter(
         &self,
         export: ExportId,
+        attempt: u32,
         progress: watch::Receiver<Progress>,
         cancel: CancellationToken,
     ) -> Entry {
-        self.lock().insert(export, Running { progress, cancel });
+        let running = Running {
+            attempt,
+            progress,
+            cancel,
+        };
+        self.lock().insert(export, running);
         Entry {
             live: self.clone(),
             export,
@@ -47,6 +54,14 @@ impl Live {
     /// Tells the runner, if one is here, that nobody wants its work any more.
     pub(crate) fn cancel(&self, export: ExportId) {
         if let Some(running) = self.lock().get(&export) {
+            running.cancel.cancel();
+        }
+    }
+
+    /// The same for runners of attempts up to `attempt`: a later one is wanted.
+    pub(crate) fn cancel_up_to(&self, export: ExportId, attempt: u32) {
+        let all = self.lock();
+        if let Some(running) = all.get(&export).filter(|one| one.attempt <= attempt) {
             running.cancel.cancel();
         }
     }

@@ -1,18 +1,23 @@
 //! What concerns every tenant: the log's id, the policies, the configuration, and what operators switched.
 
-use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use carnet_events::codec::{Context, DomainEvent, decode, encode};
-use carnet_events::domain::platform::{ConfigurationApplied, Drain, Intake, PlatformEvent};
+use carnet_events::domain::Timed;
+use carnet_events::domain::platform::{
+    ConfigurationApplied, Drain, Intake, PlatformEvent, RebuildRequested,
+};
 use carnet_events::domain::policy::{PolicyEvent, PolicyPublished};
+use carnet_events::envelope::Recorded;
 use carnet_events::ids::{Digest, NodeId, PrincipalId};
-use carnet_events::store::{Expected, StoreError};
+use carnet_events::store::{Direction, Expected, ReadFrom, StoreError};
 use carnet_events::stream::StreamName;
 use futures::{StreamExt, TryStreamExt, stream};
 use uuid::Uuid;
 
+use crate::api::{KnownNode, Order, PlatformEntry, PlatformView, Since};
+use crate::directory::House;
 use crate::error::Error;
 use crate::shared::Shared;
 
@@ -22,45 +27,40 @@ const MAX_CONFLICTS: usize = 64;
 /// Policies published at once.
 const AT_ONCE: usize = 16;
 
-/// What operators switched.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Switches {
-    revision: Option<u64>,
-    /// No requests are taken, on any node.
-    pub(crate) intake_paused: bool,
-    draining: BTreeSet<NodeId>,
-}
+/// Nodes remembered: those that were started last.
+const MAX_NODES: usize = 1000;
 
 /// The platform's stream, folded.
 #[derive(Default)]
 pub(crate) struct Platform {
-    switches: Mutex<Switches>,
+    newest: Mutex<Arc<PlatformView>>,
     /// Whether this node is being drained, as of the last look.
     draining: AtomicBool,
 }
 
 impl Platform {
-    /// The switches as they are, linearizable.
-    pub(crate) async fn refresh(&self, shared: &Shared) -> Result<Switches, Error> {
-        let known = self.lock().clone();
+    /// The platform as it is, linearizable.
+    pub(crate) async fn refresh(&self, shared: &Shared) -> Result<Arc<PlatformView>, Error> {
+        let known = Arc::clone(&self.lock());
         let stream = StreamName::platform();
         if shared.calls.head(&stream).await? == known.revision {
             return Ok(known);
         }
-        let mut switches = known;
-        let mut events = shared.calls.read_after(&stream, switches.revision);
+        let mut view = Arc::unwrap_or_clone(known);
+        let mut events = shared.calls.read_after(&stream, view.revision);
         while let Some(recorded) = shared.calls.next(&mut events).await? {
             let (_, event) = decode::<PlatformEvent>(&recorded).map_err(Error::corrupt)?;
-            switches = evolve(switches, &event.what);
-            switches.revision = Some(recorded.revision);
+            evolve(&mut view, &event);
+            view.revision = Some(recorded.revision);
         }
-        let draining = switches.draining.contains(&shared.options.node);
+        let draining = view.draining.contains_key(&shared.options.node);
         self.draining.store(draining, Ordering::Relaxed);
+        let view = Arc::new(view);
         let mut newest = self.lock();
-        if newest.revision < switches.revision {
-            newest.clone_from(&switches);
+        if newest.revision < view.revision {
+            newest.clone_from(&view);
         }
-        Ok(switches)
+        Ok(view)
     }
 
     /// Whether this node was being drained when last looked.
@@ -83,7 +83,8 @@ impl Platform {
         });
         let id = Uuid::new_v5(&shared.options.incarnation.as_uuid(), b"configuration");
         let stream = StreamName::platform();
-        let appended = append(shared, &stream, Expected::Exists, id, &applied).await?;
+        let none = Context::default();
+        let appended = append(shared, &stream, Expected::Exists, id, &applied, &none).await?;
         Ok(appended?)
     }
 
@@ -92,15 +93,17 @@ impl Platform {
         &self,
         shared: &Shared,
         paused: bool,
-        by: PrincipalId,
-    ) -> Result<(), Error> {
-        let intake = Intake { principal: by };
+        order: &Order,
+    ) -> Result<Option<Recorded>, Error> {
+        let intake = Intake {
+            principal: order.by.clone(),
+        };
         let event = match paused {
             true => PlatformEvent::IntakePaused(intake),
             false => PlatformEvent::IntakeResumed(intake),
         };
-        let is_so = |switches: &Switches| switches.intake_paused == paused;
-        self.switch(shared, &event, is_so).await
+        let is_so = |view: &PlatformView| Ok(view.intake_paused.is_some() == paused);
+        self.order(shared, &event, order, is_so).await
     }
 
     /// Drains a node, or lets it work again.
@@ -109,41 +112,76 @@ impl Platform {
         shared: &Shared,
         node: NodeId,
         on: bool,
-        by: PrincipalId,
-    ) -> Result<(), Error> {
+        order: &Order,
+    ) -> Result<Option<Recorded>, Error> {
         let drain = Drain {
             node,
-            principal: by,
+            principal: order.by.clone(),
         };
         let event = match on {
             true => PlatformEvent::DrainStarted(drain),
             false => PlatformEvent::DrainEnded(drain),
         };
-        let is_so = |switches: &Switches| switches.draining.contains(&node) == on;
-        self.switch(shared, &event, is_so).await
+        let is_so = |view: &PlatformView| {
+            let known = node == shared.options.node || view.nodes.contains_key(&node);
+            let draining = view.draining.contains_key(&node);
+            if known || draining {
+                Ok(draining == on)
+            } else {
+                Err(Error::NotFound)
+            }
+        };
+        self.order(shared, &event, order, is_so).await
     }
 
-    async fn switch(
+    /// Records that a projection is filled anew on this node.
+    pub(crate) async fn rebuild_requested(
+        &self,
+        shared: &Shared,
+        projection: &str,
+        order: &Order,
+    ) -> Result<Option<Recorded>, Error> {
+        let event = PlatformEvent::RebuildRequested(RebuildRequested {
+            projection: projection.to_owned(),
+            node: shared.options.node,
+            principal: order.by.clone(),
+        });
+        self.order(shared, &event, order, |_| Ok(false)).await
+    }
+
+    /// Records an operator's act unless it is so already; the reason first, so that no act is without one.
+    async fn order(
         &self,
         shared: &Shared,
         event: &PlatformEvent,
-        is_so: impl Fn(&Switches) -> bool,
-    ) -> Result<(), Error> {
+        order: &Order,
+        is_so: impl Fn(&PlatformView) -> Result<bool, Error>,
+    ) -> Result<Option<Recorded>, Error> {
         let id = shared.ports.ids.random();
+        let stream = StreamName::platform();
         for _ in 0..MAX_CONFLICTS {
-            let switches = self.refresh(shared).await?;
-            if is_so(&switches) {
-                return Ok(());
+            let view = self.refresh(shared).await?;
+            if is_so(&view)? {
+                return Ok(None);
             }
             shared.gate.may_decide()?;
-            let expected = switches
-                .revision
-                .map_or(Expected::NoStream, Expected::Exact);
-            match append(shared, &StreamName::platform(), expected, id, event).await? {
+            let directory = &shared.directory;
+            directory
+                .keep_act(shared, &House::Platform, order, None, id)
+                .await?;
+            let expected = view.revision.map_or(Expected::NoStream, Expected::Exact);
+            let context = Context {
+                principal: Some(order.by.clone()),
+                correlation: order.cause.correlation,
+                trace: order.cause.trace.clone(),
+                ..Context::default()
+            };
+            match append(shared, &stream, expected, id, event, &context).await? {
                 Err(StoreError::Conflict { .. }) => {}
                 appended => {
                     appended?;
-                    return self.refresh(shared).await.map(|_| ());
+                    self.refresh(shared).await?;
+                    return shared.calls.find(&stream, id).await;
                 }
             }
         }
@@ -152,26 +190,75 @@ impl Platform {
         ))
     }
 
-    fn lock(&self) -> MutexGuard<'_, Switches> {
-        self.switches.lock().unwrap_or_else(PoisonError::into_inner)
+    /// At most `max` events before revision `before`, newest first.
+    pub(crate) async fn log(
+        &self,
+        shared: &Shared,
+        before: Option<u64>,
+        max: usize,
+    ) -> Result<Vec<PlatformEntry>, Error> {
+        let from = match before {
+            None => ReadFrom::End,
+            Some(0) => return Ok(Vec::new()),
+            Some(before) => ReadFrom::Revision(before - 1),
+        };
+        let stream = StreamName::platform();
+        let store = &shared.ports.store;
+        let mut events = store.read(&stream, from, Direction::Backwards, max);
+        let mut entries = Vec::new();
+        while let Some(recorded) = shared.calls.next(&mut events).await? {
+            let (metadata, event) = decode::<PlatformEvent>(&recorded).map_err(Error::corrupt)?;
+            entries.push(PlatformEntry {
+                revision: recorded.revision,
+                id: recorded.id,
+                metadata,
+                event: event.what,
+            });
+        }
+        Ok(entries)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Arc<PlatformView>> {
+        self.newest.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn evolve(mut switches: Switches, event: &PlatformEvent) -> Switches {
-    match event {
-        PlatformEvent::LogCreated(_)
-        | PlatformEvent::ConfigurationApplied(_)
-        | PlatformEvent::RebuildRequested(_) => {}
-        PlatformEvent::IntakePaused(_) => switches.intake_paused = true,
-        PlatformEvent::IntakeResumed(_) => switches.intake_paused = false,
+fn evolve(view: &mut PlatformView, event: &Timed<PlatformEvent>) {
+    let since = |by: &PrincipalId| Since {
+        at: event.at,
+        by: by.clone(),
+    };
+    match &event.what {
+        PlatformEvent::LogCreated(_) | PlatformEvent::RebuildRequested(_) => {}
+        PlatformEvent::ConfigurationApplied(applied) => {
+            let node = KnownNode {
+                incarnation: applied.incarnation,
+                started_at: event.at,
+                version: applied.version.clone(),
+                configuration: applied.digest,
+            };
+            view.nodes.insert(applied.node, node);
+            forget_oldest(view);
+        }
+        PlatformEvent::IntakePaused(intake) => view.intake_paused = Some(since(&intake.principal)),
+        PlatformEvent::IntakeResumed(_) => view.intake_paused = None,
         PlatformEvent::DrainStarted(drain) => {
-            switches.draining.insert(drain.node);
+            view.draining.insert(drain.node, since(&drain.principal));
         }
         PlatformEvent::DrainEnded(drain) => {
-            switches.draining.remove(&drain.node);
+            view.draining.remove(&drain.node);
         }
     }
-    switches
+}
+
+fn forget_oldest(view: &mut PlatformView) {
+    if view.nodes.len() > MAX_NODES {
+        let oldest = view.nodes.iter().min_by_key(|(_, node)| node.started_at);
+        if let Some(oldest) = oldest.map(|(id, _)| *id) {
+            view.nodes.remove(&oldest);
+            view.draining.remove(&oldest);
+        }
+    }
 }
 
 /// Publishes policies: digest, category, and the document that was digested.
@@ -187,7 +274,8 @@ pub(crate) async fn publish(
         });
         let id = Uuid::new_v5(&Uuid::NAMESPACE_OID, digest.to_string().as_bytes());
         let stream = StreamName::policy(&digest);
-        match append(shared, &stream, Expected::NoStream, id, &published).await? {
+        let none = Context::default();
+        match append(shared, &stream, Expected::NoStream, id, &published, &none).await? {
             // What stands there has the same digest, so it says the same.
             Ok(()) | Err(StoreError::Conflict { .. }) => Ok(()),
             Err(error) => Err(error.into()),
@@ -205,9 +293,10 @@ async fn append<E: DomainEvent>(
     expected: Expected,
     id: Uuid,
     event: &E,
+    context: &Context,
 ) -> Result<Result<(), StoreError>, Error> {
     let now = shared.ports.clock.now();
-    let event = encode(id, now, event, &Context::default()).map_err(Error::corrupt)?;
+    let event = encode(id, now, event, context).map_err(Error::corrupt)?;
     let appended = shared.calls.record(stream, expected, vec![event]).await;
     Ok(appended.map(|_| ()))
 }

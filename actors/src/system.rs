@@ -1,5 +1,6 @@
 //! The handle through which everything else reaches the actors.
 
+mod operate;
 mod reads;
 mod start;
 
@@ -10,16 +11,17 @@ use std::time::Duration;
 use carnet_events::domain::access::AccessEvent;
 use carnet_events::domain::export::{self, ExportCommand, Progress};
 use carnet_events::domain::tenant::TenantCommand;
-use carnet_events::ids::{Digest, ExportId, NodeId, PrincipalId, TenantId};
+use carnet_events::ids::{Digest, ExportId, PrincipalId, TenantId};
 use carnet_events::store::EventStore;
 use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::admission;
 use crate::api::{Admission, AdmitRequest, Cause, Changes, ExportView, QueuePosition, TenantView};
-use crate::dispatcher::{Fill, Forget, WhereIs};
+use crate::directory::House;
+use crate::dispatcher::{Forget, WhereIs};
 use crate::error::Error;
-use crate::journal::{Command, CommandError};
+use crate::journal::Command;
 use crate::platform;
 use crate::ports::{Clock, Ids, Runner, Worklist};
 use crate::recent::Recent;
@@ -91,16 +93,21 @@ impl System {
             code: "requested".to_owned(),
         };
         let view = self.command(export, command, by, cause).await?;
+        self.give_up(&view).await;
+        Ok(view)
+    }
+
+    /// Ends the work on an export that was settled past its runner, and frees its slot.
+    async fn give_up(&self, view: &ExportView) {
         let shared = self.shared();
-        shared.live.cancel(export);
+        shared.live.cancel(view.id);
         if let Some(dispatcher) = shared.dispatcher.get() {
-            dispatcher.do_send(Forget(export));
+            dispatcher.do_send(Forget(view.id));
         }
         if let Some(outcome) = view.export.outcome() {
-            let tenant = view.export.request.tenant.clone();
-            shared.release(&tenant, export, outcome).await;
+            let tenant = &view.export.request.tenant;
+            shared.release(tenant, view.id, outcome).await;
         }
-        Ok(view)
     }
 
     /// Tells of changes to an export, its live progress not included.
@@ -144,7 +151,8 @@ impl System {
     /// When the directory can't be read or written, or was erased.
     pub async fn principal(&self, tenant: &TenantId, subject: &str) -> Result<PrincipalId, Error> {
         let shared = self.shared();
-        shared.directory.principal(shared, tenant, subject).await
+        let house = House::Tenant(tenant.clone());
+        shared.directory.principal(shared, &house, subject).await
     }
 
     /// The subject behind a pseudonym; `None` when the directory doesn't know it or was erased.
@@ -157,7 +165,8 @@ impl System {
         principal: &PrincipalId,
     ) -> Result<Option<String>, Error> {
         let shared = self.shared();
-        shared.directory.subject(shared, tenant, principal).await
+        let house = House::Tenant(tenant.clone());
+        shared.directory.subject(shared, &house, principal).await
     }
 
     /// The reason that was given for an export, in the asker's words.
@@ -170,7 +179,8 @@ impl System {
         export: ExportId,
     ) -> Result<Option<String>, Error> {
         let shared = self.shared();
-        shared.directory.reason(shared, tenant, export).await
+        let house = House::Tenant(tenant.clone());
+        shared.directory.reason(shared, &house, export).await
     }
 
     /// Records that a stored artifact is not what was published. Repeating it is harmless.
@@ -185,25 +195,6 @@ impl System {
     ) -> Result<(), Error> {
         let command = ExportCommand::RecordDamage { block };
         self.send(export, command, None, cause).await.map(|_| ())
-    }
-
-    /// Puts a legal hold on an export's artifact (`on`), or ends it.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`], [`Error::Illegal`] once deletion has begun, or when it could not be decided.
-    pub async fn hold(
-        &self,
-        export: ExportId,
-        on: bool,
-        by: PrincipalId,
-        cause: Cause,
-    ) -> Result<ExportView, Error> {
-        let principal = by.clone();
-        let command = match on {
-            true => ExportCommand::Hold { principal },
-            false => ExportCommand::ReleaseHold { principal },
-        };
-        self.command(export, command, by, cause).await
     }
 
     /// Ends the download links that were handed out until now: those of `of`, or everybody's.
@@ -224,7 +215,7 @@ impl System {
             .map(|_| ())
     }
 
-    /// Carries out a command on a tenant: closing, exemptions, modules and the like.
+    /// Carries out a command on a tenant that the service gives by itself, or that the tenant's own people give.
     ///
     /// # Errors
     /// [`Error::Illegal`] when the tenant's state doesn't allow it, or when it could not be decided.
@@ -243,12 +234,7 @@ impl System {
                 .tenant_actors
                 .ask(&shared, &tenant, CommandTenant(command));
             let (answer, fold) = answer.await?;
-            answer.map_err(|error| match error {
-                CommandError::Illegal(illegal) => Error::Illegal {
-                    reason: illegal.to_string(),
-                },
-                CommandError::Failed(error) => error,
-            })?;
+            answer?;
             Ok(TenantView {
                 tenant: fold.state,
                 revision: fold.revision,
@@ -285,28 +271,6 @@ impl System {
         platform
             .configuration_applied(shared, digest, version)
             .await
-    }
-
-    /// Stops (`true`) or allows the intake of requests, on all nodes.
-    ///
-    /// # Errors
-    /// When it could not be decided.
-    pub async fn pause_intake(&self, paused: bool, by: PrincipalId) -> Result<(), Error> {
-        let shared = self.shared();
-        shared.platform.pause_intake(shared, paused, by).await
-    }
-
-    /// Asks a node to finish its work and take no more (`true`), or to work again.
-    ///
-    /// # Errors
-    /// When it could not be decided.
-    pub async fn drain(&self, node: NodeId, on: bool, by: PrincipalId) -> Result<(), Error> {
-        let shared = self.shared();
-        shared.platform.drain(shared, node, on, by).await?;
-        if let Some(dispatcher) = shared.dispatcher.get() {
-            dispatcher.do_send(Fill);
-        }
-        Ok(())
     }
 
     /// The difference to the store's clock that keeps this node from deciding, in milliseconds; for `/readyz`.
@@ -351,16 +315,7 @@ impl System {
             let context = cause.context(&view.export.request.tenant, by.as_ref(), id);
             let command = Command::new(id, command, context);
             let (answer, _) = shared.command_export(export, command).await?;
-            answer.map_err(|error| match error {
-                CommandError::Illegal(export::IllegalCommand::Missing) => Error::NotFound,
-                CommandError::Illegal(export::IllegalCommand::NotCancellable { status }) => {
-                    Error::NotCancellable { status }
-                }
-                CommandError::Illegal(illegal) => Error::Illegal {
-                    reason: illegal.to_string(),
-                },
-                CommandError::Failed(error) => error,
-            })
+            Ok(answer?)
         })
         .await
     }

@@ -36,10 +36,12 @@ impl Attempt<'_> {
     pub(super) async fn run(&self, job: Job) -> End {
         let (sender, progress) = watch::channel(Progress::START);
         let cancel = CancellationToken::new();
-        let _listed = self
-            .shared
-            .live
-            .enter(self.export, progress.clone(), cancel.clone());
+        let _listed = self.shared.live.enter(
+            self.export,
+            self.runner.attempt,
+            progress.clone(),
+            cancel.clone(),
+        );
         let runner = Arc::clone(&self.shared.ports.runner);
         let token = cancel.clone();
         // Whoever cancelled it before it was listed found no runner to tell.

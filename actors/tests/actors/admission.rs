@@ -185,13 +185,12 @@ async fn nobody_is_let_in_without_storage_or_while_intake_is_paused_or_the_tenan
     );
     *world.runner.verified.lock().unwrap() = true;
 
-    system.pause_intake(true, person("op")).await.unwrap();
-    system.pause_intake(true, person("op")).await.unwrap();
+    system.pause_intake(true, order()).await.unwrap();
     assert_eq!(
         refused(&system, request("acme", "ada")).await,
         Refusal::IntakePaused
     );
-    system.pause_intake(false, person("op")).await.unwrap();
+    system.pause_intake(false, order()).await.unwrap();
 
     let close = TenantCommand::Close {
         principal: person("op"),

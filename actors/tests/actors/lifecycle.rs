@@ -417,7 +417,7 @@ async fn a_drained_node_leaves_the_work_to_others() {
     let world = World::new();
     let one = world.start(1).await;
     let node = carnet_events::ids::NodeId::from_uuid(uuid::Uuid::from_u128(1));
-    one.drain(node, true, person("op")).await.unwrap();
+    one.drain(node, true, order()).await.unwrap();
     let export = accepted(&one, request("acme", "ada")).await;
     until(|| async { one.queue_position(export).await.is_some() }).await;
     assert_eq!(
@@ -427,7 +427,7 @@ async fn a_drained_node_leaves_the_work_to_others() {
     let two = world.start(2).await;
     until_status(&two, export, Status::Completed).await;
     until_released(&two, "acme").await;
-    one.drain(node, false, person("op")).await.unwrap();
+    one.drain(node, false, order()).await.unwrap();
     let export = accepted(&one, request("acme", "ada")).await;
     until_status(&one, export, Status::Completed).await;
     stop(one).await;

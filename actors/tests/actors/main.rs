@@ -13,6 +13,7 @@ mod admission;
 mod clock;
 mod faulty;
 mod lifecycle;
+mod operators;
 mod records;
 mod rotation;
 mod runner;

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use carnet_actors::ports::{RandomIds, Runner};
-use carnet_actors::{Admission, AdmitRequest, Cause, Error, ExportView, Options, Ports, System};
+use carnet_actors::{
+    Admission, AdmitRequest, Cause, Error, ExportView, Options, Order, Ports, System,
+};
 use carnet_events::codec::decode;
 use carnet_events::domain::access::AccessEvent;
 use carnet_events::domain::export::Status;
@@ -262,6 +264,14 @@ pub async fn refused(
     match ask(system, asked).await.unwrap() {
         Admission::Accepted { .. } => panic!("accepted"),
         Admission::Refused(refusal) => refusal,
+    }
+}
+
+pub fn order() -> Order {
+    Order {
+        by: person("op"),
+        reason: "because ada asked".to_owned(),
+        cause: Cause::default(),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use carnet_actors::{Cause, Error, System};
+use carnet_actors::{Error, System};
 use carnet_events::domain::export::{Deletion, Status};
 use carnet_events::ids::ExportId;
 
@@ -52,8 +52,8 @@ async fn a_hold_stops_deletion_but_not_expiry() {
     let world = World::new();
     let system = world.start(1).await;
     let (export, key) = completed(&system).await;
-    let hold = |on| system.hold(export, on, person("op"), Cause::default());
-    assert!(hold(true).await.unwrap().export.held);
+    let hold = |on| system.hold(export, on, order());
+    assert!(hold(true).await.unwrap().is_some());
     let expired = || async { status_of(&system, export).await == Some(Status::Expired) };
     world.pass(7 * DAY, DAY).await;
     world.advance_until(MINUTE, expired).await;
