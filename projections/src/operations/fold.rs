@@ -23,7 +23,7 @@ use crate::{Options, ProjectionName};
 
 pub(crate) static BLUEPRINT: Blueprint = Blueprint {
     name: ProjectionName::Operations,
-    version: 2,
+    version: 3,
     streams: &[
         StreamKind::Export,
         StreamKind::Tenant,
@@ -74,7 +74,7 @@ pub(crate) static BLUEPRINT: Blueprint = Blueprint {
             name: "operations_exemptions",
             definition: "(tenant INTEGER, id TEXT, of_tenant INTEGER NOT NULL, count INTEGER NOT NULL,
                 used INTEGER NOT NULL, until INTEGER NOT NULL, principal TEXT NOT NULL, at INTEGER NOT NULL,
-                PRIMARY KEY (tenant, id)) STRICT, WITHOUT ROWID",
+                person TEXT, PRIMARY KEY (tenant, id)) STRICT, WITHOUT ROWID",
         },
     ],
     indices: &[
@@ -359,7 +359,7 @@ impl Fold {
         event: &PlatformEvent,
     ) -> rusqlite::Result<()> {
         match event {
-            PlatformEvent::LogCreated(_) => {}
+            PlatformEvent::LogCreated(_) | PlatformEvent::RebuildRequested(_) => {}
             PlatformEvent::ConfigurationApplied(applied) => self.nodes.applied(at, applied),
             PlatformEvent::IntakePaused(by) => {
                 intake::set(tables, self.generation, true, &by.principal, at)?;

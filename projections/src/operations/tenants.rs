@@ -40,6 +40,8 @@ pub struct Exemption {
     pub by: PrincipalId,
     /// When.
     pub at: Timestamp,
+    /// The one person it is for; `None`: whoever of the tenant needs it first.
+    pub person: Option<PrincipalId>,
 }
 
 /// Takes in what an event says of tenants; most say nothing. Rare enough to be written at once.
@@ -69,7 +71,7 @@ pub(super) fn apply(
         TenantEvent::ExemptionGranted(granted) => {
             let tenant = names.id(tables, tenant.as_str())?;
             let grant = sql(
-                "INSERT OR IGNORE INTO operations_exemptions_{g} VALUES (?, ?, ?, ?, 0, ?, ?, ?)",
+                "INSERT OR IGNORE INTO operations_exemptions_{g} VALUES (?, ?, ?, ?, 0, ?, ?, ?, ?)",
             );
             grant_one(tables, &grant, tenant, at, granted)?;
         }
@@ -113,6 +115,7 @@ fn grant_one(
             granted.until.as_millis(),
             granted.principal.as_str(),
             at.as_millis(),
+            granted.person.as_ref().map(PrincipalId::as_str),
         ])
         .map(drop)
 }
@@ -135,7 +138,8 @@ pub(super) fn closed(tables: &Connection, limit: u32) -> Result<Vec<ClosedTenant
 }
 
 pub(super) const EXEMPTIONS: &str =
-    "SELECT n.text, e.id, e.of_tenant, e.count, e.used, e.until, e.principal, e.at FROM operations_exemptions e
+    "SELECT n.text, e.id, e.of_tenant, e.count, e.used, e.until, e.principal, e.at,
+     e.person FROM operations_exemptions e
      CROSS JOIN names n ON n.id = e.tenant WHERE e.until > ? ORDER BY e.at DESC LIMIT ?";
 
 pub(super) fn exemptions(
@@ -160,6 +164,10 @@ pub(super) fn exemptions(
             until: Timestamp::from_millis(row.get(5)?),
             by: principal(row.get(6)?)?,
             at: Timestamp::from_millis(row.get(7)?),
+            person: row
+                .get::<_, Option<String>>(8)?
+                .map(principal)
+                .transpose()?,
         });
     }
     Ok(exemptions)

@@ -228,6 +228,7 @@ async fn switches_and_tenants_are_told_with_who_and_when() {
             count: 2,
             until: time(until),
             principal: operator.clone(),
+            person: Some(operator.clone()),
         })
     };
     world.tenant(&acme, time(20), granted("e-1", 1000)).await;
@@ -262,6 +263,7 @@ async fn switches_and_tenants_are_told_with_who_and_when() {
         [("globex", 0, time(500)), ("acme", 1, time(1000))],
         "one is granted once"
     );
+    assert_eq!(exemptions[0].person, Some(operator.clone()));
     let open = operations.exemptions(Some(time(500)), 10).await.unwrap();
     assert_eq!(open, exemptions[1..]);
 
