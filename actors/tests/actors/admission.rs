@@ -167,7 +167,7 @@ async fn the_same_key_gives_the_same_export() {
     let other = refused(&system, with_key(2)).await;
     assert_eq!(other, Refusal::IdempotencyMismatch);
     // Pausing the intake takes nothing back.
-    system.pause_intake(true, person("op")).await.unwrap();
+    system.pause_intake(true, order()).await.unwrap();
     assert_eq!(ask(&system, with_key(1)).await.unwrap(), again);
     let other = refused(&system, with_key(2)).await;
     assert_eq!(other, Refusal::IdempotencyMismatch);
