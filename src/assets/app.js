@@ -7,12 +7,30 @@
 
   // A time is written in UTC by the server; here it is shown in the viewer's zone, with UTC on hover.
   const localise = (root) => {
-    for (const time of root.querySelectorAll("time[datetime]:not([data-local])")) {
+    count();
+    for (const time of root.querySelectorAll("time[datetime]:not([data-local]):not([data-ago])")) {
       const at = new Date(time.dateTime);
       if (Number.isNaN(at.getTime())) continue;
       time.title = time.dateTime.replace("T", " ").replace("Z", " UTC");
       if (!time.hasAttribute("data-keep")) time.textContent = exact.format(at);
       time.setAttribute("data-local", "");
+    }
+  };
+
+  // The two largest units that say something, as the server writes them.
+  const lasting = (seconds) => {
+    const [d, h, m] = [Math.floor(seconds / 86400), Math.floor(seconds / 3600) % 24, Math.floor(seconds / 60) % 60];
+    if (d) return h ? `${d} d ${h} h` : `${d} d`;
+    if (h) return m ? `${h} h ${m} min` : `${h} h`;
+    return m ? `${m} min` : `${Math.floor(seconds)} s`;
+  };
+
+  // How long ago something was goes on counting between two messages of the server.
+  const count = () => {
+    for (const time of document.querySelectorAll("time[data-ago]")) {
+      const at = new Date(time.dateTime);
+      time.title ||= time.dateTime.replace("T", " ").replace("Z", " UTC");
+      if (!Number.isNaN(at.getTime())) time.textContent = `${lasting(Math.max(0, (Date.now() - at) / 1000))} ago`;
     }
   };
 
@@ -42,4 +60,5 @@
   document.addEventListener("htmx:afterSettle", (event) => localise(event.target));
   document.addEventListener("htmx:sseMessage", (event) => localise(event.target));
   localise(document);
+  setInterval(count, 1000);
 })();

@@ -84,12 +84,17 @@ pub(super) struct Frame<'a> {
 impl Frame<'_> {
     /// The page with `content`.
     pub(super) fn page(&self, content: &Markup) -> HttpResponse {
+        self.page_with(StatusCode::OK, content)
+    }
+
+    /// The page with `content`, answered with `status`.
+    pub(super) fn page_with(&self, status: StatusCode, content: &Markup) -> HttpResponse {
         let desks = Desk::ALL
             .into_iter()
             .filter(|desk| desk.is_open_to(self.caller, self.config));
         let tenant = self.caller.tenant.as_ref().map(|tenant| tenant.as_str());
         answer(
-            StatusCode::OK,
+            status,
             self.title,
             &html! {
                 a.skip href="#main" { (words::SKIP) }

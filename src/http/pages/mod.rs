@@ -10,6 +10,7 @@ mod frame;
 mod operator;
 mod portal;
 mod problems;
+mod units;
 mod visitor;
 mod words;
 

@@ -1,0 +1,158 @@
+//! The form for a new export. Everything is chosen already, so that one click is enough.
+
+use std::sync::Arc;
+
+use carnet_events::domain::export::Export;
+use maud::{Markup, html};
+use uuid::Uuid;
+
+use super::policy;
+use crate::config::Compression;
+use crate::export::catalog::Category;
+use crate::http::account_exports::catalog::{COMPRESSIONS, FORMATS};
+use crate::http::account_exports::create::NewExport;
+use crate::http::pages::form::{Form, csrf_field};
+use crate::http::pages::words::portal as words;
+use crate::http::state::AppState;
+use crate::http::viewer::Viewer;
+
+/// The form's id; its button stands at the top of the page.
+pub(super) const FORM: &str = "new-export";
+/// Where it is posted.
+pub(super) const ADDRESS: &str = "/settings/data-exports";
+
+/// What is filled in.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Filled {
+    /// Ids of the chosen categories; `None`: all.
+    categories: Option<Vec<String>>,
+    format: Option<String>,
+    compression: Option<String>,
+    scope: Option<String>,
+    reason: Option<String>,
+}
+
+impl Filled {
+    /// As the form was sent.
+    pub(super) fn sent(form: &Form) -> Self {
+        let field = |name: &str| form.filled(name).map(str::to_owned);
+        Self {
+            categories: Some(form.all("categories").map(str::to_owned).collect()),
+            format: field("format"),
+            compression: field("compression"),
+            scope: field("scope"),
+            reason: field("reason"),
+        }
+    }
+
+    /// As an earlier export was asked for.
+    pub(super) fn again(export: &Export) -> Self {
+        let request = &export.request;
+        let compression = match request.layers.first() {
+            Some(carnet_events::domain::request::Layer::Gzip) => "gzip",
+            Some(carnet_events::domain::request::Layer::Zstd) => "zstd",
+            None => "none",
+        };
+        Self {
+            categories: Some(request.categories.clone()),
+            compression: Some(compression.to_owned()),
+            scope: request.scope.as_ref().map(|scope| scope.id.clone()),
+            ..Self::default()
+        }
+    }
+
+    /// As the API would be asked.
+    pub(super) fn request(self) -> NewExport {
+        NewExport {
+            categories: self.categories.unwrap_or_default(),
+            format: self.format,
+            compression: self.compression,
+            scope: self.scope,
+            reason: self.reason,
+        }
+    }
+
+    fn has(&self, category: &str) -> bool {
+        let chosen = self.categories.as_ref();
+        chosen.is_none_or(|chosen| chosen.iter().any(|id| id == category))
+    }
+}
+
+/// The form.
+pub(super) fn render(
+    state: &AppState,
+    viewer: &Viewer,
+    categories: &[&Arc<Category>],
+    filled: &Filled,
+) -> Markup {
+    if categories.is_empty() {
+        return html! { p.empty { (words::NOTHING_PERMITTED) } };
+    }
+    html! {
+        form.card.new #(FORM) method="post" action=(ADDRESS) {
+            h2 { (words::NEW) }
+            (csrf_field(&viewer.caller))
+            // Sent twice by an impatient click, it is one export.
+            input type="hidden" name="once" value=(Uuid::new_v4());
+            fieldset.categories {
+                legend { (words::CATEGORIES) }
+                @for category in categories { (choice(category, filled.has(category.id()))) }
+            }
+            div.options {
+                (options(words::FORMAT, "format", &FORMATS, words::format_name, filled.format.as_deref().unwrap_or("json")))
+                (options(words::COMPRESSION, "compression", &COMPRESSIONS, words::compression_name, compression(state, filled)))
+                @if categories.iter().any(|category| category.rules.binds_scope) {
+                    div.field {
+                        label for="scope" { (words::SCOPE) }
+                        input #scope type="text" name="scope" maxlength="128" value=[&filled.scope] aria-describedby="scope-hint" autocomplete="off";
+                        span.hint #scope-hint { (words::SCOPE_HINT) }
+                    }
+                }
+                div.field.wide {
+                    label for="reason" { (words::REASON) }
+                    input #reason type="text" name="reason" maxlength="500" value=[&filled.reason] aria-describedby="reason-hint" autocomplete="off";
+                    span.hint #reason-hint { (words::REASON_HINT) }
+                }
+            }
+        }
+    }
+}
+
+fn choice(category: &Category, chosen: bool) -> Markup {
+    let id = category.id();
+    html! {
+        div.choice {
+            input type="checkbox" name="categories" value=(id) id={ "category-" (id) } checked[chosen] aria-describedby={ "policy-" (id) };
+            label for={ "category-" (id) } { (category.title) }
+            p.hint id={ "policy-" (id) } { (policy::in_words(category)) }
+        }
+    }
+}
+
+fn options(
+    label: &str,
+    name: &str,
+    offered: &[&'static str],
+    in_words: impl Fn(&str) -> &str,
+    chosen: &str,
+) -> Markup {
+    html! {
+        div.field {
+            label for=(name) { (label) }
+            select #(name) name=(name) {
+                @for option in offered {
+                    option value=(option) selected[*option == chosen] { (in_words(option)) }
+                }
+            }
+        }
+    }
+}
+
+fn compression<'a>(state: &AppState, filled: &'a Filled) -> &'a str {
+    let default = match state.config.artifacts.compression {
+        Compression::Gzip => "gzip",
+        Compression::Zstd => "zstd",
+        Compression::None => "none",
+    };
+    filled.compression.as_deref().unwrap_or(default)
+}
