@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use serde::Serialize;
 
 use super::AuditQuery;
-use super::days::DAY;
+use super::counts::{DAY, Span, start_of};
 use super::scan::{Group, Narrow, Scan, Scope};
 use crate::Error;
 
@@ -32,9 +32,6 @@ const WIDTHS: [i64; 10] = [
     52 * WEEK,
 ];
 
-/// The Monday before the epoch's Thursday; all bars are aligned to it.
-const MONDAY: i64 = -3 * DAY;
-
 /// How a query's entries lie in time.
 ///
 /// The bars follow each other without a gap, oldest first, empty ones included. They begin at whole minutes, hours, days
@@ -42,8 +39,8 @@ const MONDAY: i64 = -3 * DAY;
 /// bar's own range finds the entries counted in it. Without `from` or `to`, or when that is further away than bars of a
 /// year reach, the range ends at the oldest or newest entry of the tenant (or of the export, if one is asked for).
 ///
-/// Bars of a day or more come from counts kept per day, type and person; narrower ones from the entries. At most 200,000
-/// rows are looked at; where that is not enough for narrow bars, they become days.
+/// Bars of a day or more come from counts kept per day and type, unless a person or an export is asked for; all others from
+/// the entries. At most 200,000 rows are looked at; where that is not enough for narrow bars, they become days.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct AuditDensity {
     /// Length of a bar that isn't cut, in milliseconds: a minute, 5 or 15 minutes, an hour, 6 hours, a day, a week, 4, 13
@@ -102,7 +99,7 @@ pub(super) fn density(
     let width = WIDTHS.iter().find(fits).copied().unwrap_or(52 * WEEK);
     let (chart, ended) = count(tables, &scope, width)?;
     let (chart, ended) = match ended {
-        Some(_) if width < DAY && scope.has_days() => count(tables, &scope, DAY)?,
+        Some(_) if width < DAY && scope.has_counts() => count(tables, &scope, DAY)?,
         _ => (chart, ended),
     };
     Ok(AuditDensity {
@@ -120,9 +117,9 @@ fn count(tables: &Connection, scope: &Scope, width: i64) -> Result<(Chart, Optio
             chart.add(group);
         }
     };
-    match width < DAY {
+    match width < DAY || scope.has_person() {
         true => scan.entries(scope.from, scope.to, visit)?,
-        false => scan.days(visit)?,
+        false => scan.spans(Span::Day, visit)?,
     }
     let ended = scan.ended;
     Ok((chart, ended))
@@ -173,12 +170,6 @@ impl Chart {
         };
         numbered.map(bar).collect()
     }
-}
-
-/// The beginning of the bar that a moment lies in.
-fn start_of(at: i64, width: i64) -> i64 {
-    let since = at.saturating_sub(MONDAY).div_euclid(width);
-    since.saturating_mul(width).saturating_add(MONDAY)
 }
 
 #[cfg(test)]

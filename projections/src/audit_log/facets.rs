@@ -7,8 +7,8 @@ use rusqlite::Connection;
 use serde::Serialize;
 
 use super::AuditQuery;
-use super::days::NOBODY;
-use super::scan::{Narrow, Scan, Scope};
+use super::counts::{NOBODY, Span};
+use super::scan::{Group, Narrow, Scan, Scope};
 use crate::{Error, ProjectionName};
 
 /// The most persons that [`AuditFacets`] names.
@@ -19,9 +19,9 @@ pub const MAX_PERSONS: usize = 50;
 /// Each figure heeds every filter but the one it offers values for: `types` are counted as if no type were asked for,
 /// `persons` as if no person were. The order asked for doesn't matter.
 ///
-/// Exact, unless `counted_since` says otherwise. Whole days (UTC) come from counts kept per day, type and person;
-/// what is left at both ends of the range, and all of one export's, from the entries. At most 200,000 rows of both are
-/// looked at, newest first: some 50 ms at the very most.
+/// Exact, unless `counted_since` or `persons_counted_since` says otherwise. Most comes from counts that are kept: per day (UTC)
+/// by type, per week by type and person. What the range has besides whole days or weeks, and all of one export's, is counted
+/// entry by entry. At most 200,000 rows are looked at for the types and as many for the persons, newest first.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct AuditFacets {
     /// Entries that match the whole query.
@@ -32,17 +32,11 @@ pub struct AuditFacets {
     pub persons: Vec<PersonCount>,
     /// How many persons there are in all.
     pub persons_total: u64,
-    /// `None`: everything is counted. Otherwise there was too much to look at, and what is older than this moment is
-    /// counted in part or not at all: every figure is "at least".
+    /// Of `total` and `types`. `None`: everything is counted. Otherwise there was too much to look at, and what is older
+    /// than this moment is counted in part or not at all: the figures are "at least".
     pub counted_since: Option<Timestamp>,
-}
-
-impl AuditFacets {
-    /// Whether the figures are lower bounds.
-    #[must_use]
-    pub fn at_least(&self) -> bool {
-        self.counted_since.is_some()
-    }
+    /// The same of `persons` and `persons_total`.
+    pub persons_counted_since: Option<Timestamp>,
 }
 
 /// A person, and how much of it they did.
@@ -58,26 +52,36 @@ pub(super) fn facets(tables: &Connection, query: &AuditQuery) -> Result<AuditFac
     let Some(scope) = Scope::of(tables, query)? else {
         return Ok(AuditFacets::default());
     };
-    let mut total = 0;
-    let mut types: HashMap<i64, u64> = HashMap::new();
+    let mut types = Types::default();
     let mut persons: HashMap<i64, u64> = HashMap::new();
-    let mut scan = Scan::new(tables, &scope, Narrow::ToExport);
-    scan.days(|group| {
-        let (is_type, is_person) = (scope.is_type(group), scope.is_person(group));
-        if is_type && is_person {
-            total += group.count;
-        }
-        if is_person {
-            *types.entry(group.kind).or_default() += group.count;
-        }
-        if is_type && group.principal != NOBODY {
+    // With nobody asked for, days tell the types more exactly.
+    let by_days = scope.has_counts() && !scope.has_person();
+    let narrow = match by_days {
+        true => Narrow::Fully,
+        false => Narrow::ToExport,
+    };
+    let mut scan = Scan::new(tables, &scope, narrow);
+    scan.spans(Span::Week, |group| {
+        if scope.is_type(group) && group.principal != NOBODY {
             *persons.entry(group.principal).or_default() += group.count;
         }
+        if !by_days && scope.is_person(group) {
+            types.add(&scope, group);
+        }
     })?;
+    let persons_ended = scan.ended;
+    let mut ended = persons_ended;
+    if by_days {
+        let mut scan = Scan::new(tables, &scope, Narrow::ToExport);
+        scan.spans(Span::Day, |group| types.add(&scope, group))?;
+        ended = scan.ended;
+    }
+    let Types { total, types } = types;
     let mut facets = AuditFacets {
         total,
         persons_total: persons.len() as u64,
-        counted_since: scan.ended.map(Timestamp::from_millis),
+        counted_since: ended.map(Timestamp::from_millis),
+        persons_counted_since: persons_ended.map(Timestamp::from_millis),
         ..AuditFacets::default()
     };
     for (kind, count) in types {
@@ -85,6 +89,22 @@ pub(super) fn facets(tables: &Connection, query: &AuditQuery) -> Result<AuditFac
     }
     facets.persons = most(tables, persons)?;
     Ok(facets)
+}
+
+/// Entries by type, and those of the type asked for.
+#[derive(Default)]
+struct Types {
+    total: u64,
+    types: HashMap<i64, u64>,
+}
+
+impl Types {
+    fn add(&mut self, scope: &Scope, group: &Group) {
+        if scope.is_type(group) {
+            self.total += group.count;
+        }
+        *self.types.entry(group.kind).or_default() += group.count;
+    }
 }
 
 fn most(tables: &Connection, counts: HashMap<i64, u64>) -> Result<Vec<PersonCount>, Error> {

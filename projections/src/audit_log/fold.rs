@@ -5,7 +5,7 @@ use std::ops::Range;
 use carnet_events::stream::StreamKind;
 use rusqlite::{Connection, Statement};
 
-use super::days::Days;
+use super::counts::Counts;
 use super::entry::{self, Draft};
 use crate::ProjectionName;
 use crate::database::names::Names;
@@ -24,11 +24,11 @@ pub(crate) static BLUEPRINT: Blueprint = Blueprint {
             definition: "(tenant INTEGER, at INTEGER, seq INTEGER, type INTEGER NOT NULL, principal INTEGER, export BLOB,
                 code TEXT, details TEXT, PRIMARY KEY (tenant, at, seq)) STRICT, WITHOUT ROWID",
         },
-        // Entries of a day (UTC; its beginning) by type and principal; 0: the service itself.
+        // Entries of a span of time, by type and for the longer span by principal too. `span` is its length in milliseconds.
         Table {
-            name: "audit_days",
-            definition: "(tenant INTEGER, day INTEGER, type INTEGER, principal INTEGER, count INTEGER NOT NULL,
-                PRIMARY KEY (tenant, day, type, principal)) STRICT, WITHOUT ROWID",
+            name: "audit_counts",
+            definition: "(tenant INTEGER, span INTEGER, start INTEGER, type INTEGER, principal INTEGER, count INTEGER NOT NULL,
+                PRIMARY KEY (tenant, span, start, type, principal)) STRICT, WITHOUT ROWID",
         },
     ],
     // What is counted by (type, principal) stands at their ends, so that counting reads nothing else.
@@ -56,7 +56,7 @@ pub(crate) static BLUEPRINT: Blueprint = Blueprint {
 const UNWRITTEN: usize = 8192;
 
 /// Counts kept in memory without being written, while history is read.
-const UNWRITTEN_DAYS: usize = 65_536;
+const UNWRITTEN_COUNTS: usize = 65_536;
 
 /// Entries of one statement: running a statement costs as much as a row.
 const AT_ONCE: usize = 16;
@@ -65,7 +65,7 @@ const COLUMNS: usize = 8;
 /// Writes entries into the table of one generation.
 struct Fold {
     unwritten: Vec<Entry>,
-    days: Days,
+    counts: Counts,
     /// The codes and details of the entries in memory.
     texts: String,
     json: Vec<u8>,
@@ -89,7 +89,7 @@ impl Fold {
         let row = "(?, ?, ?, ?, ?, ?, ?, ?)";
         Self {
             unwritten: Vec::new(),
-            days: Days::new(generation),
+            counts: Counts::new(generation),
             texts: String::new(),
             json: Vec::new(),
             insert_one: format!("{insert} {row}"),
@@ -123,7 +123,7 @@ impl Fold {
         };
         let tenant = names.id(tables, tenant.as_str())?;
         let kind = names.id(tables, draft.kind)?;
-        self.days.add(tenant, known.at, kind, principal);
+        self.counts.add(tenant, known.at, kind, principal);
         self.unwritten.push(Entry {
             key: (tenant, known.at.as_millis(), to_sql(fact.position.prepare)),
             kind,
@@ -193,20 +193,20 @@ impl Projection for Fold {
         if self.unwritten.len() >= UNWRITTEN {
             self.write_entries(tables)?;
         }
-        if self.days.len() >= UNWRITTEN_DAYS {
-            self.days.write(tables)?;
+        if self.counts.len() >= UNWRITTEN_COUNTS {
+            self.counts.write(tables)?;
         }
         Ok(())
     }
 
     fn flush(&mut self, tables: &Connection, _names: &mut Names) -> Result<(), ApplyError> {
         self.write_entries(tables)?;
-        Ok(self.days.write(tables)?)
+        Ok(self.counts.write(tables)?)
     }
 
     fn forget(&mut self) {
         self.unwritten.clear();
         self.texts.clear();
-        self.days.forget();
+        self.counts.forget();
     }
 }

@@ -11,13 +11,15 @@
 //!
 //! Entries are in the order of time; those of one millisecond in the log's order.
 
+mod counts;
 mod cursor;
-mod days;
 mod density;
 mod details;
 mod entry;
 mod facets;
 mod fold;
+#[cfg(test)]
+mod plans;
 mod query;
 mod scan;
 mod stream;

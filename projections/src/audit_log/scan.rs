@@ -1,12 +1,12 @@
-//! Going through what matches, newest first, with bounded work: by whole days where those are counted, entry by entry
-//! where they are not.
+//! Going through what matches, newest first, with bounded work: by the counts of whole spans where there are some, entry
+//! by entry where there are none.
 
 use carnet_events::ids::Timestamp;
 use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, params_from_iter};
 
 use super::AuditQuery;
-use super::days::{DAY, NOBODY};
+use super::counts::{NOBODY, Span, start_of};
 use super::query::name;
 use crate::Error;
 
@@ -16,10 +16,10 @@ pub(super) const MOST_ROWS: u32 = 200_000;
 /// Entries that have much in common.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Group {
-    /// When; the beginning of the day, if they are a day's.
+    /// When; the beginning of the span, if they are a span's.
     pub(super) at: i64,
     pub(super) kind: i64,
-    /// Who; [`NOBODY`]: the service itself.
+    /// Who; [`NOBODY`]: the service itself. Says nothing for a day's.
     pub(super) principal: i64,
     pub(super) count: u64,
 }
@@ -65,8 +65,13 @@ impl Scope {
         self.principal.is_none_or(same)
     }
 
-    /// Whether whole days can stand for their entries: exports are not counted.
-    pub(super) fn has_days(&self) -> bool {
+    /// Whether a person is asked for.
+    pub(super) fn has_person(&self) -> bool {
+        self.principal.is_some()
+    }
+
+    /// Whether counts of whole spans can stand for their entries: exports are not counted.
+    pub(super) fn has_counts(&self) -> bool {
         self.export.is_none()
     }
 
@@ -119,22 +124,22 @@ impl<'a> Scan<'a> {
         }
     }
 
-    /// All of the scope: whole days by their counts, what is before and after them entry by entry.
-    pub(super) fn days(&mut self, mut visit: impl FnMut(&Group)) -> Result<(), Error> {
-        let (from, to) = (self.scope.from, self.scope.to);
+    /// All of the scope: whole spans by their counts, what is before and after them entry by entry.
+    pub(super) fn spans(&mut self, span: Span, mut visit: impl FnMut(&Group)) -> Result<(), Error> {
+        let (from, to, millis) = (self.scope.from, self.scope.to, span.millis());
         let first = match from {
             i64::MIN => from,
-            from => start_of_day(from.saturating_add(DAY - 1)),
+            from => start_of(from.saturating_add(millis - 1), millis),
         };
         let last = match to {
             i64::MAX => to,
-            to => start_of_day(to),
+            to => start_of(to, millis),
         };
-        if !self.scope.has_days() || first >= last {
+        if !self.scope.has_counts() || first >= last {
             return self.entries(from, to, visit);
         }
         self.entries(last, to, &mut visit)?;
-        self.whole_days(first, last, &mut visit)?;
+        self.whole_spans(span, first, last, &mut visit)?;
         self.entries(from, first, &mut visit)
     }
 
@@ -154,10 +159,16 @@ impl<'a> Scan<'a> {
         self.rows(&sql, parameters, 1, visit)
     }
 
-    fn whole_days(&mut self, from: i64, to: i64, visit: impl FnMut(&Group)) -> Result<(), Error> {
-        let limit = i64::from(self.left) + 1;
-        let parameters = [self.scope.tenant, from, to, limit].map(Sql::from);
-        self.rows(DAYS, parameters.into(), DAY, visit)
+    fn whole_spans(
+        &mut self,
+        span: Span,
+        from: i64,
+        to: i64,
+        visit: impl FnMut(&Group),
+    ) -> Result<(), Error> {
+        let (tenant, millis, limit) = (self.scope.tenant, span.millis(), i64::from(self.left) + 1);
+        let parameters = [tenant, millis, from, to, limit].map(Sql::from);
+        self.rows(SPANS, parameters.into(), millis, visit)
     }
 
     fn rows(
@@ -190,12 +201,8 @@ impl<'a> Scan<'a> {
     }
 }
 
-pub(super) fn start_of_day(at: i64) -> i64 {
-    at.div_euclid(DAY).saturating_mul(DAY)
-}
-
-pub(super) const DAYS: &str = "SELECT day, type, principal, count FROM audit_days
-    WHERE tenant = ? AND day >= ? AND day < ? ORDER BY day DESC LIMIT ?";
+pub(super) const SPANS: &str = "SELECT start, type, principal, count FROM audit_counts
+    WHERE tenant = ? AND span = ? AND start >= ? AND start < ? ORDER BY start DESC LIMIT ?";
 
 /// Entries of a scope in the order of time. Each variant is answered by one index alone, but for the one by time.
 pub(super) fn entries_sql(

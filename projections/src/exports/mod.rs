@@ -6,6 +6,8 @@
 mod counts;
 mod fold;
 mod last_rows;
+#[cfg(test)]
+mod plans;
 mod query;
 mod tables;
 

@@ -77,6 +77,10 @@ pub(super) fn page_sql(of_principal: bool, status: Option<Status>) -> String {
     }
 }
 
+/// Exports of a tenant (principal 0) or of one principal, as recorded.
+pub(super) const TOTAL: &str = "SELECT coalesce(sum(count), 0) FROM exports_counts
+    WHERE tenant = ? AND principal = ? AND (?3 IS NULL OR status = ?3)";
+
 fn total(
     tables: &Connection,
     tenant: i64,
@@ -85,10 +89,7 @@ fn total(
     now: Timestamp,
 ) -> Result<u64, Error> {
     let recorded = |status: Option<Status>| -> Result<u64, Error> {
-        let mut sum = tables.prepare_cached(
-            "SELECT coalesce(sum(count), 0) FROM exports_counts
-             WHERE tenant = ? AND principal = ? AND (?3 IS NULL OR status = ?3)",
-        )?;
+        let mut sum = tables.prepare_cached(TOTAL)?;
         let count = sum.query_row((tenant, principal, status.map(code)), |row| row.get(0))?;
         Ok(from_sql(count))
     };
@@ -110,9 +111,12 @@ fn total(
 pub(super) const OVER_COUNT: &str = "SELECT count(*) FROM exports
     WHERE tenant = ?1 AND status = 2 AND expires_at <= ?2 AND (?3 = 0 OR principal = ?3)";
 
+pub(super) fn one_sql() -> String {
+    format!("SELECT {COLUMNS} FROM exports WHERE id = ?")
+}
+
 pub(super) fn get(tables: &Connection, id: ExportId) -> Result<Option<ExportRow>, Error> {
-    let sql = format!("SELECT {COLUMNS} FROM exports WHERE id = ?");
-    let mut statement = tables.prepare_cached(&sql)?;
+    let mut statement = tables.prepare_cached(&one_sql())?;
     let mut rows = statement.query([id.as_uuid().as_bytes()])?;
     match rows.next()? {
         Some(row) => read(tables, row).map(Some),
@@ -120,9 +124,10 @@ pub(super) fn get(tables: &Connection, id: ExportId) -> Result<Option<ExportRow>
     }
 }
 
+pub(super) const IN_QUEUE: &str = "SELECT created_at FROM exports WHERE id = ? AND status = 0";
+
 pub(super) fn queue_position(tables: &Connection, id: ExportId) -> Result<Option<u64>, Error> {
-    let mut find =
-        tables.prepare_cached("SELECT created_at FROM exports WHERE id = ? AND status = 0")?;
+    let mut find = tables.prepare_cached(IN_QUEUE)?;
     let queued = find.query_row([id.as_uuid().as_bytes()], |row| row.get(0));
     match queued.optional()? {
         Some(created_at) => ahead(tables, created_at, id).map(Some),

@@ -19,6 +19,8 @@ mod depth;
 mod fold;
 mod intake;
 mod nodes;
+#[cfg(test)]
+mod plans;
 mod query;
 mod series;
 mod stuck;

@@ -151,7 +151,11 @@ impl Nodes {
 
 /// Running exports by node come from the worklist, by its index of those.
 pub(super) const RUNNING: &str =
-    "SELECT node, count(*) FROM worklist WHERE stage = 2 GROUP BY node";
+    "SELECT node, count(*) FROM worklist WHERE stage < 3 AND stage = 2 GROUP BY node";
+
+pub(super) const LIST: &str =
+    "SELECT node, incarnation, version, started_at, alive_at, drained_by, drained_since
+    FROM operations_nodes ORDER BY alive_at DESC, node LIMIT ?";
 
 pub(super) fn list(tables: &Connection, limit: u32) -> Result<Vec<NodeRow>, Error> {
     let mut running: HashMap<NodeId, u64> = HashMap::new();
@@ -161,10 +165,7 @@ pub(super) fn list(tables: &Connection, limit: u32) -> Result<Vec<NodeRow>, Erro
         let node = NodeId::from_uuid(Uuid::from_bytes(row.get(0)?));
         running.insert(node, from_sql(row.get(1)?));
     }
-    let mut select = tables.prepare_cached(
-        "SELECT node, incarnation, version, started_at, alive_at, drained_by, drained_since
-         FROM operations_nodes ORDER BY alive_at DESC, node LIMIT ?",
-    )?;
+    let mut select = tables.prepare_cached(LIST)?;
     let mut rows = select.query([limit])?;
     let mut nodes = Vec::new();
     while let Some(row) = rows.next()? {

@@ -41,12 +41,13 @@ fn statuses(tables: &Connection) -> Result<BTreeMap<Status, u64>, Error> {
     Ok(all)
 }
 
+/// A day has 1,440 minutes with some thirty counts each, at most; that many rows are summed.
+pub(super) const PERIOD: &str = "SELECT metric, key, sum(count) FROM operations_buckets
+    WHERE grain = ? AND start > ? AND start <= ? GROUP BY metric, key";
+
 /// The minutes that begin after `from` and not after `to`.
 fn period(tables: &Connection, from: Timestamp, to: Timestamp) -> Result<Period, Error> {
-    let mut select = tables.prepare_cached(
-        "SELECT metric, key, sum(count) FROM operations_buckets
-         WHERE grain = ? AND start > ? AND start <= ? GROUP BY metric, key",
-    )?;
+    let mut select = tables.prepare_cached(PERIOD)?;
     let range = params![Grain::Minute.millis(), from.as_millis(), to.as_millis()];
     let mut rows = select.query(range)?;
     let mut counts: BTreeMap<String, BTreeMap<String, u64>> = BTreeMap::new();

@@ -19,7 +19,15 @@ pub struct Stuck {
 }
 
 /// Found among the running ones, which an index knows; as many as there are workers.
-pub(super) const SILENT: &str = "FROM worklist w WHERE w.stage = 2 AND w.alive_at <= ?";
+pub(super) const SILENT: &str =
+    "FROM worklist w WHERE w.stage < 3 AND w.stage = 2 AND w.alive_at <= ?";
+
+pub(super) fn list_sql() -> String {
+    format!(
+        "SELECT w.*, w.since AS mark, (SELECT text FROM names WHERE id = w.tenant) AS tenant_id {SILENT}
+         ORDER BY w.alive_at, w.export LIMIT ?"
+    )
+}
 
 pub(super) fn stuck(
     tables: &Connection,
@@ -30,10 +38,7 @@ pub(super) fn stuck(
     let silent_since = now.minus(age).as_millis();
     let mut count = tables.prepare_cached(&format!("SELECT count(*) {SILENT}"))?;
     let total = count.query_row([silent_since], |row| row.get(0))?;
-    let mut select = tables.prepare_cached(&format!(
-        "SELECT w.*, w.since AS mark, (SELECT text FROM names WHERE id = w.tenant) AS tenant_id {SILENT}
-         ORDER BY w.alive_at, w.export LIMIT ?"
-    ))?;
+    let mut select = tables.prepare_cached(&list_sql())?;
     let mut rows = select.query(params![silent_since, limit])?;
     let mut exports = Vec::new();
     while let Some(row) = rows.next()? {

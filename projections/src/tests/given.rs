@@ -22,31 +22,31 @@ use uuid::Uuid;
 use crate::{Options, Projections};
 
 /// Long enough for a slow machine.
-pub(super) const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);
+pub(crate) const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);
 
-pub(super) fn time(millis: i64) -> Timestamp {
+pub(crate) fn time(millis: i64) -> Timestamp {
     Timestamp::from_millis(1_790_000_000_000 + millis)
 }
 
-pub(super) fn export(number: u128) -> ExportId {
+pub(crate) fn export(number: u128) -> ExportId {
     ExportId::from_uuid(Uuid::from_u128(
         0x0198_0000_0000_7000_8000_0000_0000_0000 + number,
     ))
 }
 
-pub(super) fn tenant(name: &str) -> TenantId {
+pub(crate) fn tenant(name: &str) -> TenantId {
     TenantId::new(name).unwrap()
 }
 
-pub(super) fn principal(name: &str) -> PrincipalId {
+pub(crate) fn principal(name: &str) -> PrincipalId {
     PrincipalId::new(name).unwrap()
 }
 
-pub(super) fn digest(byte: u8) -> Digest {
+pub(crate) fn digest(byte: u8) -> Digest {
     Digest::from_bytes([byte; 32])
 }
 
-pub(super) fn request(tenant: &TenantId, principal: &PrincipalId) -> Request {
+pub(crate) fn request(tenant: &TenantId, principal: &PrincipalId) -> Request {
     Request {
         tenant: tenant.clone(),
         principal: principal.clone(),
@@ -64,7 +64,7 @@ pub(super) fn request(tenant: &TenantId, principal: &PrincipalId) -> Request {
     }
 }
 
-pub(super) fn admitted(export: ExportId, request: &Request) -> TenantEvent {
+pub(crate) fn admitted(export: ExportId, request: &Request) -> TenantEvent {
     let quota = |accepted| Quota {
         accepted,
         window_ms: 86_400_000,
@@ -85,7 +85,7 @@ pub(super) fn admitted(export: ExportId, request: &Request) -> TenantEvent {
     })
 }
 
-pub(super) fn started(attempt: u32) -> ExportEvent {
+pub(crate) fn started(attempt: u32) -> ExportEvent {
     ExportEvent::Started(Started {
         attempt,
         node: NodeId::from_uuid(Uuid::from_u128(1)),
@@ -95,7 +95,7 @@ pub(super) fn started(attempt: u32) -> ExportEvent {
     })
 }
 
-pub(super) fn artifact() -> PublishedArtifact {
+pub(crate) fn artifact() -> PublishedArtifact {
     PublishedArtifact {
         key: "acme/1/1-a.json.gz".to_owned(),
         bytes: 1000,
@@ -108,7 +108,7 @@ pub(super) fn artifact() -> PublishedArtifact {
     }
 }
 
-pub(super) fn completed(attempt: u32, expires_at: Option<Timestamp>) -> ExportEvent {
+pub(crate) fn completed(attempt: u32, expires_at: Option<Timestamp>) -> ExportEvent {
     let users = CategoryResult {
         rows: 42,
         read_at: time(0),
@@ -123,14 +123,14 @@ pub(super) fn completed(attempt: u32, expires_at: Option<Timestamp>) -> ExportEv
 }
 
 /// A store being written to, and projections of it.
-pub(super) struct World {
-    pub(super) store: Arc<dyn EventStore>,
-    pub(super) directory: TempDir,
+pub(crate) struct World {
+    pub(crate) store: Arc<dyn EventStore>,
+    pub(crate) directory: TempDir,
     last: Option<Position>,
 }
 
 impl World {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             store: Arc::new(MemoryStore::new()),
             directory: tempfile::tempdir().unwrap(),
@@ -138,16 +138,16 @@ impl World {
         }
     }
 
-    pub(super) fn options(&self) -> Options {
+    pub(crate) fn options(&self) -> Options {
         Options::new(self.directory.path().join("projections.db"))
     }
 
-    pub(super) async fn start(&self) -> Projections {
+    pub(crate) async fn start(&self) -> Projections {
         let started = Projections::start(Arc::clone(&self.store), self.options());
         started.await.unwrap()
     }
 
-    pub(super) async fn write<E: DomainEvent>(
+    pub(crate) async fn write<E: DomainEvent>(
         &mut self,
         stream: StreamName,
         tenant: &TenantId,
@@ -165,7 +165,7 @@ impl World {
         position
     }
 
-    pub(super) async fn export(
+    pub(crate) async fn export(
         &mut self,
         id: ExportId,
         tenant: &TenantId,
@@ -175,7 +175,7 @@ impl World {
         self.write(StreamName::export(id), tenant, at, &event).await
     }
 
-    pub(super) async fn tenant(
+    pub(crate) async fn tenant(
         &mut self,
         tenant: &TenantId,
         at: Timestamp,
@@ -185,7 +185,7 @@ impl World {
             .await
     }
 
-    pub(super) async fn access(
+    pub(crate) async fn access(
         &mut self,
         tenant: &TenantId,
         at: Timestamp,
@@ -195,7 +195,7 @@ impl World {
         self.write(stream, tenant, at, &event).await
     }
 
-    pub(super) async fn platform(&mut self, at: Timestamp, event: PlatformEvent) -> Position {
+    pub(crate) async fn platform(&mut self, at: Timestamp, event: PlatformEvent) -> Position {
         let event = codec::encode(Uuid::new_v4(), at, &event, &Context::default()).unwrap();
         let stream = StreamName::platform();
         let appended = self.store.append(&stream, Expected::Any, vec![event]).await;
@@ -205,7 +205,7 @@ impl World {
     }
 
     /// Waits until everything written so far is in every projection.
-    pub(super) async fn settle(&self, projections: &Projections) {
+    pub(crate) async fn settle(&self, projections: &Projections) {
         if let Some(last) = self.last {
             for name in crate::ProjectionName::ALL {
                 projections.wait_for(name, last, PATIENCE).await.unwrap();

@@ -9,5 +9,6 @@
 
 mod board;
 mod facets;
-mod given;
+pub(crate) mod given;
+pub(crate) mod plans;
 mod smoke;

@@ -7,6 +7,8 @@
 
 mod fold;
 mod item;
+#[cfg(test)]
+mod plans;
 mod query;
 
 use carnet_events::domain::export::Outcome;

@@ -17,12 +17,13 @@ pub(super) fn list_sql(by: &str, condition: &str) -> String {
     )
 }
 
-pub(super) const OPEN_ADMISSIONS: (&str, &str) = ("since", "stage = 0");
+// The index of these stages is used only where its condition stands in the query word for word.
+pub(super) const OPEN_ADMISSIONS: (&str, &str) = ("since", "stage < 3 AND stage = 0");
 pub(super) const QUEUED_ONES: (&str, &str) = (
     "since",
-    "stage = 1 AND (not_before IS NULL OR not_before <= :now)",
+    "stage < 3 AND stage = 1 AND (not_before IS NULL OR not_before <= :now)",
 );
-pub(super) const RUNNING_ONES: (&str, &str) = ("since", "stage = 2");
+pub(super) const RUNNING_ONES: (&str, &str) = ("since", "stage < 3 AND stage = 2");
 pub(super) const UNRELEASED: (&str, &str) =
     ("since", "stage = 3 AND admitted = 1 AND released = 0");
 pub(super) const DUE_EXPIRY: (&str, &str) =
@@ -35,6 +36,11 @@ pub(super) const DELETING: (&str, &str) = (
     "deleting_since",
     "deleting_since IS NOT NULL AND deleted = 0",
 );
+
+pub(super) const NEXT_START: &str =
+    "SELECT min(not_before) FROM worklist WHERE stage < 3 AND stage = 1 AND not_before > ?";
+pub(super) const NEXT_EXPIRY: &str =
+    "SELECT min(expires_at) FROM worklist WHERE expires_at IS NOT NULL AND expired = 0";
 
 const _: () = assert!(ADMITTED == 0 && QUEUED == 1 && RUNNING == 2);
 
@@ -138,9 +144,8 @@ pub(crate) fn oldest_queued(tables: &Connection) -> Result<Option<Queued>, Error
 }
 
 pub(super) fn next_start(tables: &Connection, now: Timestamp) -> Result<Option<Timestamp>, Error> {
-    let sql = "SELECT min(not_before) FROM worklist WHERE stage = 1 AND not_before > ?";
     let next: Option<i64> = tables
-        .prepare_cached(sql)?
+        .prepare_cached(NEXT_START)?
         .query_row([now.as_millis()], |row| row.get(0))?;
     Ok(next.map(Timestamp::from_millis))
 }
@@ -244,9 +249,8 @@ fn due(
 }
 
 pub(super) fn next_expiry(tables: &Connection) -> Result<Option<Timestamp>, Error> {
-    let sql = "SELECT min(expires_at) FROM worklist WHERE expires_at IS NOT NULL AND expired = 0";
     let next: Option<i64> = tables
-        .prepare_cached(sql)?
+        .prepare_cached(NEXT_EXPIRY)?
         .query_row([], |row| row.get(0))?;
     Ok(next.map(Timestamp::from_millis))
 }
