@@ -80,6 +80,10 @@ codes! {
     NotCancellable = "not_cancellable", CONFLICT, "The export can't be cancelled any more",
         "Only a queued or running export can be cancelled; this one has completed, failed or expired.",
         "Nothing needs to be done.";
+    /// The state doesn't allow an operator's act.
+    NotPossible = "not_possible", CONFLICT, "Not possible as things stand",
+        "The export, tenant or projection is in a state that doesn't allow this act. The detail names it.",
+        "Look at how it stands now; nothing was changed.";
     /// There is no artifact.
     NotReady = "not_ready", CONFLICT, "There is no file to download",
         "The export hasn't completed: it is queued or running, or it failed or was cancelled.",

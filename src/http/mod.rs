@@ -25,6 +25,7 @@ mod health;
 mod links;
 mod observe;
 pub mod openapi;
+pub(crate) mod operator;
 mod page;
 mod pages;
 mod problem;
@@ -65,6 +66,7 @@ fn routes(app: &mut web::ServiceConfig) {
                 .wrap(from_fn(authenticate::authenticate))
                 .configure(account_exports::routes)
                 .service(readable!("/audit-log", audit_log::get))
+                .configure(operator::routes)
                 .default_service(web::to(not_found)),
         )
         .configure(account_exports::link_routes)

@@ -9,7 +9,7 @@ use utoipa::OpenApi as _;
 use utoipa::openapi::OpenApi;
 
 use super::codes::Code;
-use super::{account_exports, audit_log, health};
+use super::{account_exports, audit_log, health, operator};
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -44,6 +44,7 @@ pub(super) async fn get() -> HttpResponse {
 fn make() -> Value {
     let mut api: OpenApi = Own::openapi();
     api.merge(account_exports::Api::openapi());
+    api.merge(operator::Api::openapi());
     let mut document = serde_json::to_value(&api).unwrap_or_default();
     document["components"]["securitySchemes"] =
         json!({"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}});

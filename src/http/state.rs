@@ -63,6 +63,8 @@ pub struct AppState {
     pub clock: Arc<dyn Clock>,
     /// One permit per request that may be handled at once.
     pub requests: Arc<Semaphore>,
+    /// One permit: projections are filled anew one at a time.
+    pub rebuilds: Arc<Semaphore>,
     /// Permits for downloads and event streams.
     pub streams: Streams,
     /// Cancelled when the service is to stop; long streams end then.

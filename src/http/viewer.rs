@@ -23,6 +23,8 @@ use crate::auth::Caller;
 const CLIENT_ADMIN: &str = "client_admin";
 /// The role that sees histories and the audit log, never artifacts.
 const AUDITOR: &str = "auditor";
+/// The role that runs the service, for those who belong to no tenant.
+pub(super) const OPERATOR: &str = "operator";
 
 /// What a caller wants to do, as far as roles are concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +56,19 @@ pub(super) fn cause(request: &HttpRequest) -> Cause {
     Cause {
         correlation: Some(context.request_id),
         trace: Some(context.trace_id.to_string()),
+    }
+}
+
+/// The answer to somebody for whom a whole part of the service isn't there, recorded where they are at home.
+pub(super) async fn turn_away(
+    state: &AppState,
+    caller: Arc<Caller>,
+    request: &HttpRequest,
+    route: &'static str,
+) -> Problem {
+    match Viewer::new(state, caller, request, Right::Export).await {
+        Ok(viewer) => viewer.not_found(state, route).await,
+        Err(problem) => problem,
     }
 }
 

@@ -9,7 +9,7 @@ use aws_lc_rs::digest;
 use carnet_actors::{Admission, AdmitRequest};
 use carnet_events::domain::request::{ExportKind, Format, Layer, Origin, Request, Scope};
 use carnet_events::domain::tenant::{CategoryCheck, IdempotencyKey, LimitKind, Refusal};
-use carnet_events::ids::{Digest, ExportId};
+use carnet_events::ids::{Digest, ExportId, PrincipalId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::job::Job;
@@ -92,7 +92,9 @@ pub(in crate::http) async fn ask(
     let admit = admission(state, viewer, asked, key).await?;
     match state.system.admit(admit, viewer.cause.clone()).await? {
         Admission::Accepted { export, .. } => Ok(export),
-        Admission::Refused(refusal) => Err(refused(state, viewer, &refusal)),
+        Admission::Refused(refusal) => Err(refused(state.clock.now(), &refusal, |whose| {
+            viewer.is_theirs(whose)
+        })),
     }
 }
 
@@ -247,13 +249,18 @@ fn check_categories(
     (check, digests)
 }
 
-fn sha256(bytes: &[u8]) -> Digest {
+pub(in crate::http) fn sha256(bytes: &[u8]) -> Digest {
     let mut digest = [0; 32];
     digest.copy_from_slice(digest::digest(&digest::SHA256, bytes).as_ref());
     Digest::from_bytes(digest)
 }
 
-fn refused(state: &AppState, viewer: &Viewer, refusal: &Refusal) -> Problem {
+/// What a refusal at `now` is to a client; `shows` says of whose active export it may name the id.
+pub(in crate::http) fn refused(
+    now: Timestamp,
+    refusal: &Refusal,
+    shows: impl FnOnce(&PrincipalId) -> bool,
+) -> Problem {
     match refusal {
         Refusal::IdempotencyMismatch => Code::IdempotencyMismatch.into(),
         Refusal::IntakePaused => Problem::from(Code::IntakePaused).retry_after(RETRY_INTAKE),
@@ -269,7 +276,7 @@ fn refused(state: &AppState, viewer: &Viewer, refusal: &Refusal) -> Problem {
             "`scope` can't be used with these categories.",
         ),
         Refusal::InProgress { active, principal } => {
-            let shown = viewer.is_theirs(principal).then(|| active.to_string());
+            let shown = shows(principal).then(|| active.to_string());
             Problem::from(Code::ExportInProgress).with("active_export_id", shown)
         }
         Refusal::LimitReached {
@@ -282,7 +289,7 @@ fn refused(state: &AppState, viewer: &Viewer, refusal: &Refusal) -> Problem {
             };
             let problem = Problem::from(code).with("next_allowed_at", next_allowed_at.map(rfc3339));
             match next_allowed_at {
-                Some(at) => problem.retry_after(at.since(state.clock.now())),
+                Some(at) => problem.retry_after(at.since(now)),
                 None => problem,
             }
         }

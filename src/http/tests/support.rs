@@ -88,6 +88,7 @@ pub(super) async fn state(change: impl FnOnce(&mut AppState)) -> web::Data<AppSt
         config,
         clock,
         requests: Arc::new(Semaphore::new(4)),
+        rebuilds: Arc::new(Semaphore::new(1)),
         streams: Streams::new(4),
         stopping: CancellationToken::new(),
         ready: Vec::new(),

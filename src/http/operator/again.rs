@@ -1,0 +1,84 @@
+//! A failed export is permanent; what an operator sends back to the queue is another one like it.
+
+use std::collections::BTreeMap;
+
+use carnet_actors::{Admission, AdmitRequest, ExportView, Order, Written};
+use carnet_events::codec::DomainEvent as _;
+use carnet_events::domain::request::{Origin, Request};
+use carnet_events::domain::tenant::{CategoryCheck, IdempotencyKey};
+use carnet_events::ids::ExportId;
+use carnet_events::stream::StreamName;
+
+use super::actions::Done;
+use crate::http::account_exports::create::{refused, sha256};
+use crate::http::codes::Code;
+use crate::http::problem::Problem;
+use crate::http::state::AppState;
+
+/// Admits an export like `failed` on the tenant's behalf: the same categories, scope and format, under today's policies.
+/// It takes a slot and counts in no window. Asked for again within a day, it is the same one.
+pub(super) async fn admit(
+    state: &AppState,
+    failed: &ExportView,
+    order: Order,
+) -> Result<Done, Problem> {
+    let Order { by, reason, cause } = order;
+    let then = &failed.export.request;
+    let mut categories = CategoryCheck::default();
+    let mut policy_digests = BTreeMap::new();
+    for id in &then.categories {
+        let Some(category) = state.catalog.get(id) else {
+            categories.unknown.push(id.clone());
+            continue;
+        };
+        if let Some(module) = &category.module {
+            let on = state.config.module_is_on(&then.tenant, module);
+            let module = (module.clone(), on);
+            categories.modules.insert(id.clone(), module);
+        }
+        if then.scope.is_some() && !category.rules.binds_scope {
+            categories.unscoped.push(id.clone());
+        }
+        policy_digests.insert(id.clone(), category.policy.digest());
+    }
+    let this = sha256(format!("POST /api/operator/exports/{}/requeue", failed.id).as_bytes());
+    let asked = AdmitRequest {
+        request: Request {
+            principal: by,
+            origin: Origin::Operator,
+            policy_digests,
+            retry_of: Some(failed.id),
+            ..then.clone()
+        },
+        categories,
+        key: Some(IdempotencyKey {
+            key: this,
+            fingerprint: this,
+        }),
+        limits: state.config.limits.for_domain(),
+        reason: Some(reason),
+    };
+    match state.system.admit(asked, cause).await? {
+        Admission::Accepted { export, repeated } => Ok(Done {
+            written: match repeated {
+                true => None,
+                false => Some(requested(state, export).await?),
+            },
+            export: Some(export),
+        }),
+        Admission::Refused(refusal) => Err(refused(state.clock.now(), &refusal, |_| true)),
+    }
+}
+
+/// The first event of an export that was admitted just now.
+async fn requested(state: &AppState, export: ExportId) -> Result<Written, Problem> {
+    let mut first = state.system.history(export, None, 1).await?;
+    let entry = first.pop().ok_or(Code::Internal)?;
+    Ok(Written {
+        stream: StreamName::export(export),
+        revision: entry.revision,
+        id: entry.id,
+        kind: entry.event.kind().to_owned(),
+        at: entry.metadata.recorded_at,
+    })
+}

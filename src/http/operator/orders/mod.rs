@@ -1,0 +1,70 @@
+//! The routes that act. Each needs a reason; each is answered with the event that records it, or with none when it was so
+//! already.
+
+pub(super) mod exports;
+pub(super) mod intake;
+pub(super) mod nodes;
+pub(super) mod projections;
+pub(super) mod tenants;
+
+use std::str::FromStr;
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::access::Operator;
+use super::actions::{Action, act};
+use super::answer::answer;
+use crate::http::authenticate::SignedIn;
+use crate::http::body;
+use crate::http::codes::Code;
+use crate::http::problem::Problem;
+use crate::http::state::AppState;
+
+/// Why something is done.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Why {
+    /// 1 to 1000 bytes in the operator's own words; kept in a directory, never in an event.
+    reason: String,
+}
+
+/// What every request to act has.
+struct Asked {
+    request: HttpRequest,
+    caller: SignedIn,
+    payload: web::Payload,
+    state: web::Data<AppState>,
+}
+
+impl Asked {
+    /// Does what `make` reads out of the body; access is decided before a byte of it is looked at.
+    async fn carry_out<B: DeserializeOwned>(
+        self,
+        status: StatusCode,
+        make: impl FnOnce(B) -> Result<(Action, String), Problem>,
+    ) -> Result<HttpResponse, Problem> {
+        let operator = Operator::new(&self.state, self.caller.0, &self.request).await?;
+        let body = body::json(&self.request, self.payload).await?;
+        let (action, reason) = make(body)?;
+        let name = action.name();
+        let done = act(&self.state, &operator, action, &reason).await?;
+        Ok(answer(status, &operator, name, done))
+    }
+
+    /// The same for acts that need nothing but a reason.
+    async fn carry_out_plain(
+        self,
+        make: impl FnOnce() -> Result<Action, Problem>,
+    ) -> Result<HttpResponse, Problem> {
+        self.carry_out(StatusCode::OK, |why: Why| Ok((make()?, why.reason)))
+            .await
+    }
+}
+
+/// What stands in the address; what can't stand for anything is of nothing that is there.
+fn named<T: FromStr>(text: &str) -> Result<T, Problem> {
+    text.parse().map_err(|_| Code::NotFound.into())
+}
