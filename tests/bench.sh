@@ -21,5 +21,8 @@ command -v initdb >/dev/null || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/
 [ $# -gt 0 ] || set -- export appends replay http artifact pages
 for name in "$@"; do
   printf '\n== %s\n' "$name"
-  cargo bench --quiet --bench "$name"
+  case $name in
+    replay) cargo bench --quiet -p carnet-projections --bench replay ;;
+    *) cargo bench --quiet --bench "$name" ;;
+  esac
 done

@@ -39,6 +39,14 @@ pub struct AuditFacets {
     pub persons_counted_since: Option<Timestamp>,
 }
 
+impl AuditFacets {
+    /// Whether some of the figures are lower bounds.
+    #[must_use]
+    pub fn at_least(&self) -> bool {
+        self.counted_since.is_some() || self.persons_counted_since.is_some()
+    }
+}
+
 /// A person, and how much of it they did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PersonCount {

@@ -1,0 +1,249 @@
+//! Interruptions at any moment: nothing is lost, nothing counted twice, and no checkpoint is ahead of its tables.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use carnet_events::store::memory::MemoryStore;
+use carnet_events::store::{EventStore, Filter};
+use carnet_projections::{Error, Options, Projections};
+use futures::TryStreamExt;
+use rusqlite::{Connection, OpenFlags};
+use tokio::sync::Semaphore;
+
+use crate::flaky::Flaky;
+use crate::history::{self, FATES};
+use crate::seen::{Seen, assert_same, look};
+
+/// Lets everything through.
+const ALL: usize = 1 << 20;
+
+/// A history of all fates in some order, and how many events it has.
+async fn written(chapters: usize) -> (Arc<MemoryStore>, usize) {
+    let store = Arc::new(MemoryStore::new());
+    for number in 0..chapters {
+        let fate = (number * 7 + number / 11) % usize::from(FATES);
+        history::write(store.as_ref(), number, u8::try_from(fate).unwrap()).await;
+    }
+    let all = store.read_all(None, Filter::all(), usize::MAX);
+    let events: Vec<_> = all.try_collect().await.unwrap();
+    (store, events.len())
+}
+
+fn options(path: &Path) -> Options {
+    Options {
+        batch_events: 50,
+        ..Options::new(path)
+    }
+}
+
+async fn uninterrupted(store: &Arc<MemoryStore>, folder: &Path) -> Seen {
+    let store: Arc<dyn EventStore> = Arc::clone(store) as _;
+    let projections = Projections::start(store, options(&folder.join("uninterrupted.db")));
+    let projections = projections.await.unwrap();
+    let seen = look(&projections).await;
+    projections.shutdown().await;
+    seen
+}
+
+/// Starts projections; whoever had the file before may need a moment to leave it.
+async fn start(store: &Arc<dyn EventStore>, path: &Path) -> Projections {
+    loop {
+        match Projections::start(Arc::clone(store), options(path)).await {
+            Err(Error::InUse { .. }) => tokio::task::yield_now().await,
+            started => return started.unwrap(),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_that_breaks_off_costs_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, events) = written(60).await;
+    let expected = uninterrupted(&store, folder.path()).await;
+    for breaks_after in [events / 20, events / 3, events - 1, events] {
+        let flaky: Arc<dyn EventStore> = Arc::new(Flaky {
+            store: Arc::clone(&store),
+            breaks_after,
+            gate: Arc::new(Semaphore::new(ALL)),
+        });
+        let path = folder.path().join(format!("{breaks_after}.db"));
+        let projections = start(&flaky, &path).await;
+        let when = format!("broken off after every {breaks_after} of {events}");
+        assert_same(&look(&projections).await, &expected, &when);
+        projections.shutdown().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn stopped_or_dropped_at_any_moment_it_goes_on_where_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, events) = written(200).await;
+    let expected = uninterrupted(&store, folder.path()).await;
+    let path = folder.path().join("stopped.db");
+    let flaky = Flaky::gated(store);
+    let gate = Arc::clone(&flaky.gate);
+    let flaky: Arc<dyn EventStore> = Arc::new(flaky);
+    for round in 0..30 {
+        let projections = start(&flaky, &path).await;
+        gate.add_permits(round * 31 % 97);
+        for _ in 0..round * 17 % 60 {
+            tokio::task::yield_now().await;
+        }
+        match round % 3 {
+            0 => drop(projections),
+            _ => projections.shutdown().await,
+        }
+    }
+    gate.add_permits(ALL);
+    let projections = start(&flaky, &path).await;
+    let when = format!("stopped 30 times within {events} events");
+    assert_same(&look(&projections).await, &expected, &when);
+    projections.shutdown().await;
+}
+
+/// The file as a crash at this moment would leave it. A transaction that reads keeps the log of writes from being begun
+/// anew; what is half written at the log's end is what a crash would leave there, too.
+fn crash_image(path: &Path, to: &Path) {
+    let reader = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
+    reader.execute_batch("BEGIN").unwrap();
+    let count = "SELECT count(*) FROM projections";
+    let known: i64 = reader.query_row(count, [], |row| row.get(0)).unwrap();
+    assert_eq!(known, 4);
+    let beside = |path: &Path| path.with_extension("db-wal");
+    fs::copy(path, to).unwrap();
+    fs::copy(beside(path), beside(to)).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_crash_leaves_is_gone_on_with() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, events) = written(120).await;
+    let expected = uninterrupted(&store, folder.path()).await;
+    let path = folder.path().join("crashing.db");
+    let flaky = Flaky::gated(Arc::clone(&store));
+    let gate = Arc::clone(&flaky.gate);
+    let flaky: Arc<dyn EventStore> = Arc::new(flaky);
+    let whole: Arc<dyn EventStore> = store;
+    let projections = start(&flaky, &path).await;
+    for round in 0..8 {
+        gate.add_permits(events / 8);
+        for _ in 0..round * 13 {
+            tokio::task::yield_now().await;
+        }
+        let image = folder.path().join(format!("image-{round}.db"));
+        crash_image(&path, &image);
+        let after = start(&whole, &image).await;
+        let when = format!("after a crash in round {round}");
+        assert_same(&look(&after).await, &expected, &when);
+        after.shutdown().await;
+    }
+    projections.shutdown().await;
+}
+
+/// What stands in the file in one and the same snapshot: the position and events of two projections, and their rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Snapshot {
+    log_at: Option<i64>,
+    log_events: i64,
+    entries: i64,
+    counted: i64,
+    exports_at: Option<i64>,
+    exports: i64,
+    settled: i64,
+}
+
+fn snapshot(reader: &mut Connection) -> Snapshot {
+    let transaction = reader.transaction().unwrap();
+    let checkpoint = |name: &str| -> (Option<i64>, i64) {
+        let sql = "SELECT at_prepare, events FROM projections WHERE name = ?";
+        let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
+        transaction.query_row(sql, [name], read).unwrap()
+    };
+    let number = |sql: &str| -> i64 { transaction.query_row(sql, [], |row| row.get(0)).unwrap() };
+    let (log_at, log_events) = checkpoint("audit_log");
+    let (exports_at, _) = checkpoint("exports");
+    Snapshot {
+        log_at,
+        log_events,
+        entries: number("SELECT count(*) FROM audit_log"),
+        counted: number("SELECT coalesce(sum(count), 0) FROM audit_counts WHERE span = 86400000"),
+        exports_at,
+        exports: number("SELECT count(*) FROM exports"),
+        settled: number(
+            "SELECT coalesce(sum(count), 0) FROM exports_counts WHERE principal = 0 AND status > 1",
+        ),
+    }
+}
+
+/// What there has to be at every position: all by the events up to there alone.
+async fn expected(store: &MemoryStore) -> Vec<Snapshot> {
+    let all = store.read_all(None, Filter::all(), usize::MAX);
+    let events: Vec<_> = all.try_collect().await.unwrap();
+    let mut now = Snapshot {
+        log_at: None,
+        log_events: 0,
+        entries: 0,
+        counted: 0,
+        exports_at: None,
+        exports: 0,
+        settled: 0,
+    };
+    let mut expected = vec![now];
+    for event in events {
+        let at = Some(event.position.prepare.cast_signed());
+        (now.log_at, now.exports_at) = (at, at);
+        now.log_events += 1;
+        let kind = &*event.kind;
+        now.exports += i64::from(kind == "requested");
+        now.settled += i64::from(["completed", "failed", "cancelled"].contains(&kind));
+        let silent = [
+            "requested",
+            "started",
+            "progressed",
+            "handed_back",
+            "configuration_applied",
+            "intake_paused",
+            "intake_resumed",
+            "drain_started",
+            "drain_ended",
+        ];
+        now.entries += i64::from(!silent.contains(&kind));
+        now.counted = now.entries;
+        expected.push(now);
+    }
+    expected
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_checkpoint_and_its_tables_are_always_of_the_same_moment() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, events) = written(100).await;
+    let expected = expected(&store).await;
+    let path = folder.path().join("projections.db");
+    let flaky = Flaky::gated(store);
+    let gate = Arc::clone(&flaky.gate);
+    let flaky: Arc<dyn EventStore> = Arc::new(flaky);
+    let projections = start(&flaky, &path).await;
+    let mut reader = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
+    let mut seen = BTreeSet::new();
+    let mut permitted = 0;
+    while permitted < events {
+        let step = 40.min(events - permitted);
+        permitted += step;
+        gate.add_permits(step);
+        loop {
+            let found = snapshot(&mut reader);
+            let done = usize::try_from(found.log_events).unwrap();
+            assert_eq!(found, expected[done], "{done} of {events} events");
+            seen.insert(found);
+            if done == permitted {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+    assert!(seen.len() > events / 40, "{}", seen.len());
+    projections.shutdown().await;
+}
