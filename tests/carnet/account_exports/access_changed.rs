@@ -158,3 +158,68 @@ async fn a_closed_tenant_blocks_and_grace_does_not() {
     inside.advance(grace);
     blocked(&ada, &id).await;
 }
+
+#[tokio::test]
+async fn a_module_that_is_switched_off_blocks_until_it_is_on_again() {
+    let site = Site::new(3);
+    site.edit_config(
+        "title = \"Tickets\"",
+        "title = \"Tickets\"\nmodule = \"support\"",
+    );
+    site.add_config("[tenants.acme]\nmodules = [\"support\"]\n");
+    let inside = Inside::start(&site);
+    let ada = inside.admin("acme", "ada");
+    let id = ada.export(&["tickets"]).await["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let switch = |on| {
+        inside.command("acme", move |principal| TenantCommand::SwitchModule {
+            module: "support".to_owned(),
+            on,
+            principal,
+        })
+    };
+    switch(false).await;
+    blocked(&ada, &id).await;
+    let records = ada.audit("download_blocked").await;
+    assert_eq!(records[0]["details"]["categories"][0], "tickets");
+    switch(true).await;
+    ada.download(&id, &[]).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_role_that_is_admitted_no_more_hides_until_it_is_again() {
+    let site = Site::new(3);
+    let without = "[limits]";
+    let with = "[limits]\nrequest_roles = [\"client_admin\", \"member\"]";
+    site.edit_config(without, with);
+    let token = site.token_with("acme", "bob", &["--role", "member"]);
+    let server = Server::start(&site);
+    let bob = server.client(&token);
+    let id = bob.export(&["tickets"]).await["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let path = format!("/api/account-exports/{id}/download");
+    let made = bob.act(&format!("{path}-link")).await.expect(201).json();
+    let url = made["url"].as_str().unwrap();
+    let link = &url[url.find("/downloads/").unwrap()..];
+    server.client("").get(link).await.expect(200);
+    server.stop();
+
+    site.edit_config(with, without);
+    let server = Server::start(&site);
+    let bob = server.client(&token);
+    assert_eq!(bob.get(&path).await.expect(404).code(), "not_found");
+    let through_link = server.client("").get(link).await.expect(404);
+    assert_eq!(through_link.code(), "not_found");
+    let ada = server.client(&site.token("acme", "ada"));
+    assert_eq!(ada.audit("access_denied").await.len(), 1);
+    server.stop();
+
+    site.edit_config(without, with);
+    let server = Server::start(&site);
+    server.client(&token).get(&path).await.expect(200);
+    server.client("").get(link).await.expect(200);
+}

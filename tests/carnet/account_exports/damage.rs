@@ -1,10 +1,12 @@
 //! A changed byte in a stored file never reaches a client as a whole download or range.
 
 use std::fs;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use reqwest::Method;
 use rusqlite::Connection;
+use serde_json::json;
 
 use crate::support::{Server, Site};
 
@@ -17,6 +19,18 @@ fn incompressible(site: &Site) {
              insert into tickets (tenant_id, subject) select 'acme', hex(randomblob(1000)) from n;",
         )
         .unwrap();
+}
+
+/// Where a file of an export is stored.
+fn stored(site: &Site, id: &str, which: impl Fn(&str) -> bool) -> PathBuf {
+    let files = site.artifact_files().into_iter();
+    let mut of_it = files.filter(|file| {
+        let name = file.to_str().unwrap();
+        name.contains(id) && which(name)
+    });
+    let file = of_it.next().expect("the export has a file");
+    assert_eq!(of_it.next(), None);
+    site.path().join("data/artifacts").join(file)
 }
 
 #[tokio::test]
@@ -39,14 +53,7 @@ async fn damage_breaks_the_download_off_and_closes_the_file() {
         let id = job["id"].as_str().unwrap();
         let bytes = job["artifact"]["bytes"].as_u64().unwrap();
         assert!(bytes > 2 * 1024 * 1024, "{bytes}");
-        let file = site
-            .artifact_files()
-            .into_iter()
-            .find(|file| {
-                file.to_string_lossy().contains(id) && file.extension().is_some_and(|e| e == "gz")
-            })
-            .unwrap();
-        let file = site.path().join("data/artifacts").join(file);
+        let file = stored(&site, id, |file| file.ends_with(".gz"));
         let mut content = fs::read(&file).unwrap();
         content[1_500_000] ^= 1;
         fs::write(&file, content).unwrap();
@@ -81,6 +88,62 @@ async fn damage_breaks_the_download_off_and_closes_the_file() {
             .all(|entry| entry["details"]["complete"] == false),
         "{ended:?}"
     );
+}
+
+#[tokio::test]
+async fn no_flipped_byte_is_too_small_or_in_a_place_too_odd() {
+    let site = Site::new(30);
+    let server = Server::start(&site);
+    let ada = server.client(&site.token("acme", "ada"));
+    for compression in ["none", "gzip", "zstd"] {
+        for at in [0.0, 0.5, 1.0] {
+            let body = json!({"categories": ["tickets"], "compression": compression});
+            let job = ada.post("/api/account-exports", body).await.expect(202);
+            let job = ada.settled(job.json()["id"].as_str().unwrap()).await;
+            let id = job["id"].as_str().unwrap();
+            let file = stored(&site, id, |_| true);
+            let mut content = fs::read(&file).unwrap();
+            let index = ((content.len() - 1) as f64 * at) as usize;
+            content[index] ^= 0x40;
+            fs::write(&file, content).unwrap();
+            for (query, range) in [
+                ("?as=stored", "bytes=0-0"),
+                ("?as=stored", "bytes=-1"),
+                ("?as=stored", ""),
+                ("", ""),
+            ] {
+                let path = format!("/api/account-exports/{id}/download{query}");
+                let headers = [("range", range)];
+                let headers = if range.is_empty() { &[][..] } else { &headers };
+                let answer = ada.try_send(Method::GET, &path, headers, None).await;
+                assert!(
+                    answer.is_none_or(|answer| answer.status == 503),
+                    "{compression}, byte {index}, {query} {range}"
+                );
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_digests_beside_a_large_file_are_checked_like_the_file() {
+    let site = Site::new(1);
+    site.edit_config(
+        r#"subject = { type = "text" }"#,
+        r#"subject = { type = "text", rule = "keep", why = "a test" }"#,
+    );
+    incompressible(&site);
+    let server = Server::start(&site);
+    let ada = server.client(&site.token("acme", "ada"));
+    let job = ada.export(&["tickets"]).await;
+    let id = job["id"].as_str().unwrap();
+    let digests = stored(&site, id, |file| !file.ends_with(".gz"));
+    let mut content = fs::read(&digests).unwrap();
+    let last = content.len() - 1;
+    content[last] ^= 1;
+    fs::write(&digests, content).unwrap();
+    let answer = ada.download(id, &[]).await.expect(503);
+    assert_eq!(answer.code(), "artifact_damaged");
 }
 
 #[tokio::test]

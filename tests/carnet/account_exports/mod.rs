@@ -16,4 +16,4 @@ mod list;
 mod not_found;
 
 /// Nobody counts this far: an export of such a category runs until it is cancelled.
-const FOREVER: u64 = 1 << 50;
+pub(crate) const FOREVER: u64 = 1 << 50;

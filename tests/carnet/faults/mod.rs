@@ -1,5 +1,6 @@
 //! What goes wrong, on purpose: full disks, drifting schemas, hostile requests and values, vanishing clients and sources.
 
+mod clients;
 mod configuration;
 mod data;
 mod disk;
