@@ -119,6 +119,19 @@ impl Directories {
         Ok(directory.persons.get(principal).cloned())
     }
 
+    /// The pseudonym of a person who is in the directory; nobody is taken up by asking.
+    pub(crate) async fn known(
+        &self,
+        shared: &Shared,
+        tenant: &TenantId,
+        subject: &str,
+    ) -> Result<Option<PrincipalId>, Error> {
+        let directory = self.load(shared, tenant).await?;
+        let mut persons = directory.persons.iter();
+        let found = persons.find(|(_, known)| known.as_str() == subject);
+        Ok(found.map(|(principal, _)| principal.clone()))
+    }
+
     /// Why an export was asked for.
     pub(crate) async fn reason(
         &self,

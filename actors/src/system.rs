@@ -169,6 +169,19 @@ impl System {
         shared.directory.subject(shared, &house, principal).await
     }
 
+    /// The pseudonym of a person whom the tenant's directory knows; nobody is taken up by asking.
+    ///
+    /// # Errors
+    /// When the directory can't be read.
+    pub async fn known_principal(
+        &self,
+        tenant: &TenantId,
+        subject: &str,
+    ) -> Result<Option<PrincipalId>, Error> {
+        let shared = self.shared();
+        shared.directory.known(shared, tenant, subject).await
+    }
+
     /// The reason that was given for an export, in the asker's words.
     ///
     /// # Errors

@@ -121,13 +121,14 @@ pub(super) async fn get(
     let cursor: Option<AuditCursor> = parse("cursor", filter.cursor.as_deref())?;
     let asked = asked(&viewer, &filter)?;
     state.wait_for(ProjectionName::AuditLog, PATIENCE).await?;
-    let read = AuditRead {
-        principal: viewer.principal.clone(),
-        export: None,
-        format: filter.format.as_str().to_owned(),
-        filters: applied(&filter),
-    };
-    viewer.record(&state, AccessEvent::AuditRead(read)).await?;
+    record_read(
+        &state,
+        &viewer,
+        None,
+        filter.format.as_str(),
+        applied(&asked),
+    )
+    .await?;
     let shape = match filter.format {
         Format::Json => return page(&state, asked, cursor, size).await,
         Format::Csv => Shape {
@@ -232,12 +233,8 @@ fn lines(
 }
 
 fn asked(viewer: &Viewer, filter: &Filter) -> Result<AuditQuery, Problem> {
-    if let Some(kind) = filter.kind.as_deref().filter(|kind| !TYPES.contains(kind)) {
-        let kind: String = kind.chars().take(64).collect();
-        return Err(wrong(
-            "type",
-            &format!("there is no type {kind:?}; there are {}", TYPES.join(", ")),
-        ));
+    if let Some(kind) = filter.kind.as_deref() {
+        known_type(kind).map_err(|why| wrong("type", &why))?;
     }
     Ok(AuditQuery {
         from: parse::<Timestamp>("from", filter.from.as_deref())?,
@@ -249,23 +246,56 @@ fn asked(viewer: &Viewer, filter: &Filter) -> Result<AuditQuery, Problem> {
     })
 }
 
+/// Says which types there are when this is none.
+pub(super) fn known_type(kind: &str) -> Result<(), String> {
+    if TYPES.contains(&kind) {
+        return Ok(());
+    }
+    let kind: String = kind.chars().take(64).collect();
+    let types = TYPES.join(", ");
+    Err(format!("there is no type {kind:?}; there are {types}"))
+}
+
+/// Writes down who reads the log, or one export's history, before any of it is shown.
+pub(super) async fn record_read(
+    state: &AppState,
+    viewer: &Viewer,
+    export: Option<ExportId>,
+    format: &str,
+    filters: BTreeMap<String, String>,
+) -> Result<(), Problem> {
+    let read = AuditRead {
+        principal: viewer.principal.clone(),
+        export,
+        format: format.to_owned(),
+        filters,
+    };
+    viewer.record(state, AccessEvent::AuditRead(read)).await
+}
+
 /// The filters as the audit log keeps them: checked values only, no free text. A principal that isn't one of our
 /// pseudonyms may be a name or an address, and isn't kept.
-fn applied(filter: &Filter) -> BTreeMap<String, String> {
+pub(super) fn applied(asked: &AuditQuery) -> BTreeMap<String, String> {
+    let principal = asked.principal.as_ref().map(PrincipalId::as_str);
     [
-        ("from", &filter.from),
-        ("to", &filter.to),
-        ("type", &filter.kind),
-        ("principal", &filter.principal),
-        ("export_id", &filter.export_id),
+        ("from", asked.from.map(|from| from.to_string())),
+        ("to", asked.to.map(|to| to.to_string())),
+        ("type", asked.kind.clone()),
+        (
+            "principal",
+            principal
+                .filter(|principal| is_pseudonym(principal))
+                .map(str::to_owned),
+        ),
+        ("export_id", asked.export.map(|export| export.to_string())),
     ]
     .into_iter()
-    .filter_map(|(name, value)| Some((name.to_owned(), value.clone()?)))
-    .filter(|(name, value)| name != "principal" || is_pseudonym(value))
+    .filter_map(|(name, value)| Some((name.to_owned(), value?)))
     .collect()
 }
 
-fn is_pseudonym(text: &str) -> bool {
+/// Whether this has the form of the pseudonyms that this service gives.
+pub(super) fn is_pseudonym(text: &str) -> bool {
     text.strip_prefix("p-")
         .is_some_and(|hex| hex.len() == 32 && hex.bytes().all(|b| b.is_ascii_hexdigit()))
 }

@@ -7,7 +7,8 @@ use carnet_events::domain::Decider;
 use carnet_events::domain::export::{Export, ExportDecider, ExportEvent};
 use carnet_events::domain::tenant::window::windows;
 use carnet_events::domain::tenant::{Limits, blocked_by};
-use carnet_events::ids::{ExportId, PrincipalId, TenantId};
+use carnet_events::envelope::Metadata;
+use carnet_events::ids::{ExportId, PrincipalId, TenantId, Timestamp};
 use carnet_events::stream::StreamName;
 
 use super::System;
@@ -80,6 +81,24 @@ impl System {
             blocked_by: blocked_by(&view.tenant, limits, principal, verified, &settled, now),
             view,
         })
+    }
+
+    /// The revision of the last event of an export that was recorded up to `at`; `None` when it didn't exist then.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub async fn revision_at(&self, id: ExportId, at: Timestamp) -> Result<Option<u64>, Error> {
+        let calls = &self.shared().calls;
+        let mut events = calls.read_after(&StreamName::export(id), None);
+        let mut last = None;
+        while let Some(recorded) = calls.next(&mut events).await? {
+            let metadata = Metadata::from_bytes(&recorded.metadata).map_err(Error::corrupt)?;
+            if metadata.recorded_at > at {
+                break;
+            }
+            last = Some(recorded.revision);
+        }
+        Ok(last)
     }
 
     /// At most `max` events of an export after revision `after`, each with the state after it.

@@ -104,7 +104,7 @@ pub struct AuditRead {
     pub principal: PrincipalId,
     /// Which export's history; `None`: the tenant's log.
     pub export: Option<ExportId>,
-    /// `json`, `csv` or `ndjson`.
+    /// `html`, `json`, `csv` or `ndjson`.
     pub format: String,
     /// The filters that were applied.
     pub filters: BTreeMap<String, String>,

@@ -15,6 +15,14 @@ pub struct AuditCursor {
     pub(super) seq: i64,
 }
 
+impl AuditCursor {
+    /// Where the entry's event was written in its store: [`Position::prepare`](carnet_events::envelope::Position).
+    #[must_use]
+    pub fn written_at(self) -> u64 {
+        self.seq.cast_unsigned()
+    }
+}
+
 /// Not a cursor that this service handed out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a cursor of this audit log")]

@@ -161,6 +161,28 @@ impl AuditLog {
         self.readers.ask(ask).await
     }
 
+    /// The entry of a tenant's log that stands at `cursor`.
+    ///
+    /// # Errors
+    /// When the file can't be read.
+    pub async fn entry(
+        &self,
+        tenant: TenantId,
+        cursor: AuditCursor,
+    ) -> Result<Option<AuditEntry>, Error> {
+        let before = AuditCursor {
+            seq: cursor.seq.saturating_sub(1),
+            ..cursor
+        };
+        let query = AuditQuery {
+            order: AuditOrder::OldestFirst,
+            ..AuditQuery::new(tenant)
+        };
+        let page = self.page(query, Some(before), 1).await?;
+        let found = page.entries.into_iter().next();
+        Ok(found.filter(|entry| entry.cursor == cursor))
+    }
+
     /// Everything that matches, in bounded memory: for files. What is recorded after the stream was begun is not in it,
     /// however long it is read. A reader may be slow; nothing is held open between pages.
     #[must_use]

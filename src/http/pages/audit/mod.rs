@@ -1,29 +1,59 @@
-//! `/audit`
+//! The auditor's desk: what happened in the tenant, entry by entry, and one export's booklet step by step.
+//!
+//! For auditors and client admins of the tenant. Whatever is shown is recorded first. Nothing here leads to an artifact.
 
-use actix_web::{HttpResponse, web};
-use maud::html;
+mod entry;
+mod filter;
+mod form;
+mod hint;
+mod log;
+mod people;
+mod show;
+mod states;
+mod table;
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use maud::Markup;
 
 use super::frame::{Desk, Frame};
-use super::words::audit as words;
 use crate::http::authenticate::SignedIn;
-use crate::http::codes::Code;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
+use crate::http::viewer::{Right, Viewer};
 
 pub(super) fn routes(pages: &mut web::ServiceConfig) {
-    pages.service(readable!("/audit", page));
+    pages
+        .service(readable!("/audit", log::page))
+        .service(readable!("/audit/new", hint::fresh))
+        .service(readable!("/audit/entries/{cursor}", entry::page));
 }
 
-async fn page(caller: SignedIn, state: web::Data<AppState>) -> Result<HttpResponse, Problem> {
-    let desk = Desk::Audit;
-    if !desk.is_open_to(&caller.0, &state.config) {
-        return Err(Code::NotFound.into());
-    }
+/// How reading a page stands in the log, where the API has its formats.
+const FORMAT: &str = "html";
+
+/// The caller, if this desk is open to them.
+async fn auditor(
+    state: &AppState,
+    caller: SignedIn,
+    request: &HttpRequest,
+) -> Result<Viewer, Problem> {
+    Viewer::new(state, caller.0, request, Right::ReadAudit)
+        .await?
+        .admit(state, "audit_log")
+        .await
+}
+
+fn framed(state: &AppState, viewer: &Viewer, title: &str, content: &Markup) -> HttpResponse {
     let frame = Frame {
-        caller: &caller.0,
+        caller: &viewer.caller,
         config: &state.config,
-        desk,
-        title: words::TITLE,
+        desk: Desk::Audit,
+        title,
     };
-    Ok(frame.page(&html! { h1 { (words::TITLE) } }))
+    frame.page(content)
+}
+
+/// Whether htmx asks for a part of a page.
+fn is_partial(request: &HttpRequest) -> bool {
+    request.headers().contains_key("hx-request")
 }

@@ -1,0 +1,141 @@
+//! Times, numbers and details, in the few characters that a dense table has for them.
+
+use carnet_events::ids::{ExportId, Timestamp};
+use maud::{Markup, html};
+use serde_json::Value;
+
+/// Digits of an id that are shown; the first ones of an export's id only say when it was made.
+const ID_DIGITS: usize = 12;
+/// Of a digest, the first ones.
+const DIGEST_DIGITS: usize = 12;
+/// Details beyond these characters are in the full record.
+const MAX_SUMMARY: usize = 160;
+
+/// A moment to the second.
+pub(super) fn time(at: Timestamp) -> Markup {
+    let exact = at.to_string();
+    html! { time datetime=(exact) data-precise { (plain(&exact)) } }
+}
+
+/// A moment to the millisecond, always in UTC.
+pub(super) fn exact_time(at: Timestamp) -> Markup {
+    let exact = at.to_string();
+    html! { time datetime=(exact) data-keep { (exact.replace('T', " ").replace('Z', " UTC")) } }
+}
+
+/// `2026-11-14T10:02:03.000Z` as `2026-11-14 10:02:03`, in UTC as everything is that the viewer's browser doesn't change.
+pub(super) fn plain(exact: &str) -> String {
+    let to_the_second = exact.split('.').next().unwrap_or(exact);
+    to_the_second.replace('T', " ")
+}
+
+/// The end of an export's id, which is what differs.
+pub(super) fn short_id(id: ExportId) -> String {
+    let id = id.to_string();
+    let begin = id.len().saturating_sub(ID_DIGITS);
+    format!("…{}", id.get(begin..).unwrap_or(&id))
+}
+
+/// `1204` as `1,204`.
+pub(super) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() * 4 / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// An entry's details in one line.
+pub(super) fn summary(details: &Value) -> String {
+    let mut text = String::new();
+    for (name, value) in details.as_object().into_iter().flatten() {
+        let value = brief(value);
+        if value.is_empty() {
+            continue;
+        }
+        if !text.is_empty() {
+            text.push_str(" · ");
+        }
+        text.push_str(&name.replace('_', " "));
+        text.push(' ');
+        text.push_str(&value);
+        if text.len() > MAX_SUMMARY {
+            break;
+        }
+    }
+    match text.char_indices().nth(MAX_SUMMARY) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text,
+    }
+}
+
+fn brief(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::Bool(yes) => if *yes { "yes" } else { "no" }.to_owned(),
+        Value::Number(number) => number
+            .as_u64()
+            .map_or_else(|| number.to_string(), grouped),
+        Value::String(text) => short_digest(text),
+        Value::Array(items) => joined(items.iter().map(brief)),
+        Value::Object(members) => joined(
+            members
+                .iter()
+                .map(|(name, value)| format!("{name} {}", brief(value))),
+        ),
+    }
+}
+
+fn joined(parts: impl Iterator<Item = String>) -> String {
+    parts.collect::<Vec<_>>().join(", ")
+}
+
+fn short_digest(text: &str) -> String {
+    let hex = text.strip_prefix("sha256:").unwrap_or(text);
+    if hex.len() == 64 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        format!("{}…", hex.get(..DIGEST_DIGITS).unwrap_or(hex))
+    } else {
+        text.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn numbers_are_grouped_by_three() {
+        for (number, text) in [
+            (0, "0"),
+            (999, "999"),
+            (1_000, "1,000"),
+            (12_345_678, "12,345,678"),
+        ] {
+            assert_eq!(grouped(number), text);
+        }
+    }
+
+    #[test]
+    fn details_are_told_in_one_line() {
+        let digest = "ab".repeat(32);
+        let details = json!({"attempt": 1, "bytes": 38_000, "partial": false, "link": null, "rows": {"users": 4112}, "sha256": digest});
+        assert_eq!(
+            summary(&details),
+            "attempt 1 · bytes 38,000 · partial no · rows users 4,112 · sha256 abababababab…"
+        );
+        assert_eq!(summary(&json!({})), "");
+        let long = summary(&json!({"text": "é".repeat(500)}));
+        assert!(long.chars().count() <= MAX_SUMMARY + 1, "{long}");
+    }
+
+    #[test]
+    fn times_are_plain_to_the_second() {
+        assert_eq!(plain("2026-11-14T10:02:03.004Z"), "2026-11-14 10:02:03");
+    }
+}
