@@ -180,10 +180,7 @@ impl Filter {
             return Ok(());
         }
         if !is_pseudonym(typed) {
-            let known = state
-                .system
-                .known_principal(&viewer.tenant, typed)
-                .await?;
+            let known = state.system.known_principal(&viewer.tenant, typed).await?;
             if let Some(known) = known {
                 self.is_long_winded = true;
                 self.query.principal = Some(known);
@@ -279,9 +276,7 @@ pub(super) fn moment(text: &str) -> Option<Timestamp> {
     }
     let civil: jiff::civil::DateTime = text.parse().ok()?;
     let zoned = civil.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
-    Some(Timestamp::from_millis(
-        zoned.timestamp().as_millisecond(),
-    ))
+    Some(Timestamp::from_millis(zoned.timestamp().as_millisecond()))
 }
 
 /// A moment as a date-time field of a form takes it.
@@ -309,10 +304,7 @@ mod tests {
             assert_eq!(moment(text), Some(exact), "{text}");
         }
         assert_eq!(moment(&field_value(exact)), Some(exact));
-        assert_eq!(
-            moment("2026-11-14"),
-            "2026-11-14T00:00:00Z".parse().ok()
-        );
+        assert_eq!(moment("2026-11-14"), "2026-11-14T00:00:00Z".parse().ok());
         for text in ["yesterday", "2026-13-01", "10:02", "1794650523000"] {
             assert_eq!(moment(text), None, "{text}");
         }

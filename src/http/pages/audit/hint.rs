@@ -53,7 +53,11 @@ pub(super) async fn fresh(
         order: AuditOrder::OldestFirst,
         ..filter.query.clone()
     };
-    let page = state.projections.audit_log().page(asked, after, MOST).await?;
+    let page = state
+        .projections
+        .audit_log()
+        .page(asked, after, MOST)
+        .await?;
     if page.entries.len() == shown.said {
         // Nothing is swapped, so nothing is read out again.
         return Ok(HttpResponse::build(StatusCode::NO_CONTENT)

@@ -41,7 +41,10 @@ pub(super) async fn page(
     record_read(&state, &viewer, None, FORMAT, applied(&filter.query)).await?;
     let is_behind = is_behind(&state).await?;
     let page = Page::read(&state, &filter).await?;
-    let principals = page.entries.iter().filter_map(|entry| entry.principal.as_ref());
+    let principals = page
+        .entries
+        .iter()
+        .filter_map(|entry| entry.principal.as_ref());
     let principals = principals.chain(&filter.query.principal);
     let people = People::find(&state, &viewer.tenant, principals).await?;
     let content = html! {

@@ -77,9 +77,7 @@ fn brief(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::Bool(yes) => if *yes { "yes" } else { "no" }.to_owned(),
-        Value::Number(number) => number
-            .as_u64()
-            .map_or_else(|| number.to_string(), grouped),
+        Value::Number(number) => number.as_u64().map_or_else(|| number.to_string(), grouped),
         Value::String(text) => short_digest(text),
         Value::Array(items) => joined(items.iter().map(brief)),
         Value::Object(members) => joined(

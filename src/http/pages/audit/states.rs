@@ -41,11 +41,31 @@ fn applied(filter: &Filter, people: &People) -> Vec<(&'static str, String, Strin
             .to_owned()
     });
     [
-        (words::FROM, query.from.map(time), filter.with(|query| query.from = None)),
-        (words::TO, query.to.map(time), filter.with(|query| query.to = None)),
-        (words::TYPE, query.kind.as_deref().map(words::kind), filter.with(|query| query.kind = None)),
-        (words::PERSON, person, filter.with(|query| query.principal = None)),
-        (words::EXPORT, query.export.map(|id| id.to_string()), filter.with(|query| query.export = None)),
+        (
+            words::FROM,
+            query.from.map(time),
+            filter.with(|query| query.from = None),
+        ),
+        (
+            words::TO,
+            query.to.map(time),
+            filter.with(|query| query.to = None),
+        ),
+        (
+            words::TYPE,
+            query.kind.as_deref().map(words::kind),
+            filter.with(|query| query.kind = None),
+        ),
+        (
+            words::PERSON,
+            person,
+            filter.with(|query| query.principal = None),
+        ),
+        (
+            words::EXPORT,
+            query.export.map(|id| id.to_string()),
+            filter.with(|query| query.export = None),
+        ),
     ]
     .into_iter()
     .filter_map(|(name, value, without)| Some((name, value?, without)))

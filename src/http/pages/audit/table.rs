@@ -30,12 +30,7 @@ pub(super) fn table(filter: &Filter, entries: &[AuditEntry], people: &People) ->
 }
 
 /// One entry. The time is the link to its record; with scripts it opens and closes it in place.
-pub(super) fn row(
-    filter: &Filter,
-    entry: &AuditEntry,
-    people: &People,
-    is_open: bool,
-) -> Markup {
+pub(super) fn row(filter: &Filter, entry: &AuditEntry, people: &People, is_open: bool) -> Markup {
     let record = record_address(entry.cursor);
     let swapped = if is_open {
         format!("{record}?row=closed")

@@ -43,7 +43,8 @@ pub(in crate::http::pages) const AT_LEAST: &str = "at least";
 pub(in crate::http::pages) const DENSITY: &str = "Entries over time";
 pub(in crate::http::pages) const AS_TABLE: &str = "As a table";
 pub(in crate::http::pages) const WIDEN: &str = "Whole time";
-pub(in crate::http::pages) const COUNTED_SINCE: &str = "There is too much to count at once. Figures are lower bounds; complete since";
+pub(in crate::http::pages) const COUNTED_SINCE: &str =
+    "There is too much to count at once. Figures are lower bounds; complete since";
 
 // The table
 pub(in crate::http::pages) const ENTRIES: &str = "Entries, newest first";
@@ -65,8 +66,7 @@ pub(in crate::http::pages) const EMPTY_HINT: &str =
     "Requests, downloads, refusals and reads of this log will stand here as they happen.";
 pub(in crate::http::pages) const NO_MATCH: &str = "No entry matches";
 pub(in crate::http::pages) const REMOVE: &str = "Remove";
-pub(in crate::http::pages) const BEHIND: &str =
-    "The log is catching up: the newest entries may not be here yet. Load the page again in a moment.";
+pub(in crate::http::pages) const BEHIND: &str = "The log is catching up: the newest entries may not be here yet. Load the page again in a moment.";
 
 // One entry
 pub(in crate::http::pages) const ENTRY: &str = "Entry";
@@ -82,8 +82,7 @@ pub(in crate::http::pages) const TRACE: &str = "Trace";
 pub(in crate::http::pages) const NONE: &str = "none";
 pub(in crate::http::pages) const SAFE_DETAILS: &str = "Details as recorded";
 pub(in crate::http::pages) const SAME: &str = "Only entries with the same";
-pub(in crate::http::pages) const UNREADABLE: &str =
-    "The event behind this entry can't be read from the store now; this is what the log holds of it.";
+pub(in crate::http::pages) const UNREADABLE: &str = "The event behind this entry can't be read from the store now; this is what the log holds of it.";
 pub(in crate::http::pages) const BACK: &str = "Back to the log";
 
 /// How many entries came while the page was being read.
