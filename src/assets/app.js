@@ -4,6 +4,7 @@
   "use strict";
 
   const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+  const precise = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
 
   // A time is written in UTC by the server; here it is shown in the viewer's zone, with UTC on hover.
   const localise = (root) => {
@@ -12,7 +13,7 @@
       const at = new Date(time.dateTime);
       if (Number.isNaN(at.getTime())) continue;
       time.title = time.dateTime.replace("T", " ").replace("Z", " UTC");
-      if (!time.hasAttribute("data-keep")) time.textContent = exact.format(at);
+      if (!time.hasAttribute("data-keep")) time.textContent = (time.hasAttribute("data-precise") ? precise : exact).format(at);
       time.setAttribute("data-local", "");
     }
   };

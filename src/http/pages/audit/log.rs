@@ -11,7 +11,7 @@ use maud::{Markup, html};
 use super::super::words::audit as words;
 use super::filter::{Filter, Place};
 use super::people::People;
-use super::{FORMAT, auditor, form, framed, hint, states, table};
+use super::{FORMAT, auditor, chart, facets, form, framed, hint, states, table};
 use crate::http::audit_log::{applied, record_read};
 use crate::http::authenticate::SignedIn;
 use crate::http::codes::Code;
@@ -40,16 +40,25 @@ pub(super) async fn page(
     }
     record_read(&state, &viewer, None, FORMAT, applied(&filter.query)).await?;
     let is_behind = is_behind(&state).await?;
-    let page = Page::read(&state, &filter).await?;
+    let log = state.projections.audit_log();
+    let (page, figures, density) = futures::try_join!(
+        Page::read(&state, &filter),
+        async { Ok(log.facets(filter.query.clone()).await?) },
+        async { Ok(log.density(filter.query.clone(), chart::BARS).await?) },
+    )?;
     let principals = page
         .entries
         .iter()
         .filter_map(|entry| entry.principal.as_ref());
-    let principals = principals.chain(&filter.query.principal);
+    let principals = principals
+        .chain(&filter.query.principal)
+        .chain(facets::shown(&figures));
     let people = People::find(&state, &viewer.tenant, principals).await?;
     let content = html! {
         (heading(&filter, true))
         (form::form(&filter, &people))
+        (chart::chart(&filter, &density))
+        (facets::facets(&filter, &figures, &people))
         @if is_behind { p.notice.warn { (words::BEHIND) } }
         section #entries aria-label=(words::ENTRIES) {
             (hint::place(&filter, &page))

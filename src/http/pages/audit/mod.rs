@@ -2,7 +2,9 @@
 //!
 //! For auditors and client admins of the tenant. Whatever is shown is recorded first. Nothing here leads to an artifact.
 
+mod chart;
 mod entry;
+mod facets;
 mod filter;
 mod form;
 mod hint;

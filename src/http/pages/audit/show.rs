@@ -78,7 +78,10 @@ fn brief(value: &Value) -> String {
         Value::Null => String::new(),
         Value::Bool(yes) => if *yes { "yes" } else { "no" }.to_owned(),
         Value::Number(number) => number.as_u64().map_or_else(|| number.to_string(), grouped),
-        Value::String(text) => short_digest(text),
+        Value::String(text) => match text.parse::<Timestamp>() {
+            Ok(at) => plain(&at.to_string()),
+            Err(_) => short_digest(text),
+        },
         Value::Array(items) => joined(items.iter().map(brief)),
         Value::Object(members) => joined(
             members

@@ -47,7 +47,7 @@ pub(super) fn row(filter: &Filter, entry: &AuditEntry, people: &People, is_open:
                 }
             }
             td data-label=(words::WHAT) {
-                span.words { (words::kind(&entry.kind)) } " " code { (entry.kind) }
+                div { span.words { (words::kind(&entry.kind)) } " " code { (entry.kind) } }
             }
             td data-label=(words::WHO) { (who(filter, entry, people)) }
             td data-label=(words::EXPORT) {
@@ -56,7 +56,7 @@ pub(super) fn row(filter: &Filter, entry: &AuditEntry, people: &People, is_open:
                 }
             }
             td data-label=(words::CODE) { @if let Some(code) = &entry.code { code { (code) } } }
-            td.details data-label=(words::DETAILS) { (show::summary(&entry.details)) }
+            td.details data-label=(words::DETAILS) { div { (show::summary(&entry.details)) } }
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The texts of `/audit`.
 
+use std::time::Duration;
+
 pub(in crate::http::pages) const TITLE: &str = "Audit log";
 pub(in crate::http::pages) const INTRODUCTION: &str = "Who asked for, received and did what. Nothing can be changed or taken out, and reading is recorded too.";
 pub(in crate::http::pages) const SERVICE: &str = "the service";
@@ -39,9 +41,9 @@ pub(in crate::http::pages) const NDJSON: &str = "NDJSON";
 pub(in crate::http::pages) const BY_TYPE: &str = "Entries by type";
 pub(in crate::http::pages) const BY_PERSON: &str = "Entries by person";
 pub(in crate::http::pages) const ALL: &str = "All";
-pub(in crate::http::pages) const AT_LEAST: &str = "at least";
 pub(in crate::http::pages) const DENSITY: &str = "Entries over time";
 pub(in crate::http::pages) const AS_TABLE: &str = "As a table";
+pub(in crate::http::pages) const ENTRIES_COLUMN: &str = "Entries";
 pub(in crate::http::pages) const WIDEN: &str = "Whole time";
 pub(in crate::http::pages) const COUNTED_SINCE: &str =
     "There is too much to count at once. Figures are lower bounds; complete since";
@@ -69,13 +71,11 @@ pub(in crate::http::pages) const REMOVE: &str = "Remove";
 pub(in crate::http::pages) const BEHIND: &str = "The log is catching up: the newest entries may not be here yet. Load the page again in a moment.";
 
 // One entry
-pub(in crate::http::pages) const ENTRY: &str = "Entry";
 pub(in crate::http::pages) const EVENT_ID: &str = "Event";
 pub(in crate::http::pages) const STREAM: &str = "Stream";
 pub(in crate::http::pages) const REVISION: &str = "Revision";
 pub(in crate::http::pages) const RECORDED_AT: &str = "Recorded at";
 pub(in crate::http::pages) const SCHEMA: &str = "Schema version";
-pub(in crate::http::pages) const PSEUDONYM: &str = "Pseudonym";
 pub(in crate::http::pages) const CAUSATION: &str = "Caused by";
 pub(in crate::http::pages) const CORRELATION: &str = "Request";
 pub(in crate::http::pages) const TRACE: &str = "Trace";
@@ -84,6 +84,40 @@ pub(in crate::http::pages) const SAFE_DETAILS: &str = "Details as recorded";
 pub(in crate::http::pages) const SAME: &str = "Only entries with the same";
 pub(in crate::http::pages) const UNREADABLE: &str = "The event behind this entry can't be read from the store now; this is what the log holds of it.";
 pub(in crate::http::pages) const BACK: &str = "Back to the log";
+
+/// How wide a bar is, as it is said.
+pub(in crate::http::pages) fn span(width: Duration) -> String {
+    let minutes = width.as_secs() / 60;
+    let (count, unit) = match minutes {
+        0..60 => (minutes, "minute"),
+        60..1_440 => (minutes / 60, "hour"),
+        1_440..10_080 => (minutes / 1_440, "day"),
+        _ => (minutes / 10_080, "week"),
+    };
+    match count {
+        1 => unit.to_owned(),
+        _ => format!("{count} {unit}s"),
+    }
+}
+
+pub(in crate::http::pages) fn each_bar(width: &str) -> String {
+    format!("a bar for each {width} (UTC)")
+}
+
+pub(in crate::http::pages) fn at_most(count: &str) -> String {
+    format!("at most {count}")
+}
+
+pub(in crate::http::pages) fn entries(count: &str, number: u64) -> String {
+    match number {
+        1 => format!("{count} entry"),
+        _ => format!("{count} entries"),
+    }
+}
+
+pub(in crate::http::pages) fn more_persons(count: &str) -> String {
+    format!("and {count} more")
+}
 
 /// How many entries came while the page was being read.
 pub(in crate::http::pages) fn new_entries(count: usize, is_more: bool) -> String {
