@@ -123,10 +123,10 @@ impl Directories {
     pub(crate) async fn known(
         &self,
         shared: &Shared,
-        tenant: &TenantId,
+        house: &House,
         subject: &str,
     ) -> Result<Option<PrincipalId>, Error> {
-        let directory = self.load(shared, tenant).await?;
+        let directory = self.load(shared, house).await?;
         let mut persons = directory.persons.iter();
         let found = persons.find(|(_, known)| known.as_str() == subject);
         Ok(found.map(|(principal, _)| principal.clone()))

@@ -179,7 +179,8 @@ impl System {
         subject: &str,
     ) -> Result<Option<PrincipalId>, Error> {
         let shared = self.shared();
-        shared.directory.known(shared, tenant, subject).await
+        let house = House::Tenant(tenant.clone());
+        shared.directory.known(shared, &house, subject).await
     }
 
     /// The reason that was given for an export, in the asker's words.

@@ -296,8 +296,8 @@ pub(super) fn applied(asked: &AuditQuery) -> BTreeMap<String, String> {
 
 /// Whether this has the form of the pseudonyms that this service gives.
 pub(super) fn is_pseudonym(text: &str) -> bool {
-    text.strip_prefix("p-")
-        .is_some_and(|hex| hex.len() == 32 && hex.bytes().all(|b| b.is_ascii_hexdigit()))
+    let hex = text.strip_prefix("p-").or(text.strip_prefix("op-"));
+    hex.is_some_and(|hex| hex.len() == 32 && hex.bytes().all(|b| b.is_ascii_hexdigit()))
 }
 
 fn parse<T: std::str::FromStr<Err: std::fmt::Display>>(

@@ -5,6 +5,7 @@ use carnet_events::ids::Timestamp;
 use carnet_projections::audit_log::{AuditBar, AuditDensity};
 use maud::{Markup, html};
 
+use super::super::units::grouped;
 use super::super::words::audit as words;
 use super::filter::Filter;
 use super::show;
@@ -32,7 +33,7 @@ pub(super) fn chart(filter: &Filter, density: &AuditDensity) -> Markup {
     html! {
         section.density aria-label=(words::DENSITY) {
             p.label {
-                (words::DENSITY) ", " (words::each_bar(&width)) " · " (words::at_most(&show::grouped(most)))
+                (words::DENSITY) ", " (words::each_bar(&width)) " · " (words::at_most(&grouped(most)))
                 @if is_ranged { " · " a href=(whole) { (words::WIDEN) } }
             }
             svg viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } preserveAspectRatio="none" role="group" aria-label=(words::DENSITY) {
@@ -51,7 +52,7 @@ pub(super) fn chart(filter: &Filter, density: &AuditDensity) -> Markup {
                     thead { tr { th scope="col" { (words::FROM) } th.number scope="col" { (words::ENTRIES_COLUMN) } } }
                     tbody {
                         @for bar in bars.iter().filter(|bar| bar.count > 0) {
-                            tr { td { a href=(range(filter, bar)) { (show::time(bar.from)) } } td.number { (show::grouped(bar.count)) } }
+                            tr { td { a href=(range(filter, bar)) { (show::time(bar.from)) } } td.number { (grouped(bar.count)) } }
                         }
                     }
                 }
@@ -69,7 +70,7 @@ fn drawn(filter: &Filter, density: &AuditDensity, bar: &AuditBar, at: u64, most:
     let says = format!(
         "{}: {}",
         label(density, bar.from),
-        words::entries(&show::grouped(bar.count), bar.count)
+        words::entries(&grouped(bar.count), bar.count)
     );
     html! {
         a href=(range(filter, bar)) aria-label=(says) {

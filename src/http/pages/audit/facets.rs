@@ -3,6 +3,7 @@
 use carnet_projections::audit_log::AuditFacets;
 use maud::{Markup, html};
 
+use super::super::units::grouped;
 use super::super::words::audit as words;
 use super::filter::Filter;
 use super::people::People;
@@ -78,12 +79,12 @@ fn persons(filter: &Filter, facets: &AuditFacets, people: &People) -> Markup {
                         }
                     }
                 }
-                @if more > 0 { li.muted { (words::more_persons(&show::grouped(more))) } }
+                @if more > 0 { li.muted { (words::more_persons(&grouped(more))) } }
             }
         }
     }
 }
 
 fn figure(facets: &AuditFacets, count: u64) -> Markup {
-    html! { span.count { @if facets.at_least() { "≥ " } (show::grouped(count)) } }
+    html! { span.count { @if facets.counted_since.is_some() { "≥ " } (grouped(count)) } }
 }

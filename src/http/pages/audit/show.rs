@@ -4,6 +4,8 @@ use carnet_events::ids::{ExportId, Timestamp};
 use maud::{Markup, html};
 use serde_json::Value;
 
+use super::super::units::grouped;
+
 /// Digits of an id that are shown; the first ones of an export's id only say when it was made.
 const ID_DIGITS: usize = 12;
 /// Of a digest, the first ones.
@@ -34,19 +36,6 @@ pub(super) fn short_id(id: ExportId) -> String {
     let id = id.to_string();
     let begin = id.len().saturating_sub(ID_DIGITS);
     format!("…{}", id.get(begin..).unwrap_or(&id))
-}
-
-/// `1204` as `1,204`.
-pub(super) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() * 4 / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// An entry's details in one line.
@@ -109,18 +98,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-
-    #[test]
-    fn numbers_are_grouped_by_three() {
-        for (number, text) in [
-            (0, "0"),
-            (999, "999"),
-            (1_000, "1,000"),
-            (12_345_678, "12,345,678"),
-        ] {
-            assert_eq!(grouped(number), text);
-        }
-    }
 
     #[test]
     fn details_are_told_in_one_line() {
