@@ -10,9 +10,9 @@ use serde::{Serialize, Serializer};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct AuditCursor {
     /// Milliseconds since the Unix epoch.
-    pub(super) at: i64,
+    pub(crate) at: i64,
     /// Unique, and ascending within a millisecond: where the event was written in its store.
-    pub(super) seq: i64,
+    pub(crate) seq: i64,
 }
 
 impl AuditCursor {

@@ -10,5 +10,7 @@
 mod board;
 mod facets;
 pub(crate) mod given;
+mod lists;
+mod log;
 pub(crate) mod plans;
 mod smoke;
