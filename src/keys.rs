@@ -32,6 +32,10 @@ pub enum Purpose<'a> {
     Columns(&'a TenantId),
     /// Authenticates pagination cursors.
     Cursors,
+    /// Seals sessions, and sign-ins that are under way.
+    Sessions,
+    /// Makes the tokens that forms carry.
+    Forms,
 }
 
 /// Why the key file can't be used.
@@ -191,6 +195,8 @@ impl Key {
             Purpose::Links => (b"links", b""),
             Purpose::Columns(tenant) => (b"columns", tenant.as_str().as_bytes()),
             Purpose::Cursors => (b"cursors", b""),
+            Purpose::Sessions => (b"sessions", b""),
+            Purpose::Forms => (b"forms", b""),
         };
         let mut key = [0; 32];
         let info = [label, b"\0", context];
@@ -303,6 +309,8 @@ mod tests {
         let keys = [
             Purpose::Links,
             Purpose::Cursors,
+            Purpose::Sessions,
+            Purpose::Forms,
             Purpose::Columns(&a),
             Purpose::Columns(&b),
         ]

@@ -8,5 +8,6 @@ pub mod export;
 pub mod http;
 pub mod keys;
 pub mod recent;
+mod sealed;
 pub mod service;
 pub mod telemetry;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
-use crate::ids::{Digest, ExportId, InvalidId, Month, TenantId, serde_as_text};
+use crate::ids::{Day, Digest, ExportId, InvalidId, Month, TenantId, serde_as_text};
 
 /// The longest stream name, in bytes.
 pub const MAX_STREAM_NAME_BYTES: usize = 512;
@@ -20,12 +20,13 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'~');
 
 /// The part of the name that says the kind; the rest is the key within it.
-const PREFIXES: [(&str, StreamKind); 5] = [
+const PREFIXES: [(&str, StreamKind); 6] = [
     ("export-", StreamKind::Export),
     ("tenant-", StreamKind::Tenant),
     ("access-", StreamKind::Access),
     ("policy-", StreamKind::Policy),
     ("directory-", StreamKind::Directory),
+    ("sessions-", StreamKind::Sessions),
 ];
 
 const PLATFORM: &str = "platform";
@@ -46,6 +47,8 @@ pub enum StreamKind {
     Policy,
     /// `directory-{tenant}`: what is personal; the one kind of stream that can be erased. Operators have one as well.
     Directory,
+    /// `sessions-{yyyy-mm-dd}`: beginnings and ends of the sessions that began on one day.
+    Sessions,
     /// `platform`: what operators did to the whole service.
     Platform,
     /// Any other name; none is written by this service.
@@ -94,6 +97,12 @@ impl StreamName {
         Self(format!("policy-{digest}").into())
     }
 
+    /// The stream of the sessions that began on one day.
+    #[must_use]
+    pub fn sessions(day: Day) -> Self {
+        Self(format!("sessions-{day}").into())
+    }
+
     /// The stream of the service as a whole; its first event gives the log its id.
     #[must_use]
     pub fn platform() -> Self {
@@ -132,7 +141,11 @@ impl StreamName {
             StreamKind::Tenant | StreamKind::Directory => key,
             // The month has a fixed width, whatever hyphens the tenant's id has.
             StreamKind::Access => key.get(..key.len().checked_sub("-yyyy-mm".len())?)?,
-            StreamKind::Export | StreamKind::Policy | StreamKind::Platform | StreamKind::Other => {
+            StreamKind::Export
+            | StreamKind::Policy
+            | StreamKind::Sessions
+            | StreamKind::Platform
+            | StreamKind::Other => {
                 return None;
             }
         };
@@ -233,6 +246,9 @@ mod tests {
         assert_eq!(operators.tenant_id(), None);
         let namesake = TenantId::new("@platform").unwrap();
         assert_ne!(StreamName::directory(&namesake), operators);
+        let sessions = StreamName::sessions(Timestamp::EPOCH.day());
+        assert_eq!(sessions.as_str(), "sessions-1970-01-01");
+        assert_eq!(sessions.kind(), StreamKind::Sessions);
     }
 
     #[test]

@@ -22,6 +22,7 @@ use carnet_events::domain::directory::DirectoryEvent;
 use carnet_events::domain::export::ExportEvent;
 use carnet_events::domain::platform::PlatformEvent;
 use carnet_events::domain::policy::PolicyEvent;
+use carnet_events::domain::session::SessionEvent;
 use carnet_events::domain::tenant::TenantEvent;
 use carnet_events::envelope::{Metadata, Position, Recorded};
 use carnet_events::ids::Timestamp;
@@ -112,6 +113,11 @@ fn policy_directory_and_platform_events() {
 }
 
 #[test]
+fn session_events() {
+    check::<SessionEvent>(samples::session());
+}
+
+#[test]
 fn every_golden_file_is_of_a_known_type() {
     let known: BTreeSet<_> = [
         all_files::<ExportEvent>(),
@@ -120,6 +126,7 @@ fn every_golden_file_is_of_a_known_type() {
         all_files::<PolicyEvent>(),
         all_files::<DirectoryEvent>(),
         all_files::<PlatformEvent>(),
+        all_files::<SessionEvent>(),
     ]
     .concat()
     .into_iter()

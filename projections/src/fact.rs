@@ -92,7 +92,7 @@ fn known(recorded: &Recorded, stream: StreamKind) -> Result<Known, String> {
             let (about, event) = decoded(recorded)?;
             (about, event.at, None, Event::Platform(event.what))
         }
-        StreamKind::Policy | StreamKind::Directory | StreamKind::Other => {
+        StreamKind::Policy | StreamKind::Directory | StreamKind::Sessions | StreamKind::Other => {
             return Err(format!("{} was not asked for", place()));
         }
     };

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::duration::Span;
 use super::error::Complaints;
 use super::secret::Secret;
+use super::session::Session;
 
 /// `[auth]`
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -33,6 +34,8 @@ pub struct Auth {
     pub cached_tokens: u32,
     /// Names of the claims.
     pub claims: Claims,
+    /// Sessions of people who sign in with a browser.
+    pub session: Session,
 }
 
 /// `[auth.claims]`
@@ -61,6 +64,7 @@ impl Default for Auth {
             jwks_max_age: Span::minutes(10),
             cached_tokens: 10_000,
             claims: Claims::default(),
+            session: Session::default(),
         }
     }
 }
@@ -127,6 +131,7 @@ impl Auth {
             Span::seconds(30),
             Span::days(1),
         );
+        self.session.check(at);
         at.within("auth.cached_tokens", self.cached_tokens, 0, 1_000_000);
         for (key, claim) in [
             ("auth.claims.tenant", &self.claims.tenant),

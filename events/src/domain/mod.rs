@@ -10,6 +10,7 @@ pub mod export;
 pub mod platform;
 pub mod policy;
 pub mod request;
+pub mod session;
 pub mod tenant;
 #[cfg(test)]
 pub(crate) mod testing;

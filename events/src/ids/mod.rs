@@ -9,7 +9,7 @@ mod uuids;
 
 pub use digest::Digest;
 pub use text::{PrincipalId, TenantId};
-pub use time::{Month, Timestamp};
+pub use time::{Day, Month, Timestamp};
 pub use uuids::{ExportId, Incarnation, NodeId};
 
 /// Why a text is not an identifier of the kind asked for.

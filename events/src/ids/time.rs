@@ -65,6 +65,12 @@ impl Timestamp {
         }
     }
 
+    /// The calendar day (UTC) this moment lies in.
+    #[must_use]
+    pub fn day(self) -> Day {
+        Day(self.0.div_euclid(DAY_MILLIS))
+    }
+
     /// The same moment for `jiff`; moments beyond the years it knows become the nearest it does.
     fn to_jiff(self) -> jiff::Timestamp {
         let nearest = if self.0 < 0 {
@@ -75,6 +81,8 @@ impl Timestamp {
         jiff::Timestamp::from_millisecond(self.0).unwrap_or(nearest)
     }
 }
+
+const DAY_MILLIS: i64 = 24 * 60 * 60 * 1000;
 
 fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
@@ -96,6 +104,24 @@ impl FromStr for Timestamp {
             .parse()
             .map_err(|_| InvalidId::new("time", "it is not RFC 3339 with an offset"))?;
         Ok(Self(moment.as_millisecond()))
+    }
+}
+
+/// A calendar day in UTC, written `yyyy-mm-dd`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Day(i64);
+
+impl fmt::Display for Day {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let begin = Timestamp(self.0.saturating_mul(DAY_MILLIS)).to_jiff();
+        let date = begin.to_zoned(jiff::tz::TimeZone::UTC).date();
+        write!(
+            f,
+            "{:04}-{:02}-{:02}",
+            date.year(),
+            date.month(),
+            date.day()
+        )
     }
 }
 
@@ -148,6 +174,8 @@ mod tests {
         assert_eq!(time.to_string().parse(), Ok(time));
         assert_eq!(serde_json::to_string(&time).unwrap(), "1794650523000");
         assert_eq!(time.month().to_string(), "2026-11");
+        assert_eq!(time.day().to_string(), "2026-11-14");
+        assert_eq!(Timestamp(-1).day().to_string(), "1969-12-31");
         assert!("2026-11-14".parse::<Timestamp>().is_err());
     }
 

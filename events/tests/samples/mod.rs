@@ -8,6 +8,7 @@ use carnet_events::domain::export::*;
 use carnet_events::domain::platform::*;
 use carnet_events::domain::policy::*;
 use carnet_events::domain::request::{ExportKind, Format, Layer, Origin, Request, Scope};
+use carnet_events::domain::session::*;
 use carnet_events::domain::tenant::*;
 use carnet_events::ids::{Digest, ExportId, Incarnation, NodeId, PrincipalId, TenantId, Timestamp};
 use uuid::Uuid;
@@ -322,6 +323,20 @@ pub(crate) fn platform() -> Vec<PlatformEvent> {
             projection: "exports".to_owned(),
             node: node(),
             principal: who(),
+        }),
+    ]
+}
+
+pub(crate) fn session() -> Vec<SessionEvent> {
+    let session = Uuid::from_u128(4);
+    vec![
+        SessionEvent::Started(SessionStarted {
+            session,
+            by: SignInBy::Oidc,
+        }),
+        SessionEvent::Ended(SessionEnded {
+            session,
+            cause: EndCause::SignedOut,
         }),
     ]
 }

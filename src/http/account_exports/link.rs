@@ -89,6 +89,7 @@ pub(in crate::http) async fn issue(
         principal: viewer.principal.clone(),
         role: role.clone(),
         permissions: gate::permissions(state, &found.export),
+        session: viewer.caller.session,
         revocations: found.export.revocations.of(&viewer.principal),
         expires_at: now
             .plus(state.config.artifacts.link_ttl.get())
@@ -164,6 +165,11 @@ pub(super) async fn get(
         admitted && found.export.revocations.of(&link.principal) == link.revocations
     };
     let found = found.filter(stands).ok_or(Code::NotFound)?;
+    if let Some(session) = link.session
+        && state.sessions.is_over(session).await?
+    {
+        return Err(Code::NotFound.into());
+    }
     let downloader = Downloader {
         tenant: link.tenant,
         principal: link.principal,

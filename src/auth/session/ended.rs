@@ -1,0 +1,146 @@
+//! Sessions that are over before their time, as the log says.
+//!
+//! A session's end stands in the stream of the day it began, so one stream tells whether it is over. The fold of a day is
+//! kept and held against the stream's head, which every node sees at once: an end counts everywhere from the moment it is
+//! recorded. To end is to add to a set: ends never conflict, whatever their order, so they are appended with `Any`.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use carnet_events::codec::{self, Context};
+use carnet_events::domain::session::{EndCause, SessionEnded, SessionEvent, SessionStarted};
+use carnet_events::ids::{Day, PrincipalId, Timestamp};
+use carnet_events::store::{Direction, EventStore, Expected, ReadFrom, StoreError};
+use carnet_events::stream::StreamName;
+use futures::StreamExt as _;
+use uuid::Uuid;
+
+use super::{Session, SessionError, SessionKey};
+
+/// Days whose ends are kept in memory: more than any session lasts.
+const MAX_DAYS: usize = 16;
+
+/// The sessions of one day that are over, up to a revision of their stream.
+#[derive(Debug, Default)]
+struct Fold {
+    revision: Option<u64>,
+    ended: HashSet<Uuid>,
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Ended {
+    days: Mutex<BTreeMap<Day, Fold>>,
+}
+
+impl Ended {
+    /// Whether the log says that a session is over, linearizable.
+    pub(super) async fn contains(
+        &self,
+        store: &dyn EventStore,
+        key: SessionKey,
+    ) -> Result<bool, SessionError> {
+        let day = key.started_at.day();
+        let stream = StreamName::sessions(day);
+        let head = store.head(&stream).await?;
+        let known = match self.lock().get(&day) {
+            Some(fold) if fold.revision >= head => return Ok(fold.ended.contains(&key.id)),
+            Some(fold) => fold.revision,
+            None => None,
+        };
+        let (revision, news) = read(store, &stream, known).await?;
+        let mut days = self.lock();
+        let fold = days.entry(day).or_default();
+        // Of two who read at once each adds what it found; adding twice is adding once. Should the fold have gone meanwhile,
+        // it begins anew, and what was read of it isn't all there is.
+        if fold.revision >= known {
+            fold.ended.extend(news);
+            fold.revision = fold.revision.max(revision);
+            let over = fold.ended.contains(&key.id);
+            while days.len() > MAX_DAYS {
+                days.pop_first();
+            }
+            return Ok(over);
+        }
+        Err(StoreError::Unavailable {
+            reason: "too many days are looked up at once".to_owned(),
+        }
+        .into())
+    }
+
+    pub(super) async fn record_start(
+        &self,
+        store: &dyn EventStore,
+        session: &Session,
+        principal: Option<PrincipalId>,
+    ) -> Result<(), SessionError> {
+        let started = SessionEvent::Started(SessionStarted {
+            session: session.key.id,
+            by: session.by,
+        });
+        append(store, session, principal, &started, session.key.started_at).await
+    }
+
+    pub(super) async fn record_end(
+        &self,
+        store: &dyn EventStore,
+        session: &Session,
+        principal: Option<PrincipalId>,
+        cause: EndCause,
+        now: Timestamp,
+    ) -> Result<(), SessionError> {
+        let ended = SessionEvent::Ended(SessionEnded {
+            session: session.key.id,
+            cause,
+        });
+        append(store, session, principal, &ended, now).await
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Day, Fold>> {
+        self.days.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The sessions that the events after `known` end, and the revision of the last of them.
+async fn read(
+    store: &dyn EventStore,
+    stream: &StreamName,
+    known: Option<u64>,
+) -> Result<(Option<u64>, Vec<Uuid>), SessionError> {
+    let from = known.map_or(ReadFrom::Start, |known| ReadFrom::Revision(known + 1));
+    let mut events = store.read(stream, from, Direction::Forwards, usize::MAX);
+    let (mut revision, mut ended) = (known, Vec::new());
+    while let Some(recorded) = events.next().await.transpose()? {
+        let (_, event) =
+            codec::decode::<SessionEvent>(&recorded).map_err(|error| StoreError::Corrupt {
+                reason: error.to_string(),
+            })?;
+        if let SessionEvent::Ended(end) = event.what {
+            ended.push(end.session);
+        }
+        revision = Some(recorded.revision);
+    }
+    Ok((revision, ended))
+}
+
+/// The id of the event is derived: a session begins once and ends once, however often that is recorded.
+async fn append(
+    store: &dyn EventStore,
+    session: &Session,
+    principal: Option<PrincipalId>,
+    event: &SessionEvent,
+    at: Timestamp,
+) -> Result<(), SessionError> {
+    use carnet_events::codec::DomainEvent as _;
+
+    let context = Context {
+        tenant: session.who.tenant.clone(),
+        principal,
+        ..Context::default()
+    };
+    let id = Uuid::new_v5(&session.key.id, event.kind().as_bytes());
+    let event = codec::encode(id, at, event, &context)?;
+    let stream = StreamName::sessions(session.key.started_at.day());
+    store.append(&stream, Expected::Any, vec![event]).await?;
+    Ok(())
+}

@@ -1,0 +1,282 @@
+//! Sessions: people who signed in with a browser.
+//!
+//! A session is a sealed cookie and nothing else: it needs no store and works on every node that shares the key ring. What a
+//! store is needed for is its end before its time, which stands in the log (`ended`).
+
+mod ended;
+mod form_token;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use carnet_events::domain::session::{EndCause, SignInBy};
+use carnet_events::ids::{PrincipalId, TenantId, Timestamp};
+use carnet_events::store::{EventStore, StoreError};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::caller::{Caller, Fingerprint};
+use crate::config;
+use crate::keys::{KeyRing, Purpose};
+use crate::sealed::Kind;
+use ended::Ended;
+
+/// A cookie with its name may have 4096 bytes, or browsers drop it.
+const KIND: Kind = Kind {
+    purpose: Purpose::Sessions,
+    label: "carnet session 1",
+    max_bytes: 4_000,
+};
+
+/// A cookie is written anew when its session's last use is older than this, or a tenth of the idle time: not on every
+/// request.
+const RENEW_AFTER: Duration = Duration::from_secs(60);
+
+/// Names a session, and tells where its end would stand in the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct SessionKey {
+    /// Its id: random, new at every sign-in.
+    pub id: Uuid,
+    /// When its person signed in.
+    pub started_at: Timestamp,
+}
+
+/// Who signed in, as whoever vouches for them says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// Their name at the issuer.
+    #[serde(rename = "u")]
+    pub subject: String,
+    /// Their tenant; operators have none.
+    #[serde(rename = "t", default, skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<TenantId>,
+    /// Their roles, sorted.
+    #[serde(rename = "r")]
+    pub roles: Vec<String>,
+    /// Their permissions, sorted.
+    #[serde(rename = "p")]
+    pub permissions: Vec<String>,
+}
+
+/// A provider's refresh token; shown to nobody.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RefreshToken(String);
+
+impl fmt::Debug for RefreshToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(config::MASK)
+    }
+}
+
+/// What a cookie holds. Short names: a cookie is small.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Session {
+    #[serde(rename = "k")]
+    key: SessionKey,
+    #[serde(rename = "b")]
+    by: SignInBy,
+    #[serde(rename = "w")]
+    who: Identity,
+    /// When it was last used, to the coarseness of [`RENEW_AFTER`].
+    #[serde(rename = "l")]
+    used_at: Timestamp,
+    /// When the provider last said what `who` holds.
+    #[serde(rename = "c")]
+    claimed_at: Timestamp,
+    #[serde(rename = "f", default, skip_serializing_if = "Option::is_none")]
+    refresh: Option<RefreshToken>,
+}
+
+/// A request's session, found good.
+#[derive(Debug)]
+pub struct Resumed {
+    /// Whom it speaks for.
+    pub caller: Arc<Caller>,
+    /// The cookie to be set anew, when it is time.
+    pub cookie: Option<String>,
+}
+
+/// Why somebody isn't signed in though they should be.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    /// What is known of them doesn't fit into a cookie.
+    #[error("roles, permissions and tokens of this person don't fit into a cookie of 4 KiB")]
+    TooLarge,
+    /// The log can't be read or written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The event can't be written as JSON.
+    #[error("a session's record can't be written: {0}")]
+    Record(#[from] serde_json::Error),
+}
+
+/// Begins, resumes and ends sessions.
+pub struct Sessions {
+    keys: Arc<KeyRing>,
+    store: Arc<dyn EventStore>,
+    lifetime: config::Session,
+    /// The way of signing in that is open here; sessions begun another way aren't taken.
+    by: Option<SignInBy>,
+    ended: Ended,
+}
+
+impl Sessions {
+    /// Sessions of people who sign in `by` the way given; without one there are none.
+    pub fn new(
+        keys: Arc<KeyRing>,
+        store: Arc<dyn EventStore>,
+        lifetime: config::Session,
+        by: Option<SignInBy>,
+    ) -> Self {
+        Self {
+            keys,
+            store,
+            lifetime,
+            by,
+            ended: Ended::default(),
+        }
+    }
+
+    /// The way of signing in that is open here.
+    pub fn by(&self) -> Option<SignInBy> {
+        self.by
+    }
+
+    /// Begins a session under a new id and records it; gives the session and its cookie. What cookie the browser brought
+    /// along makes no difference.
+    ///
+    /// # Errors
+    /// When the person's claims don't fit into a cookie, or the log can't be written.
+    pub async fn start(
+        &self,
+        by: SignInBy,
+        who: Identity,
+        principal: Option<PrincipalId>,
+        refresh: Option<String>,
+        now: Timestamp,
+    ) -> Result<(Session, String), SessionError> {
+        let key = SessionKey {
+            id: Uuid::new_v4(),
+            started_at: now,
+        };
+        let session = Session {
+            key,
+            by,
+            who,
+            used_at: now,
+            claimed_at: now,
+            refresh: refresh.map(RefreshToken),
+        };
+        let cookie = self.seal(&session)?;
+        self.ended
+            .record_start(self.store.as_ref(), &session, principal)
+            .await?;
+        Ok((session, cookie))
+    }
+
+    /// The session that a cookie holds, if it is still good at `now`; `None` for any other cookie. A request that isn't a
+    /// person's doing, like a page's event stream coming back, doesn't count `as_use`.
+    ///
+    /// # Errors
+    /// When the log can't be read: whether a session is over must be known, not guessed.
+    pub async fn resume(
+        &self,
+        cookie: &str,
+        as_use: bool,
+        now: Timestamp,
+    ) -> Result<Option<Resumed>, SessionError> {
+        let Some(mut session) = self.open(cookie, now) else {
+            return Ok(None);
+        };
+        if self.is_over(session.key).await? {
+            return Ok(None);
+        }
+        let mut renewed = None;
+        if as_use {
+            let last = std::mem::replace(&mut session.used_at, now.max(session.used_at));
+            if now.since(last) >= RENEW_AFTER.min(self.lifetime.idle.get() / 10) {
+                renewed = Some(self.seal(&session)?);
+            }
+        }
+        Ok(Some(Resumed {
+            caller: Arc::new(self.caller(&session)),
+            cookie: renewed,
+        }))
+    }
+
+    /// The session in a cookie, if its time isn't over. It may have been ended early.
+    pub fn open(&self, cookie: &str, now: Timestamp) -> Option<Session> {
+        let session: Session = KIND.open(cookie, &self.keys)?;
+        (Some(session.by) == self.by && now < self.expires_at(&session)).then_some(session)
+    }
+
+    /// Whether a session was ended before its time, on whichever node.
+    ///
+    /// # Errors
+    /// When the log can't be read.
+    pub async fn is_over(&self, key: SessionKey) -> Result<bool, SessionError> {
+        self.ended.contains(self.store.as_ref(), key).await
+    }
+
+    /// Ends a session for good, on every node, from the moment this returns. Repeating it is harmless.
+    ///
+    /// # Errors
+    /// When the log can't be written; the session then lives on.
+    pub async fn end(
+        &self,
+        session: &Session,
+        principal: Option<PrincipalId>,
+        cause: EndCause,
+        now: Timestamp,
+    ) -> Result<(), SessionError> {
+        self.ended
+            .record_end(self.store.as_ref(), session, principal, cause, now)
+            .await
+    }
+
+    /// Whom a session speaks for.
+    pub fn caller(&self, session: &Session) -> Caller {
+        let who = session.who.clone();
+        Caller {
+            tenant: who.tenant,
+            subject: who.subject,
+            roles: who.roles,
+            permissions: who.permissions,
+            expires_at: self.expires_at(session),
+            fingerprint: Fingerprint::of(&session.key.id.to_string()),
+            session: Some(session.key),
+            form_token: form_token::make(&self.keys, session.key),
+        }
+    }
+
+    /// Whether `token` is the one that forms of this session carry.
+    pub fn is_form_token(&self, key: SessionKey, token: &str) -> bool {
+        form_token::verify(&self.keys, key, token)
+    }
+
+    fn seal(&self, session: &Session) -> Result<String, SessionError> {
+        KIND.seal(session, &self.keys).ok_or(SessionError::TooLarge)
+    }
+
+    fn expires_at(&self, session: &Session) -> Timestamp {
+        let idle = session.used_at.plus(self.lifetime.idle.get());
+        let absolute = session.key.started_at.plus(self.lifetime.absolute.get());
+        idle.min(absolute)
+    }
+}
+
+impl Session {
+    /// Its name.
+    pub fn key(&self) -> SessionKey {
+        self.key
+    }
+
+    /// Who signed in.
+    pub fn who(&self) -> &Identity {
+        &self.who
+    }
+}
