@@ -6,6 +6,7 @@ use aws_lc_rs::digest;
 use carnet_events::ids::{TenantId, Timestamp};
 use serde_json::{Map, Value};
 
+use super::session::SessionKey;
 use crate::config::Claims;
 
 /// More than any person has; a token beyond is refused rather than carried around.
@@ -39,7 +40,7 @@ impl fmt::Debug for Fingerprint {
     }
 }
 
-/// Who is calling, as their verified token says.
+/// Who is calling, as their verified token or their session says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
     /// The tenant they belong to; operators have none.
@@ -50,16 +51,20 @@ pub struct Caller {
     pub roles: Vec<String>,
     /// Their permissions, sorted.
     pub permissions: Vec<String>,
-    /// When their token ends.
+    /// When their token or session ends.
     pub expires_at: Timestamp,
-    /// Which token it was.
+    /// Which token or session it was.
     pub fingerprint: Fingerprint,
+    /// The session, for those who signed in with a browser.
+    pub session: Option<SessionKey>,
+    /// What the forms of that session carry.
+    pub(super) form_token: Option<String>,
 }
 
 impl Caller {
     /// The token that their forms carry, when they are signed in with a cookie.
     pub fn csrf(&self) -> Option<&str> {
-        None
+        self.form_token.as_deref()
     }
 
     /// Whether they have `role`.
@@ -114,6 +119,8 @@ impl Caller {
                 .ok_or("permissions")?,
             expires_at,
             fingerprint,
+            session: None,
+            form_token: None,
         })
     }
 }

@@ -1,4 +1,5 @@
-//! Who is calling: bearer tokens (JWT, RFC 7519) verified against the issuer's keys.
+//! Who is calling: bearer tokens (JWT, RFC 7519) verified against the issuer's keys, and sessions of people who signed in with
+//! a browser.
 //!
 //! Tenant, user, roles and permissions come from a verified token and from nowhere else; an `X-API-Key` header is
 //! never looked at. A token is believed when its algorithm fits the type of the key that verifies it, and issuer,
@@ -7,6 +8,7 @@
 mod caller;
 mod fetch;
 mod jwks;
+mod session;
 mod sign;
 mod source;
 #[cfg(test)]
@@ -14,5 +16,6 @@ mod tests;
 mod verify;
 
 pub use caller::{Caller, Fingerprint};
+pub use session::{Identity, Resumed, Session, SessionError, SessionKey, Sessions};
 pub use sign::{SignError, TokenRequest, sign};
 pub use verify::{AuthError, Verifier};

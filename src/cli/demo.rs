@@ -14,7 +14,7 @@ use crate::auth::{TokenRequest, sign};
 use crate::config::Config;
 use crate::demo::{self, PEOPLE, Person};
 use crate::export::verify::{Limits, Verdict, verify_file};
-use crate::service::Service;
+use crate::service::{Around, Service};
 use crate::telemetry;
 
 /// How long the demo's tokens hold.
@@ -50,7 +50,7 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<(), Failure> {
     }
     telemetry::install_log()?;
     let known = config.clone();
-    serve(config, |address| {
+    serve(config, true, |address| {
         let text = guide(&known, &file, address)?;
         output.text(&text)
     })
@@ -61,7 +61,14 @@ fn guide(config: &Config, file: &Path, address: SocketAddr) -> Result<String, Fa
     let carnet = std::env::current_exe()?;
     let (carnet, file) = (carnet.display(), file.display());
     let base = format!("http://{address}");
-    let mut text = format!("carnet serves {base}\n\nTokens, good for 12 hours:\n");
+    let port = address.port();
+    let open = match address.ip().is_loopback() {
+        true => format!("http://localhost:{port}/"),
+        false => format!("{base}/"),
+    };
+    let mut text = format!(
+        "Open {open} and choose who you are.\n\ncarnet serves {base}\n\nTokens, good for 12 hours:\n"
+    );
     for person in &PEOPLE {
         let token = token(config, person, now())?;
         let tenant = person.tenant.unwrap_or("the platform");
@@ -113,7 +120,7 @@ fn once(config: Config, folder: &Path, output: &mut Output) -> Result<(), Failur
         token.unwrap_or_else(|| Err(Failure::Failed("the demo has no people".to_owned())))?;
     let folder = folder.join("exports");
     let (path, job) = actix_web::rt::System::new().block_on(async {
-        let service = Service::start(config, None).await?;
+        let service = Service::start(config, Around::default()).await?;
         let client = Client::new(service.address(), token)?;
         let (done, stop) = tokio::sync::oneshot::channel::<()>();
         let serving = actix_web::rt::spawn(service.run(async {

@@ -7,7 +7,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::output::Output;
 use super::{ConfigFile, Failure};
 use crate::config::Config;
-use crate::service::Service;
+use crate::service::{Around, Service};
 use crate::telemetry;
 
 #[derive(Debug, clap::Args)]
@@ -19,21 +19,27 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, output: &mut Output) -> Result<(), Failure> {
     let config = args.config.load()?;
     telemetry::install_log()?;
-    serve(config, |address| {
+    serve(config, false, |address| {
         output.line(&format!("carnet serves http://{address}"))
     })
 }
 
-/// Serves until SIGTERM or Ctrl-C; `ready` is told the address once requests are answered.
+/// Serves until SIGTERM or Ctrl-C, in earnest or as the demo; `ready` is told the address once requests are answered.
 pub(super) fn serve(
     config: Config,
+    demo: bool,
     ready: impl FnOnce(SocketAddr) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let metrics = telemetry::install_metrics()?;
     actix_web::rt::System::new().block_on(async {
         // Listened for from the first moment on: whoever is told to stop while it starts, or as soon as it has, stops in order.
         let stop = Signals::listen()?;
-        let service = Service::start(config, Some(metrics)).await?;
+        let around = Around {
+            metrics: Some(metrics),
+            demo,
+            ..Around::default()
+        };
+        let service = Service::start(config, around).await?;
         ready(service.address())?;
         service.run(stop.received()).await?;
         Ok(())

@@ -23,8 +23,16 @@ pub struct Person {
     pub permissions: &'static [&'static str],
 }
 
+impl Person {
+    /// What they are called where one is chosen: role and tenant, as in `client_admin@acme`.
+    #[must_use]
+    pub fn name(&self) -> String {
+        format!("{}@{}", self.role, self.tenant.unwrap_or("platform"))
+    }
+}
+
 /// One person of every kind.
-pub const PEOPLE: [Person; 4] = [
+pub const PEOPLE: [Person; 7] = [
     Person {
         user: "ada",
         tenant: Some("acme"),
@@ -48,6 +56,24 @@ pub const PEOPLE: [Person; 4] = [
         tenant: Some("globex"),
         role: "client_admin",
         permissions: &["exports:users"],
+    },
+    Person {
+        user: "mia",
+        tenant: Some("globex"),
+        role: "member",
+        permissions: &[],
+    },
+    Person {
+        user: "eli",
+        tenant: Some("globex"),
+        role: "auditor",
+        permissions: &[],
+    },
+    Person {
+        user: "olga",
+        tenant: None,
+        role: "operator",
+        permissions: &[],
     },
 ];
 

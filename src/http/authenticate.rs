@@ -1,4 +1,4 @@
-//! No request under `/api` reaches a route without a verified token.
+//! No request under `/api`, and none for a page, reaches a route without a verified token or a good session.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +11,8 @@ use actix_web::{Error, FromRequest, HttpMessage as _, HttpRequest, web};
 use futures::future::{Ready, ready};
 
 use super::codes::Code;
+use super::conditional::single;
+use super::cookies;
 use super::problem::Problem;
 use super::state::AppState;
 use crate::auth::{AuthError, Caller};
@@ -18,7 +20,7 @@ use crate::auth::{AuthError, Caller};
 /// How soon tokens may be verifiable again when the issuer's keys can't be had.
 const RETRY_KEYS: Duration = Duration::from_secs(30);
 
-/// The verified caller, as an argument of handlers. Answers 401 where no token was verified, so a route outside the
+/// The verified caller, as an argument of handlers. Answers 401 where nobody was verified, so a route outside the
 /// authenticated scope fails closed.
 #[derive(Debug, Clone)]
 pub struct SignedIn(pub Arc<Caller>);
@@ -46,14 +48,17 @@ pub(super) async fn authenticate(
     }
 }
 
-/// The caller of a request, from its `Authorization` header alone.
+/// The caller of a request: from its `Authorization` header alone if it has one, else from its session's cookie.
 pub(super) async fn caller(request: &ServiceRequest) -> Result<Arc<Caller>, Problem> {
-    let token = bearer(request.headers())
-        .ok_or_else(|| refusal(""))?
-        .to_owned();
     let Some(state) = request.app_data::<web::Data<AppState>>().cloned() else {
         return Err(Problem::from(Code::Internal));
     };
+    if !request.headers().contains_key(header::AUTHORIZATION) {
+        return resume(request.request(), &state).await;
+    }
+    let token = bearer(request.headers())
+        .ok_or_else(|| refusal(""))?
+        .to_owned();
     state
         .verifier
         .verify(&token, state.clock.now())
@@ -65,6 +70,23 @@ pub(super) async fn caller(request: &ServiceRequest) -> Result<Arc<Caller>, Prob
                 _ => refusal(r#", error="invalid_token""#),
             }
         })
+}
+
+/// The caller of a request's session; renews its cookie when it is time.
+async fn resume(request: &HttpRequest, state: &AppState) -> Result<Arc<Caller>, Problem> {
+    let cookie = cookies::get(request.headers(), cookies::SESSION).ok_or_else(|| refusal(""))?;
+    // An event stream comes back by itself for as long as its page is open, whether or not anybody looks at it.
+    let accept = single(request.headers(), &header::ACCEPT);
+    let as_use = accept != Some("text/event-stream");
+    let resumed = state
+        .sessions
+        .resume(cookie, as_use, state.clock.now())
+        .await?;
+    let resumed = resumed.ok_or_else(|| refusal(""))?;
+    if let Some(cookie) = resumed.cookie {
+        cookies::set(request, cookies::SESSION, &cookie, None);
+    }
+    Ok(resumed.caller)
 }
 
 /// RFC 6750: the challenge says that a token is needed and, if one was sent, that it isn't valid; not why.

@@ -50,8 +50,16 @@ codes! {
         "Correct the request; the API description at /docs shows every field and parameter.";
     /// No credentials, or ones that aren't believed.
     Unauthenticated = "unauthenticated", UNAUTHORIZED, "Sign-in needed",
-        "The request carried no bearer token, or one that is expired, not yet valid, for another audience, or not signed by the issuer this service trusts.",
-        "Get a token from your identity provider and send it as `Authorization: Bearer …`.";
+        "The request carried no bearer token, or one that is expired, not yet valid, for another audience, or not signed by the issuer this service trusts; and no session that is still good.",
+        "Programs get a token from their identity provider and send it as `Authorization: Bearer …`. People sign in at /sign-in.";
+    /// A form of another site, or of another session.
+    CrossSite = "cross_site", FORBIDDEN, "The request didn't come from a page of this service",
+        "What changes something must be sent by a page of this service, and carry the token of the session that the page was shown in. Nothing was done.",
+        "Load the page again and repeat what you did. If you came from another site, be careful: it tried to act in your name.";
+    /// What is known of a person doesn't fit into a cookie.
+    SessionTooLarge = "session_too_large", FORBIDDEN, "You can't be signed in with this many roles and permissions",
+        "A session is kept in a cookie of 4 KiB, and the roles, permissions and tokens your identity provider gives for you don't fit.",
+        "Ask the administrators of your identity provider to send this service only the roles and permissions it uses.";
     /// Something changed since the export was made.
     AccessChanged = "access_changed", FORBIDDEN, "Access has changed since this export was made",
         "The permissions you hold, the redaction policy of a category in this export, or the state of the tenant is no longer what it was when the export was made.",
@@ -98,7 +106,7 @@ codes! {
         "Send a smaller body.";
     /// The body isn't JSON.
     UnsupportedMediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, "The body's media type isn't supported",
-        "Bodies are read as JSON only.",
+        "The API reads bodies as JSON, pages read them as forms.",
         "Send JSON, with `Content-Type: application/json`.";
     /// The range lies outside the file.
     RangeNotSatisfiable = "range_not_satisfiable", RANGE_NOT_SATISFIABLE, "The range lies outside the file",
@@ -156,6 +164,10 @@ codes! {
     ArtifactDamaged = "artifact_damaged", SERVICE_UNAVAILABLE, "The stored file is damaged",
         "The stored file no longer has the digests it was published with, so it isn't served.",
         "Request a new export. The damage is recorded; operators can restore the file from a backup.";
+    /// Nobody can sign in with a browser.
+    SignInNotSetUp = "sign_in_not_set_up", NOT_IMPLEMENTED, "There is no sign-in for browsers here",
+        "This service isn't connected to an identity provider that people could sign in with.",
+        "Operators set `[auth.oidc]` in the configuration. Programs use bearer tokens, as described at /docs.";
     /// The issuer's keys can't be had.
     SignInUnavailable = "sign_in_unavailable", SERVICE_UNAVAILABLE, "Tokens can't be verified now",
         "The keys of the identity provider can't be fetched, so no token can be verified.",

@@ -8,6 +8,7 @@ use carnet_projections::Error as ProjectionError;
 
 use super::codes::Code;
 use super::problem::Problem;
+use crate::auth::SessionError;
 
 const SOON: Duration = Duration::from_secs(1);
 
@@ -37,6 +38,18 @@ impl From<ProjectionError> for Problem {
     fn from(error: ProjectionError) -> Self {
         tracing::error!(error = %error, "a read model can't be read");
         Self::from(Code::CatchingUp).retry_after(SOON)
+    }
+}
+
+impl From<SessionError> for Problem {
+    fn from(error: SessionError) -> Self {
+        match error {
+            SessionError::TooLarge => Code::SessionTooLarge.into(),
+            SessionError::Store(error) => error.into(),
+            SessionError::Record(error) => {
+                Self::internal("a session's record can't be written", &error)
+            }
+        }
     }
 }
 

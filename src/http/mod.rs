@@ -19,6 +19,8 @@ mod body;
 mod codes;
 mod conditional;
 mod context;
+mod cookies;
+mod csrf;
 mod docs;
 mod failures;
 mod health;

@@ -17,6 +17,7 @@ use tracing::Instrument as _;
 
 use super::codes::Code;
 use super::context::RequestContext;
+use super::cookies;
 use super::problem::Problem;
 use super::state::AppState;
 
@@ -48,6 +49,8 @@ pub(super) async fn observe(
     let status = match &mut answer {
         Ok(response) => {
             finish_headers(response.headers_mut(), context);
+            let request = response.request().clone();
+            cookies::write(&request, response.headers_mut());
             response.status()
         }
         Err(lost) => lost.problem.status_code(),

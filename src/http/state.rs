@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::codes::Code;
 use super::problem::Problem;
 use super::streams::{StreamPermit, Streams};
-use crate::auth::Verifier;
+use crate::auth::{Sessions, Verifier};
 use crate::config::Config;
 use crate::export::artifact::ArtifactStore;
 use crate::export::catalog::Catalog;
@@ -45,6 +45,8 @@ pub struct AppState {
     pub config: Arc<Config>,
     /// Verifies bearer tokens.
     pub verifier: Arc<Verifier>,
+    /// Sessions of people who signed in with a browser.
+    pub sessions: Arc<Sessions>,
     /// The keys of links.
     pub keys: Arc<KeyRing>,
     /// What can be exported.

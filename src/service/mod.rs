@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use aws_lc_rs::digest::{SHA256, digest};
 use carnet_actors::ports::{Clock, Ids, RandomIds, Runner, SystemClock};
 use carnet_actors::{Options, Ports, Retry, System};
+use carnet_events::domain::session::SignInBy;
 use carnet_events::ids::{Digest, Incarnation, TenantId};
 use carnet_events::store::{self, Access, StoreError};
 use carnet_projections::Projections;
@@ -21,7 +22,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::auth::Verifier;
+use crate::auth::{Sessions, Verifier};
 use crate::config::{Config, ConfigError};
 use crate::export::{Exporter, Parts, Storages, StoragesError};
 use crate::http::{AppState, Server, ServerError, Streams};
@@ -73,6 +74,30 @@ pub enum StartError {
     Digest(#[from] serde_json::Error),
 }
 
+/// What a service is put together with besides its configuration.
+pub struct Around {
+    /// The clock everything decides by.
+    pub clock: Arc<dyn Clock>,
+    /// Where ids and secrets come from.
+    pub ids: Arc<dyn Ids>,
+    /// Renders `/metrics`.
+    pub metrics: Option<PrometheusHandle>,
+    /// Whether it is the demo, in which people are chosen instead of signing in. No configuration can say so.
+    pub demo: bool,
+}
+
+impl Default for Around {
+    /// The machine's clock and randomness, without metrics, in earnest.
+    fn default() -> Self {
+        Self {
+            clock: Arc::new(SystemClock::new()),
+            ids: Arc::new(RandomIds),
+            metrics: None,
+            demo: false,
+        }
+    }
+}
+
 /// The service, complete and bound to its address, but not serving yet.
 pub struct Service {
     server: Server,
@@ -82,33 +107,12 @@ pub struct Service {
 }
 
 impl Service {
-    /// Puts the service together on the machine's clock and randomness.
+    /// Puts the service together.
     ///
     /// # Errors
     /// Whatever keeps it from working, with what to do about it.
-    pub async fn start(
-        config: Config,
-        metrics: Option<PrometheusHandle>,
-    ) -> Result<Self, StartError> {
-        Self::start_with(
-            config,
-            metrics,
-            Arc::new(SystemClock::new()),
-            Arc::new(RandomIds),
-        )
-        .await
-    }
-
-    /// The same on a clock and ids of the caller's.
-    ///
-    /// # Errors
-    /// Whatever keeps it from working, with what to do about it.
-    pub async fn start_with(
-        config: Config,
-        metrics: Option<PrometheusHandle>,
-        clock: Arc<dyn Clock>,
-        ids: Arc<dyn Ids>,
-    ) -> Result<Self, StartError> {
+    pub async fn start(config: Config, around: Around) -> Result<Self, StartError> {
+        let Around { clock, ids, .. } = around;
         // What can be refused without touching anything comes first, and the address before anything is written, so that
         // a second process on the same configuration changes nothing.
         refuse_unfit(&config).await?;
@@ -144,7 +148,14 @@ impl Service {
         record_start(&system, &config, &catalog).await?;
         verifier.warm_up().await;
         let verifier = Arc::new(verifier);
+        let sessions = Sessions::new(
+            Arc::clone(&keys),
+            Arc::clone(&store),
+            config.auth.session,
+            around.demo.then_some(SignInBy::Demo),
+        );
         let state = Arc::new(AppState {
+            sessions: Arc::new(sessions),
             ready: ready::checks(&store, &storages, &system, &projections, &clock, &verifier),
             verifier,
             keys,
@@ -162,7 +173,7 @@ impl Service {
             rebuilds: Arc::new(Semaphore::new(1)),
             streams: Streams::new(config.server.max_streams as usize),
             stopping: CancellationToken::new(),
-            metrics,
+            metrics: around.metrics,
             config: Arc::new(config),
         });
         let verifying = tokio::spawn(keep_verifying(storages, clock));

@@ -72,7 +72,7 @@ impl Ended {
         &self,
         store: &dyn EventStore,
         session: &Session,
-        principal: Option<PrincipalId>,
+        principal: PrincipalId,
     ) -> Result<(), SessionError> {
         let started = SessionEvent::Started(SessionStarted {
             session: session.key.id,
@@ -85,7 +85,7 @@ impl Ended {
         &self,
         store: &dyn EventStore,
         session: &Session,
-        principal: Option<PrincipalId>,
+        principal: PrincipalId,
         cause: EndCause,
         now: Timestamp,
     ) -> Result<(), SessionError> {
@@ -127,7 +127,7 @@ async fn read(
 async fn append(
     store: &dyn EventStore,
     session: &Session,
-    principal: Option<PrincipalId>,
+    principal: PrincipalId,
     event: &SessionEvent,
     at: Timestamp,
 ) -> Result<(), SessionError> {
@@ -135,7 +135,7 @@ async fn append(
 
     let context = Context {
         tenant: session.who.tenant.clone(),
-        principal,
+        principal: Some(principal),
         ..Context::default()
     };
     let id = Uuid::new_v5(&session.key.id, event.kind().as_bytes());

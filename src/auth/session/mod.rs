@@ -64,7 +64,7 @@ pub struct Identity {
 /// A provider's refresh token; shown to nobody.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct RefreshToken(String);
+pub(super) struct RefreshToken(String);
 
 impl fmt::Debug for RefreshToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -155,7 +155,7 @@ impl Sessions {
         &self,
         by: SignInBy,
         who: Identity,
-        principal: Option<PrincipalId>,
+        principal: PrincipalId,
         refresh: Option<String>,
         now: Timestamp,
     ) -> Result<(Session, String), SessionError> {
@@ -197,7 +197,8 @@ impl Sessions {
         }
         let mut renewed = None;
         if as_use {
-            let last = std::mem::replace(&mut session.used_at, now.max(session.used_at));
+            let last = session.used_at;
+            session.used_at = last.max(now);
             if now.since(last) >= RENEW_AFTER.min(self.lifetime.idle.get() / 10) {
                 renewed = Some(self.seal(&session)?);
             }
@@ -229,7 +230,7 @@ impl Sessions {
     pub async fn end(
         &self,
         session: &Session,
-        principal: Option<PrincipalId>,
+        principal: PrincipalId,
         cause: EndCause,
         now: Timestamp,
     ) -> Result<(), SessionError> {

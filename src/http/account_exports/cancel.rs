@@ -6,6 +6,7 @@ use carnet_actors::ExportView;
 
 use super::job::Job;
 use crate::http::authenticate::SignedIn;
+use crate::http::csrf;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
 use crate::http::viewer::{Right, Viewer};
@@ -23,6 +24,7 @@ pub(super) async fn post(
 ) -> Result<HttpResponse, Problem> {
     let viewer = Viewer::new(&state, caller.0, &request, Right::Export).await?;
     let found = viewer.find(&state, &id, "cancel").await?;
+    csrf::check(&request, &viewer.caller)?;
     let cancelled = cancel(&state, &viewer, &found).await?;
     let job = Job::live(&state, &viewer, &cancelled).await?;
     Ok(HttpResponse::Ok()

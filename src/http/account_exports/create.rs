@@ -19,6 +19,7 @@ use crate::http::authenticate::SignedIn;
 use crate::http::body;
 use crate::http::codes::Code;
 use crate::http::conditional::single;
+use crate::http::csrf;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
 use crate::http::viewer::{Right, Viewer};
@@ -73,6 +74,7 @@ pub(super) async fn post(
         .await?
         .admit(&state, "exports")
         .await?;
+    csrf::check(&request, &viewer.caller)?;
     let key = idempotency_key(&request)?;
     let asked: NewExport = body::json(&request, payload).await?;
     let export = ask(&state, &viewer, asked, key).await?;

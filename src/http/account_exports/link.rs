@@ -12,6 +12,7 @@ use super::gate::{self, Holder};
 use super::rfc3339;
 use crate::http::authenticate::SignedIn;
 use crate::http::codes::Code;
+use crate::http::csrf;
 use crate::http::links::{self, Link};
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
@@ -43,6 +44,7 @@ pub(super) async fn post(
 ) -> Result<HttpResponse, Problem> {
     let viewer = Viewer::new(&state, caller.0, &request, Right::Export).await?;
     let found = viewer.find(&state, &id, "download_link").await?;
+    csrf::check(&request, &viewer.caller)?;
     let view = issue(&state, &viewer, &found).await?;
     Ok(HttpResponse::Created()
         .insert_header((header::CACHE_CONTROL, "no-store"))
@@ -125,6 +127,7 @@ pub(super) async fn delete(
 ) -> Result<HttpResponse, Problem> {
     let viewer = Viewer::new(&state, caller.0, &request, Right::Export).await?;
     let found = viewer.find(&state, &id, "download_link").await?;
+    csrf::check(&request, &viewer.caller)?;
     revoke(&state, &viewer, &found).await?;
     Ok(HttpResponse::NoContent().finish())
 }

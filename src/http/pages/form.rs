@@ -4,9 +4,8 @@ use actix_web::{HttpRequest, web};
 use maud::{Markup, html};
 
 use crate::auth::Caller;
-use crate::http::body;
-use crate::http::codes::Code;
 use crate::http::problem::Problem;
+use crate::http::{body, csrf};
 
 const CSRF: &str = "csrf";
 
@@ -35,11 +34,22 @@ impl Form {
         payload: web::Payload,
         caller: &Caller,
     ) -> Result<Self, Problem> {
+        csrf::check_origin(request, caller)?;
         let form = Self(body::form(request, payload).await?);
-        match caller.csrf() {
-            Some(token) if form.get(CSRF) != Some(token) => Err(Code::NotFound.into()),
-            _ => Ok(form),
-        }
+        csrf::check_form(request, caller, form.get(CSRF))?;
+        Ok(form)
+    }
+
+    /// Reads the form of somebody who isn't signed in yet.
+    ///
+    /// # Errors
+    /// When it can't be read, or another site sent it.
+    pub(super) async fn read_from_stranger(
+        request: &HttpRequest,
+        payload: web::Payload,
+    ) -> Result<Self, Problem> {
+        csrf::check_stranger(request)?;
+        Ok(Self(body::form(request, payload).await?))
     }
 
     /// The first field called `name`.

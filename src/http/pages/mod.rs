@@ -10,6 +10,7 @@ mod frame;
 mod operator;
 mod portal;
 mod problems;
+mod sign_in;
 mod units;
 mod visitor;
 mod words;
@@ -28,12 +29,14 @@ use frame::Desk;
 /// addresses that no page has.
 pub(super) fn routes(app: &mut web::ServiceConfig) {
     app.service(readable!("/assets/{digest}/{name}", assets::get))
+        .configure(sign_in::open_routes)
         .service(
             web::scope("")
                 .service(readable!("/", home))
                 .configure(portal::routes)
                 .configure(audit::routes)
                 .configure(operator::routes)
+                .configure(sign_in::routes)
                 .default_service(web::to(super::not_found))
                 .wrap(from_fn(problems::as_pages))
                 .wrap(from_fn(visitor::require_sign_in)),

@@ -18,6 +18,7 @@ use carnet_actors::ports::{
 };
 use carnet_actors::{Options, Ports, System};
 use carnet_events::domain::export::Progress;
+use carnet_events::domain::session::SignInBy;
 use carnet_events::ids::{Digest, Incarnation, NodeId, TenantId, Timestamp};
 use carnet_events::store::EventStore;
 use carnet_events::store::memory::MemoryStore;
@@ -28,7 +29,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::super::{AppState, ReadyCheck, Streams, server};
-use crate::auth::{TokenRequest, Verifier, sign};
+use crate::auth::{Sessions, TokenRequest, Verifier, sign};
 use crate::config::{Auth, Config, Secret};
 use crate::keys::KeyRing;
 
@@ -74,9 +75,17 @@ pub(super) async fn state(change: impl FnOnce(&mut AppState)) -> web::Data<AppSt
     let node = NodeId::from_uuid(Uuid::from_u128(1));
     let options = Options::new(node, Incarnation::from_uuid(Uuid::from_u128(2)));
     let file = std::env::temp_dir().join(format!("carnet-test-{}.db", Uuid::new_v4()));
+    let keys = Arc::new(KeyRing::ephemeral().unwrap());
+    let sessions = Sessions::new(
+        Arc::clone(&keys),
+        Arc::clone(&store),
+        config.auth.session,
+        Some(SignInBy::Demo),
+    );
     let mut state = AppState {
         verifier: Arc::new(Verifier::new(&config.auth).unwrap()),
-        keys: Arc::new(KeyRing::ephemeral().unwrap()),
+        sessions: Arc::new(sessions),
+        keys,
         catalog: Arc::new(config.catalog().unwrap()),
         system: System::start(options, ports).await.unwrap(),
         projections: Projections::start(Arc::clone(&store), carnet_projections::Options::new(file))

@@ -7,14 +7,14 @@ use std::time::Duration;
 use carnet::auth::{TokenRequest, sign};
 use carnet::config::Config;
 use carnet::http::AppState;
-use carnet::service::Service;
+use carnet::service::{Around, Service};
 use carnet_actors::Cause;
-use carnet_actors::ports::{Clock, RandomIds};
+use carnet_actors::ports::Clock;
 use carnet_events::domain::tenant::TenantCommand;
 use carnet_events::ids::{PrincipalId, TenantId};
 use tokio::sync::oneshot;
 
-use super::{Client, HandClock, Site};
+use super::{Browser, Client, HandClock, Site};
 
 /// A running service. Stopped in good order when dropped.
 pub(crate) struct Inside {
@@ -28,16 +28,28 @@ pub(crate) struct Inside {
 impl Inside {
     /// Starts the service on `site` with a clock that stands at the present.
     pub(crate) fn start(site: &Site) -> Self {
+        Self::begin(site, false)
+    }
+
+    /// The same as the demo: people are chosen.
+    pub(crate) fn demo(site: &Site) -> Self {
+        Self::begin(site, true)
+    }
+
+    fn begin(site: &Site, demo: bool) -> Self {
         let config = Config::load(&site.config()).unwrap();
         let clock = Arc::new(HandClock::new());
         let (stop, stopped) = oneshot::channel();
         let (ready, started) = mpsc::channel();
-        let hand = Arc::clone(&clock);
+        let hand: Arc<dyn Clock> = Arc::clone(&clock) as _;
         let thread = std::thread::spawn(move || {
             actix_web::rt::System::new().block_on(async {
-                let service = Service::start_with(config, None, hand, Arc::new(RandomIds))
-                    .await
-                    .unwrap();
+                let around = Around {
+                    clock: hand,
+                    demo,
+                    ..Around::default()
+                };
+                let service = Service::start(config, around).await.unwrap();
                 ready
                     .send((service.address(), Arc::clone(service.state())))
                     .unwrap();
@@ -65,6 +77,16 @@ impl Inside {
     /// A client admin who may export everything.
     pub(crate) fn admin(&self, tenant: &str, user: &str) -> Client {
         self.client(tenant, user, &["client_admin"])
+    }
+
+    /// `http://host:port`.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// A browser without cookies.
+    pub(crate) fn browser(&self) -> Browser {
+        Browser::new(&self.address)
     }
 
     /// A client without credentials.

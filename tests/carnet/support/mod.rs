@@ -2,12 +2,14 @@
 
 use std::path::PathBuf;
 
+mod browser;
 mod client;
 mod clock;
 mod inside;
 mod server;
 mod site;
 
+pub(crate) use browser::Browser;
 pub(crate) use client::{Answer, Client};
 pub(crate) use clock::HandClock;
 pub(crate) use inside::Inside;

@@ -5,7 +5,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
-use super::{Client, Site};
+use super::{Browser, Client, Site};
 
 /// A running `carnet serve`. Killed when dropped.
 pub(crate) struct Server {
@@ -60,6 +60,11 @@ impl Server {
     /// A client with `token`.
     pub(crate) fn client(&self, token: &str) -> Client {
         Client::new(&self.address, token)
+    }
+
+    /// A browser without cookies.
+    pub(crate) fn browser(&self) -> Browser {
+        Browser::new(&self.address)
     }
 
     /// `http://host:port`.

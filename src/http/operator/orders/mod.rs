@@ -8,6 +8,7 @@ pub(super) mod projections;
 pub(super) mod tenants;
 
 use std::str::FromStr;
+use std::sync::Arc;
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -20,6 +21,7 @@ use super::answer::answer;
 use crate::http::authenticate::SignedIn;
 use crate::http::body;
 use crate::http::codes::Code;
+use crate::http::csrf;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
 
@@ -46,7 +48,9 @@ impl Asked {
         status: StatusCode,
         make: impl FnOnce(B) -> Result<(Action, String), Problem>,
     ) -> Result<HttpResponse, Problem> {
+        let caller = Arc::clone(&self.caller.0);
         let operator = Operator::new(&self.state, self.caller.0, &self.request).await?;
+        csrf::check(&self.request, &caller)?;
         let body = body::json(&self.request, self.payload).await?;
         let (action, reason) = make(body)?;
         let name = action.name();

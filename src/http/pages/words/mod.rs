@@ -6,4 +6,5 @@ pub(super) mod frame;
 pub(super) mod operator;
 pub(super) mod portal;
 pub(super) mod problems;
+pub(super) mod sign_in;
 pub(super) mod stamps;

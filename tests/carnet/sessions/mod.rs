@@ -1,0 +1,5 @@
+//! Signing in with a browser, staying signed in, and signing out.
+
+mod demo;
+mod forged;
+mod lifetime;
