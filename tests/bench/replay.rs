@@ -1,8 +1,8 @@
 //! Replaying a log into all projections, from zero. Promise: at least 300,000 events a second.
 //!
-//! `cargo bench -p carnet-projections --bench replay` writes a log of a million events (`CARNET_BENCH_EVENTS` for another number) into an SQLite
-//! event store under `target/`, once, and then measures how long projections that know nothing of it take to be up to
-//! date, indices included. Five runs; the median counts.
+//! `cargo bench -p carnet-projections --bench replay` writes a log of a million events (`CARNET_BENCH_EVENTS` for another
+//! number) into an SQLite event store under `target/`, once, and then measures how long projections that know nothing of it
+//! take to be up to date, indices included. Five runs; the median counts.
 
 #![allow(
     clippy::unwrap_used,

@@ -58,11 +58,11 @@ pub(crate) async fn write_lives(store: &dyn EventStore, setting: Setting, count:
     append(store, all).await;
 }
 
-async fn append(store: &dyn EventStore, mut all: Vec<Event>) {
-    while !all.is_empty() {
-        let rest = all.split_off(all.len().min(WAVE));
+async fn append(store: &dyn EventStore, all: Vec<Event>) {
+    let mut all = all.into_iter().peekable();
+    while all.peek().is_some() {
         let mut streams: Vec<(StreamName, Vec<NewEvent>)> = Vec::new();
-        for (_, stream, event) in std::mem::replace(&mut all, rest) {
+        for (_, stream, event) in all.by_ref().take(WAVE) {
             match streams.iter_mut().find(|(known, _)| *known == stream) {
                 Some((_, events)) => events.push(event),
                 None => streams.push((stream, vec![event])),
