@@ -51,6 +51,20 @@
     if (banner) banner.hidden = !lost;
   };
 
+  // A walk through an export's revisions: slider and timeline follow the state that is shown.
+  const follow = () => {
+    const state = document.getElementById("state");
+    const slider = document.getElementById("revision");
+    if (!state?.dataset.revision || slider?.type !== "range") return;
+    const revision = state.dataset.revision;
+    slider.setAttribute("aria-valuetext", state.dataset.says);
+    if (document.activeElement !== slider) slider.value = revision;
+    for (const step of document.querySelectorAll("[data-step]")) {
+      if (step.dataset.step === revision) step.setAttribute("aria-current", "step");
+      else step.removeAttribute("aria-current");
+    }
+  };
+
   document.addEventListener("click", (event) => {
     const button = event.target.closest?.("button[data-copy]");
     if (button) copy(button);
@@ -58,7 +72,7 @@
   document.addEventListener("htmx:sseError", () => connection(true));
   document.addEventListener("htmx:sendError", () => connection(true));
   document.addEventListener("htmx:sseOpen", () => connection(false));
-  document.addEventListener("htmx:afterSettle", (event) => localise(event.target));
+  document.addEventListener("htmx:afterSettle", (event) => { localise(event.target); follow(); });
   document.addEventListener("htmx:sseMessage", (event) => localise(event.target));
   localise(document);
   setInterval(count, 1000);

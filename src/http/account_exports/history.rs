@@ -100,14 +100,17 @@ pub(crate) struct HistoryItem {
     /// Why, as a code.
     pub(in crate::http) code: Option<String>,
     /// What was true after it; none for access records, which change nothing.
-    state: Option<StateView>,
+    pub(in crate::http) state: Option<StateView>,
     /// What else is known of it.
     pub(in crate::http) details: Value,
+    /// An access record's place in the audit log.
+    #[serde(skip)]
+    pub(in crate::http) entry: Option<AuditCursor>,
 }
 
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct StateView {
-    status: &'static str,
+    pub(in crate::http) status: &'static str,
     attempt: u32,
     held: bool,
 }
@@ -150,10 +153,8 @@ pub(in crate::http) async fn read(
     after: Option<&str>,
     size: usize,
 ) -> Result<HistoryPage, Problem> {
-    let after = match after {
-        Some(text) => text.parse()?,
-        None => Place::default(),
-    };
+    // What can't be read is said before anything is recorded.
+    let _: Option<Place> = after.map(str::parse).transpose()?;
     let read = AuditRead {
         principal: viewer.principal.clone(),
         export: Some(export),
@@ -164,8 +165,20 @@ pub(in crate::http) async fn read(
     read_page(state, &viewer.tenant, export, after, size).await
 }
 
+/// The page itself, for whoever has recorded that it is read.
+pub(in crate::http) async fn read_page(
+    state: &AppState,
+    tenant: &TenantId,
+    export: ExportId,
+    after: Option<&str>,
+    size: usize,
+) -> Result<HistoryPage, Problem> {
+    let after = after.map(str::parse).transpose()?;
+    between(state, tenant, export, after.unwrap_or_default(), size).await
+}
+
 /// Up to `size` events, and up to `size` of the access records that lie between them and before the next event.
-async fn read_page(
+async fn between(
     state: &AppState,
     tenant: &TenantId,
     export: ExportId,
@@ -265,6 +278,7 @@ impl HistoryItem {
             code: code(&entry.event).map(str::to_owned),
             state: Some(StateView::of(&entry.after)),
             details: details(&entry.event),
+            entry: None,
         };
         (at, item)
     }
@@ -278,6 +292,7 @@ impl HistoryItem {
             code: entry.code.clone(),
             state: None,
             details: entry.details.clone(),
+            entry: Some(entry.cursor),
         };
         (entry.at, item)
     }
@@ -303,7 +318,7 @@ fn code(event: &ExportEvent) -> Option<&str> {
 }
 
 /// What of an event is told: ids, codes, counts and digests, named one by one. Object keys and scopes are not among them.
-fn details(event: &ExportEvent) -> Value {
+pub(in crate::http) fn details(event: &ExportEvent) -> Value {
     match event {
         ExportEvent::Requested(request) => json!({
             "categories": request.categories, "format": request.format, "layers": request.layers, "policy_digests": request.policy_digests,

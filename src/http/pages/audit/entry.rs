@@ -169,7 +169,7 @@ fn who(entry: &AuditEntry, people: &People) -> Markup {
     }
 }
 
-fn fact(name: &str, value: &Markup) -> Markup {
+pub(super) fn fact(name: &str, value: &Markup) -> Markup {
     html! { dt { (name) } dd { (value) } }
 }
 
@@ -177,7 +177,7 @@ fn mono(value: &dyn std::fmt::Display) -> Markup {
     html! { code { (value) } }
 }
 
-fn optional(value: Option<impl std::fmt::Display>) -> Markup {
+pub(super) fn optional(value: Option<impl std::fmt::Display>) -> Markup {
     html! {
         @match value {
             Some(value) => code { (value) },

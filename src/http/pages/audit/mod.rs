@@ -2,6 +2,8 @@
 //!
 //! For auditors and client admins of the tenant. Whatever is shown is recorded first. Nothing here leads to an artifact.
 
+mod booklet;
+mod change;
 mod chart;
 mod entry;
 mod facets;
@@ -11,8 +13,11 @@ mod hint;
 mod log;
 mod people;
 mod show;
+mod state;
 mod states;
 mod table;
+mod timeline;
+mod walk;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use maud::Markup;
@@ -27,7 +32,8 @@ pub(super) fn routes(pages: &mut web::ServiceConfig) {
     pages
         .service(readable!("/audit", log::page))
         .service(readable!("/audit/new", hint::fresh))
-        .service(readable!("/audit/entries/{cursor}", entry::page));
+        .service(readable!("/audit/entries/{cursor}", entry::page))
+        .service(readable!("/audit/exports/{id}", booklet::page));
 }
 
 /// How reading a page stands in the log, where the API has its formats.

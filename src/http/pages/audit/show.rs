@@ -69,7 +69,7 @@ fn brief(value: &Value) -> String {
         Value::Number(number) => number.as_u64().map_or_else(|| number.to_string(), grouped),
         Value::String(text) => match text.parse::<Timestamp>() {
             Ok(at) => plain(&at.to_string()),
-            Err(_) => short_digest(text),
+            Err(_) => short_digest(text).unwrap_or_else(|| text.clone()),
         },
         Value::Array(items) => joined(items.iter().map(brief)),
         Value::Object(members) => joined(
@@ -84,13 +84,11 @@ fn joined(parts: impl Iterator<Item = String>) -> String {
     parts.collect::<Vec<_>>().join(", ")
 }
 
-fn short_digest(text: &str) -> String {
+/// The beginning of a SHA-256 digest; `None` when this is none.
+pub(super) fn short_digest(text: &str) -> Option<String> {
     let hex = text.strip_prefix("sha256:").unwrap_or(text);
-    if hex.len() == 64 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        format!("{}…", hex.get(..DIGEST_DIGITS).unwrap_or(hex))
-    } else {
-        text.to_owned()
-    }
+    let is_digest = hex.len() == 64 && hex.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_digest.then(|| format!("{}…", hex.get(..DIGEST_DIGITS).unwrap_or(hex)))
 }
 
 #[cfg(test)]

@@ -128,6 +128,61 @@ pub(in crate::http::pages) fn new_entries(count: usize, is_more: bool) -> String
     }
 }
 
+// One export
+pub(in crate::http::pages) const BOOKLET: &str = "Export";
+pub(in crate::http::pages) const ASKED_BY: &str = "asked for by";
+pub(in crate::http::pages) const CATEGORIES: &str = "categories";
+pub(in crate::http::pages) const ITS_ENTRIES: &str = "Its entries in the log";
+pub(in crate::http::pages) const TIMELINE: &str = "Timeline";
+pub(in crate::http::pages) const FROM_START: &str = "From the start";
+pub(in crate::http::pages) const GO_ON: &str = "Later";
+pub(in crate::http::pages) const STATE: &str = "State";
+pub(in crate::http::pages) const STATE_AT: &str = "State at";
+pub(in crate::http::pages) const SHOW: &str = "Show";
+pub(in crate::http::pages) const STEPS: &str = "Steps";
+pub(in crate::http::pages) const STEP_BACK: &str = "← Step back";
+pub(in crate::http::pages) const STEP_ON: &str = "Step on →";
+pub(in crate::http::pages) const NOT_YET: &str = "Not there yet";
+pub(in crate::http::pages) const BEFORE_IT_WAS: &str =
+    "At that time there was no such export. It was accepted at";
+pub(in crate::http::pages) const WITHHELD: &str = "(not shown here)";
+pub(in crate::http::pages) const AS_JSON: &str = "State as JSON";
+pub(in crate::http::pages) const FIELD: &str = "Field";
+pub(in crate::http::pages) const VALUE: &str = "Value";
+pub(in crate::http::pages) const CHANGE: &str = "Change";
+pub(in crate::http::pages) const WAS: &str = "was";
+pub(in crate::http::pages) const ADDED: &str = "+ added";
+pub(in crate::http::pages) const CHANGED: &str = "≠ changed";
+pub(in crate::http::pages) const REMOVED: &str = "− removed";
+pub(in crate::http::pages) const THE_EVENT: &str = "The event";
+
+/// Which step of how many, and what it is.
+pub(in crate::http::pages) fn step(revision: u64, last: u64, kind: &str) -> String {
+    format!("Revision {revision} of {last}: {kind}")
+}
+
+pub(in crate::http::pages) fn no_revision(last: u64) -> String {
+    match last {
+        0 => "There is revision 0 and no other yet.".to_owned(),
+        _ => format!("There are revisions 0 to {last}."),
+    }
+}
+
+/// How much an event changed.
+pub(in crate::http::pages) fn changes(changed: usize, added: usize, removed: usize) -> String {
+    match (changed, added, removed) {
+        (0, 0, 0) => "The first state, or the same as before.".to_owned(),
+        _ => format!(
+            "Against the revision before: {changed} changed, {added} added, {removed} removed."
+        ),
+    }
+}
+
+/// A status, as the portal calls it too.
+pub(in crate::http::pages) fn status(code: &str) -> String {
+    spelled_out(code)
+}
+
 /// What a type of entry or event means, in a few words. Types that came after this list are spelled out.
 pub(in crate::http::pages) fn kind(code: &str) -> String {
     let words = match code {
