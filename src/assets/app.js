@@ -46,6 +46,23 @@
     }
   };
 
+  // The file of an export that was started here is saved once, however often the page is told that it is ready.
+  const saved = new Set();
+  const save = () => {
+    for (const link of document.querySelectorAll("a[data-save]")) {
+      if (saved.has(link.href)) continue;
+      saved.add(link.href);
+      link.click();
+    }
+  };
+
+  // What was just done stands in the address; a reload is not to say it again.
+  const forget = () => {
+    const address = new URL(location.href);
+    for (const name of ["notice", "started", "save"]) address.searchParams.delete(name);
+    if (address.href !== location.href) history.replaceState(history.state, "", address);
+  };
+
   const connection = (lost) => {
     const banner = document.getElementById("connection");
     if (banner) banner.hidden = !lost;
@@ -73,7 +90,13 @@
   document.addEventListener("htmx:sendError", () => connection(true));
   document.addEventListener("htmx:sseOpen", () => connection(false));
   document.addEventListener("htmx:afterSettle", (event) => { localise(event.target); follow(); });
-  document.addEventListener("htmx:sseMessage", (event) => localise(event.target));
+  document.addEventListener("htmx:sseMessage", (event) => {
+    localise(event.target);
+    save();
+  });
+  document.documentElement.classList.add("has-script");
   localise(document);
+  save();
+  forget();
   setInterval(count, 1000);
 })();

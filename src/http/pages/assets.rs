@@ -42,7 +42,7 @@ const ASSETS: [Asset; 5] = [
     Asset {
         name: "icon.svg",
         media_type: "image/svg+xml",
-        content: include_str!("../../assets/booklet.svg"),
+        content: include_str!("../../assets/icon.svg"),
     },
 ];
 

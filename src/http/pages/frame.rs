@@ -99,9 +99,9 @@ impl Frame<'_> {
             &html! {
                 a.skip href="#main" { (words::SKIP) }
                 header.top {
-                    a.brand href="/" { (words::PRODUCT) }
+                    a.brand href="/" { (brand()) }
                     span.tenant { (tenant.unwrap_or(words::PLATFORM)) }
-                    span.person { (self.caller.subject) " · " (self.caller.roles.join(", ")) }
+                    span.person { (self.caller.subject) " · " (roles(self.caller)) }
                     @if self.caller.csrf().is_some() {
                         form method="post" action="/sign-out" {
                             (super::form::csrf_field(self.caller))
@@ -123,16 +123,28 @@ impl Frame<'_> {
     }
 }
 
+/// Roles as people write them: `client_admin` is “client admin”.
+fn roles(caller: &Caller) -> String {
+    caller.roles.join(", ").replace('_', " ")
+}
+
 /// A page without a person: sign-in, problems.
 pub(in crate::http) fn bare(status: StatusCode, title: &str, content: &Markup) -> HttpResponse {
     answer(
         status,
         title,
         &html! {
-            header.top { a.brand href="/" { (words::PRODUCT) } }
+            header.top { a.brand href="/" { (brand()) } }
             main.narrow #main { (content) }
         },
     )
+}
+
+fn brand() -> Markup {
+    html! {
+        img src=(assets::address("icon.svg")) width="24" height="24" alt="";
+        (words::PRODUCT)
+    }
 }
 
 /// A part of a page, fetched to be swapped in.

@@ -67,6 +67,15 @@ pub(super) fn time(at: Timestamp) -> Markup {
     }
 }
 
+/// A moment to the second, in the same manner.
+pub(super) fn precise(at: Timestamp) -> Markup {
+    let exact = at.to_string();
+    let (date, clock) = (exact.get(..10), exact.get(11..19));
+    html! {
+        time datetime=(exact) data-precise { (date.unwrap_or_default()) " " (clock.unwrap_or_default()) " UTC" }
+    }
+}
+
 /// How long ago a moment is, kept up by scripts; without them, the moment.
 pub(super) fn ago(at: Timestamp) -> Markup {
     let exact = at.to_string();

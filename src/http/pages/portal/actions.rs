@@ -5,10 +5,10 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use aws_lc_rs::digest;
 use maud::{Markup, html};
 
-use super::history::Part;
 use super::new::Filled;
 use super::present::titles;
-use super::{details, see, viewer};
+use super::started::Started;
+use super::{Shown, details, see, viewer};
 use crate::http::account_exports::{cancel, create, link as links};
 use crate::http::authenticate::SignedIn;
 use crate::http::codes::Code;
@@ -42,14 +42,16 @@ pub(super) async fn start(
 ) -> Result<HttpResponse, Problem> {
     let viewer = viewer(&state, caller, &request).await?;
     let form = Form::read(&request, payload, &viewer.caller).await?;
-    let asked = Filled::sent(&form).request();
+    let filled = Filled::sent(&form);
+    let save = filled.saves();
+    let asked = filled.request();
     if asked.categories.is_empty() {
         let problem = Problem::from(Code::MalformedRequest);
         return refused(&state, &viewer, &form, "nothing_chosen", &problem).await;
     }
     let key = form.filled("once").map(|once| key(once, &asked));
     match create::ask(&state, &viewer, asked, key).await {
-        Ok(_) => Ok(see(&format!("{HOME}&notice=started"))),
+        Ok(id) => Ok(see(&format!("{HOME}{}", Started { id, save }.query()))),
         Err(problem) => refused(&state, &viewer, &form, problem.code().as_str(), &problem).await,
     }
 }
@@ -73,20 +75,13 @@ async fn refused(
         return Err(problem.clone());
     };
     let notice = html! { p.notice.warn role="alert" { (text) } };
-    let part = Part {
-        status: None,
-        page: 1,
-    };
     let status = problem.code().status();
-    super::render(
-        state,
-        viewer,
-        part,
-        &Filled::sent(form),
-        Some(notice),
-        status,
-    )
-    .await
+    let shown = Shown {
+        filled: Filled::sent(form),
+        notice: Some(notice),
+        ..Shown::default()
+    };
+    super::render(state, viewer, &shown, status).await
 }
 
 /// Asks whether an export is really to be cancelled.

@@ -26,6 +26,7 @@ pub(super) fn render(present: &Present) -> Markup {
                 }
             }
         }
+        noscript { p.muted { (words::RELOAD) } }
     }
 }
 

@@ -17,7 +17,7 @@ use crate::http::account_exports::link::LinkView;
 use crate::http::authenticate::SignedIn;
 use crate::http::codes::Code;
 use crate::http::pages::form::csrf_field;
-use crate::http::pages::units::{bytes, grouped, lasting, time};
+use crate::http::pages::units::{bytes, grouped, lasting, precise, time};
 use crate::http::pages::words::portal as words;
 use crate::http::problem::Problem;
 use crate::http::query::query;
@@ -203,8 +203,8 @@ fn manifest(state: &AppState, published: &Published) -> Markup {
                         tr {
                             td data-label=(category) { (title(state, id)) }
                             td.number data-label=(rows) { (grouped(result.rows)) }
-                            td data-label=(read_at) { (time(result.read_at)) }
-                            td data-label=(policy) { code { (result.policy_digest) } }
+                            td data-label=(read_at) { (precise(result.read_at)) }
+                            td data-label=(policy) { (short(&result.policy_digest.to_string(), id)) }
                         }
                     }
                 }
@@ -222,6 +222,17 @@ fn digest(name: &str, id: &str, value: &str) -> Markup {
     html! {
         dt { (name) }
         dd { code id=(id) { (value) } " " (copy(value, id)) }
+    }
+}
+
+/// A digest by its beginning, to be copied whole.
+fn short(digest: &str, id: &str) -> Markup {
+    let whole = format!("policy-{id}");
+    html! {
+        div {
+            code id=(whole) title=(digest) { (digest.get(..19).unwrap_or(digest)) "…" }
+            " " (copy(digest, &whole))
+        }
     }
 }
 

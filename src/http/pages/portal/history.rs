@@ -26,6 +26,16 @@ pub(super) struct Part {
     pub(super) page: u32,
 }
 
+impl Default for Part {
+    /// The beginning of all.
+    fn default() -> Self {
+        Self {
+            status: None,
+            page: 1,
+        }
+    }
+}
+
 impl Part {
     /// Its address.
     pub(super) fn address(self) -> String {
@@ -148,22 +158,20 @@ impl History {
     fn row(&self, row: &Row) -> Markup {
         let (export, id) = (&row.export, row.id);
         let status = export.status_at(self.now);
-        let [c_status, c_when, c_what, c_size, c_who, c_until] = words::COLUMNS;
+        let [c_status, c_when, c_what, c_size, c_until] = words::COLUMNS;
         html! {
             tr id={ "export-" (id) } {
                 td data-label=(c_status) { span.status.(status.as_str()) { (words::status(status)) } }
-                td data-label=(c_when) { (time(export.created_at)) }
-                td data-label=(c_what) {
-                    div {
-                        (row.titles.join(", "))
-                        @if let Some((happened, to_do)) = &row.failure {
-                            p.why { (happened) " " (to_do) }
-                        }
+                td data-label=(c_when) { div { (time(export.created_at)) div.muted { (words::by(&row.who)) } } }
+                @if let Some((happened, to_do)) = &row.failure {
+                    td data-label=(c_what) colspan="3" {
+                        div { (row.titles.join(", ")) p.why { (happened) " " (to_do) } }
                     }
+                } @else {
+                    td data-label=(c_what) { (row.titles.join(", ")) }
+                    td data-label=(c_size) { (size(export)) }
+                    td data-label=(c_until) { (self.available(row, status)) }
                 }
-                td data-label=(c_size) { (size(export)) }
-                td data-label=(c_who) { (row.who) }
-                td data-label=(c_until) { (self.available(row, status)) }
                 td.row-actions { (actions(row, status)) }
             }
         }
@@ -179,7 +187,7 @@ impl History {
                 (Status::Completed, Some(Code::ArtifactDamaged), _) => span { (words::DAMAGED) },
                 (Status::Completed, Some(_), _) => span { (words::CHANGED) },
                 (Status::Completed, None, Some(end)) => div {
-                    (words::UNTIL) (time(end))
+                    (time(end))
                     div.muted { (words::left_of_window(&lasting(end.since(self.now)))) }
                 },
                 (Status::Completed, None, None) => (words::NO_END),

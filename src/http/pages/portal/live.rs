@@ -18,7 +18,8 @@ use serde::Deserialize;
 
 use super::history::{History, Part};
 use super::present::Present;
-use super::{active, now, part, viewer};
+use super::started::Started;
+use super::{active, now, part, started, viewer};
 use crate::http::authenticate::SignedIn;
 use crate::http::codes::Code;
 use crate::http::pages::words::portal as words;
@@ -43,6 +44,8 @@ struct Asked {
     section: Option<String>,
     status: Option<String>,
     page: Option<u32>,
+    started: Option<String>,
+    save: Option<String>,
 }
 
 pub(super) async fn get(
@@ -65,6 +68,7 @@ pub(super) async fn get(
         state,
         viewer,
         part,
+        started: started(asked.started.as_deref(), asked.save.as_deref()),
         ready: vec![web::Bytes::from_static(RETRY.as_bytes())],
         sent: HashMap::new(),
         statuses: HashMap::new(),
@@ -87,6 +91,7 @@ struct Live {
     state: web::Data<AppState>,
     viewer: Viewer,
     part: Part,
+    started: Option<Started>,
     ready: Vec<web::Bytes>,
     /// What each part looked like when it was sent.
     sent: HashMap<&'static str, String>,
@@ -140,6 +145,10 @@ impl Live {
     /// Renders what may have changed, and keeps what did.
     async fn look(&mut self) -> Result<(), Problem> {
         let present = Present::look(&self.state, &self.viewer).await?;
+        if let Some(started) = self.started {
+            let notice = started.look(&self.state, &self.viewer).await?;
+            self.tell("notice", notice);
+        }
         self.tell("now", now::render(&present));
         self.tell("active", active::render(&present));
         let revision = present.standing.view.revision;

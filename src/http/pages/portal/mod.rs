@@ -20,6 +20,7 @@ mod people;
 mod policy;
 mod present;
 mod stamps;
+mod started;
 
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -30,6 +31,7 @@ use serde::Deserialize;
 use self::history::{History, Part};
 use self::new::Filled;
 use self::present::Present;
+use self::started::Started;
 use super::frame::{Desk, Frame};
 use super::words::portal as words;
 use crate::http::account_exports::catalog;
@@ -80,6 +82,25 @@ struct Asked {
     notice: Option<String>,
     /// An export to try again.
     again: Option<String>,
+    /// An export that was just started, and whether the browser is to save it.
+    started: Option<String>,
+    save: Option<String>,
+}
+
+/// What the page is to show beside how things stand.
+#[derive(Default)]
+struct Shown {
+    part: Part,
+    filled: Filled,
+    notice: Option<Markup>,
+    started: Option<Started>,
+}
+
+/// The export that an address says was just started.
+fn started(id: Option<&str>, save: Option<&str>) -> Option<Started> {
+    let id = id?.parse().ok()?;
+    let save = save.is_some();
+    Some(Started { id, save })
 }
 
 /// The part of the history that an address asks for.
@@ -128,21 +149,29 @@ async fn page(
         None => Filled::default(),
     };
     let notice = asked.notice.as_deref().and_then(words::done);
-    let notice = notice.map(|text| html! { p.notice.good role="status" { (text) } });
-    render(&state, &viewer, part, &filled, notice, StatusCode::OK).await
+    let shown = Shown {
+        part,
+        filled,
+        notice: notice.map(|text| html! { p.notice.good { (text) } }),
+        started: started(asked.started.as_deref(), asked.save.as_deref()),
+    };
+    render(&state, &viewer, &shown, StatusCode::OK).await
 }
 
 /// The whole page.
 async fn render(
     state: &AppState,
     viewer: &Viewer,
-    part: Part,
-    filled: &Filled,
-    notice: Option<Markup>,
+    shown: &Shown,
     status: StatusCode,
 ) -> Result<HttpResponse, Problem> {
+    let Shown { part, filled, .. } = shown;
+    let notice = match (&shown.notice, shown.started) {
+        (None, Some(started)) => started.look(state, viewer).await?,
+        (notice, _) => notice.clone().unwrap_or_default(),
+    };
     let present = Present::look(state, viewer).await?;
-    let history = match History::look(state, viewer, part).await {
+    let history = match History::look(state, viewer, *part).await {
         Ok(history) => {
             let above: Vec<_> = present.shown().map(|shown| shown.id).collect();
             history.render(&above)
@@ -155,22 +184,27 @@ async fn render(
     };
     let tenant = &present.standing.view.tenant;
     let categories: Vec<_> = catalog::open_to(state, viewer, tenant).collect();
-    let live = format!("{}/live?section={SECTION}{}", new::ADDRESS, part.query());
+    let follow = shown.started.map(Started::query).unwrap_or_default();
+    let live = format!(
+        "{}/live?section={SECTION}{}{follow}",
+        new::ADDRESS,
+        part.query()
+    );
     let content = html! {
-        @if let Some(notice) = notice { (notice) }
         div hx-ext="sse" sse-connect=(live) {
             div #over sse-swap="over" {}
+            div #notice role="status" sse-swap="notice" { (notice) }
             p #said.visually-hidden role="status" sse-swap="said" {}
             div.portal-head {
                 div { h1 { (words::TITLE) } p.muted { (words::PURPOSE) } }
             }
-            div #now sse-swap="now" { (now::render(&present)) }
+            div #now.now sse-swap="now" { (now::render(&present)) }
             section #active sse-swap="active" { (active::render(&present)) }
             (new::render(state, viewer, &categories, filled))
             section aria-labelledby="history" {
                 div.section-head {
                     h2 #history { (words::HISTORY) }
-                    (history::filter(part))
+                    (history::filter(*part))
                 }
                 div #exports sse-swap="history" { (history) }
             }

@@ -30,6 +30,8 @@ pub(super) struct Filled {
     compression: Option<String>,
     scope: Option<String>,
     reason: Option<String>,
+    /// The browser is to save the file; `None`: as usual.
+    save: Option<bool>,
 }
 
 impl Filled {
@@ -42,6 +44,7 @@ impl Filled {
             compression: field("compression"),
             scope: field("scope"),
             reason: field("reason"),
+            save: Some(form.filled("save").is_some()),
         }
     }
 
@@ -59,6 +62,11 @@ impl Filled {
             scope: request.scope.as_ref().map(|scope| scope.id.clone()),
             ..Self::default()
         }
+    }
+
+    /// Whether the browser is to save the file.
+    pub(super) fn saves(&self) -> bool {
+        self.save == Some(true)
     }
 
     /// As the API would be asked.
@@ -113,6 +121,10 @@ pub(super) fn render(
                     input #reason type="text" name="reason" maxlength="500" value=[&filled.reason] aria-describedby="reason-hint" autocomplete="off";
                     span.hint #reason-hint { (words::REASON_HINT) }
                 }
+            }
+            p.save.scripted {
+                input #save type="checkbox" name="save" value="yes" checked[filled.save.unwrap_or(true)];
+                label for="save" { (words::SAVE) }
             }
         }
     }

@@ -10,19 +10,19 @@ use crate::http::pages::units::{grouped, lasting, time};
 use crate::http::pages::words::portal as words;
 
 /// Up to this many, each export of a limit is a mark of its own.
-const MARKS: u32 = 20;
+const MARKS: u32 = 12;
 
 /// Limits and button.
 pub(super) fn render(present: &Present) -> Markup {
     let windows = &present.standing.windows;
     html! {
-        div.start {
-            (button(present))
-            (why_not(present))
-        }
         ul.limits aria-label=(words::LIMITS) {
             li { (limit(&windows.user, words::FOR_YOU, present)) }
             li { (limit(&windows.tenant, &format!("for {}", present.tenant), present)) }
+        }
+        div.start {
+            (button(present))
+            (why_not(present))
         }
     }
 }

@@ -50,9 +50,10 @@ impl<'a> People<'a> {
         if let Some(name) = self.known.get(principal) {
             return Ok(name.clone());
         }
+        // Operators are the only ones who act on a tenant and aren't in its directory.
         let system = &self.state.system;
         let name = system.subject(&self.viewer.tenant, principal).await?;
-        let name = name.unwrap_or_else(|| words::SOMEBODY.to_owned());
+        let name = name.unwrap_or_else(|| words::OPERATOR.to_owned());
         self.known.insert(principal.clone(), name.clone());
         Ok(name)
     }

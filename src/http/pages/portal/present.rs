@@ -23,6 +23,8 @@ pub(super) struct Present {
     pub(super) tenant: String,
     pub(super) standing: Standing,
     pub(super) active: Vec<Active>,
+    /// Operators have stopped the intake.
+    pub(super) paused: bool,
     /// There is something that the viewer may export.
     pub(super) has_categories: bool,
 }
@@ -71,13 +73,17 @@ impl Present {
             now: state.clock.now(),
             tenant: viewer.tenant.to_string(),
             has_categories,
+            paused: system.platform().await?.intake_paused.is_some(),
             active,
             standing,
         })
     }
 
-    /// Why no export can be started now.
+    /// Why no export can be started now, in the order in which a request would be refused.
     pub(super) fn refusal(&self) -> Option<&Refusal> {
+        if self.paused {
+            return Some(&Refusal::IntakePaused);
+        }
         self.standing.blocked_by.as_ref()
     }
 

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::people::People;
 use super::present::title;
 use crate::http::account_exports::history::{self, HistoryItem};
-use crate::http::pages::units::{bytes, grouped, time};
+use crate::http::pages::units::{bytes, grouped, precise};
 use crate::http::pages::words::failures::explain;
 use crate::http::pages::words::portal as portal_words;
 use crate::http::pages::words::stamps as words;
@@ -98,7 +98,7 @@ fn table(stamps: &[&Stamp]) -> Markup {
             tbody {
                 @for stamp in stamps {
                     tr {
-                        td data-label=(when) { @if let Some(at) = stamp.at { (time(at)) } }
+                        td data-label=(when) { @if let Some(at) = stamp.at { (precise(at)) } }
                         td data-label=(who) { (stamp.who) }
                         td data-label=(what) {
                             div { (stamp.what) @if !stamp.more.is_empty() { span.muted { " · " (stamp.more) } } }

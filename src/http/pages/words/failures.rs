@@ -89,6 +89,10 @@ pub(in crate::http::pages) fn explain(
             "The export was stopped.".to_owned(),
             "Start a new one when you need it.",
         ),
+        "operator" => (
+            "An operator of this service stopped it.".to_owned(),
+            "Ask them why, or start a new export.",
+        ),
         "internal" => (
             "Something went wrong in the service.".to_owned(),
             TELL_OPERATOR,

@@ -109,6 +109,12 @@ pub(in crate::http::pages) fn compression_name(compression: &str) -> &str {
     }
 }
 
+pub(in crate::http::pages) const SAVE: &str = "Save the file here as soon as it is ready";
+pub(in crate::http::pages) const STARTED_NOW: &str =
+    "The export has started. You can leave this page; the file will be waiting here.";
+pub(in crate::http::pages) const READY: &str = "Your file is ready.";
+pub(in crate::http::pages) const SAVED: &str = "It is being saved by your browser.";
+
 // Under way
 pub(in crate::http::pages) const ACTIVE: &str = "Under way";
 pub(in crate::http::pages) const CANCEL: &str = "Cancel";
@@ -117,6 +123,7 @@ pub(in crate::http::pages) const ASKED: &str = "asked for ";
 pub(in crate::http::pages) const NOT_YOURS: &str =
     "An export of your organisation, started by somebody else";
 pub(in crate::http::pages) const PROGRESS: &str = "Progress";
+pub(in crate::http::pages) const RELOAD: &str = "Reload this page to see how far it is.";
 pub(in crate::http::pages) const ATTEMPT: &str = "attempt ";
 
 pub(in crate::http::pages) fn by(who: &str) -> String {
@@ -169,8 +176,8 @@ pub(in crate::http::pages) const EMPTY_FILTER: &str = "No export with this statu
 pub(in crate::http::pages) const EMPTY_REST: &str = "Finished exports will be listed here.";
 pub(in crate::http::pages) const EMPTY_PAGE: &str = "There is nothing on this page any more.";
 pub(in crate::http::pages) const SHOW_ALL: &str = "Show all";
-pub(in crate::http::pages) const COLUMNS: [&str; 6] =
-    ["Status", "Asked for", "What", "Size", "By", "Available"];
+pub(in crate::http::pages) const COLUMNS: [&str; 5] =
+    ["Status", "Asked for", "What", "Size", "Available until"];
 pub(in crate::http::pages) const ACTIONS: &str = "Actions";
 pub(in crate::http::pages) const DOWNLOAD: &str = "Download";
 pub(in crate::http::pages) const LINK: &str = "Link";
@@ -272,9 +279,6 @@ pub(in crate::http::pages) const SIGN_IN: &str = "Sign in again";
 /// A short notice after something was done, by its code in the address.
 pub(in crate::http::pages) fn done(code: &str) -> Option<&'static str> {
     Some(match code {
-        "started" => {
-            "The export has started. You can leave this page; the file will be waiting here."
-        }
         "cancelled" => "The export was cancelled.",
         "not_cancellable" => "That export had already ended, so there was nothing to cancel.",
         "links_revoked" => "The links have ended.",
