@@ -63,9 +63,26 @@
     if (address.href !== location.href) history.replaceState(history.state, "", address);
   };
 
+  // A short break isn't worth a word: the stream comes back by itself.
+  let soon = 0;
   const connection = (lost) => {
     const banner = document.getElementById("connection");
-    if (banner) banner.hidden = !lost;
+    if (!banner) return;
+    clearTimeout(soon);
+    if (lost) soon = setTimeout(() => { banner.hidden = false; }, 1500);
+    else banner.hidden = true;
+  };
+
+  // A stream that is refused may be so because nobody is signed in any more.
+  const askWhether = async () => {
+    try {
+      const answer = await fetch(location.href, { method: "HEAD", headers: { Accept: "application/json" } });
+      const over = answer.status === 401;
+      document.getElementById("signed-out").hidden = !over;
+      if (over) connection(false);
+    } catch {
+      // No connection: that is said already, and it is tried again.
+    }
   };
 
   // A walk through an export's revisions: slider and timeline follow the state that is shown.
@@ -86,7 +103,10 @@
     const button = event.target.closest?.("button[data-copy]");
     if (button) copy(button);
   });
-  document.addEventListener("htmx:sseError", () => connection(true));
+  document.addEventListener("htmx:sseError", (event) => {
+    connection(true);
+    if (event.detail?.source?.readyState === EventSource.CLOSED) askWhether();
+  });
   document.addEventListener("htmx:sendError", () => connection(true));
   document.addEventListener("htmx:sseOpen", () => connection(false));
   document.addEventListener("htmx:afterSettle", (event) => { localise(event.target); follow(); });

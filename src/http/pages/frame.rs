@@ -118,6 +118,9 @@ impl Frame<'_> {
                     main #main tabindex="-1" { (content) }
                 }
                 p #connection.banner.warn role="status" hidden { (words::CONNECTION_LOST) }
+                p #signed-out.banner.warn role="alert" hidden {
+                    (words::SIGNED_OUT) " " a href="" { (words::SIGN_IN_AGAIN) }
+                }
             },
         )
     }

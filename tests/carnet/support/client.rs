@@ -137,6 +137,20 @@ impl Client {
             .await
     }
 
+    /// `POST` of a form, url-encoded, as a browser sends it; follows to where the answer leads.
+    pub(crate) async fn post_form(&self, path: &str, form: &str) -> Answer {
+        let request = self.http.post(format!("{}{path}", self.base));
+        let request = request.bearer_auth(&self.token).body(form.to_owned());
+        let request = request.header("content-type", "application/x-www-form-urlencoded");
+        let response = request.send().await.expect("the service answers");
+        let (status, headers) = (response.status(), response.headers().clone());
+        Answer {
+            status,
+            headers,
+            body: response.bytes().await.unwrap().to_vec(),
+        }
+    }
+
     /// Asks for an export of `categories`.
     pub(crate) async fn create(&self, categories: &[&str]) -> Answer {
         self.post("/api/account-exports", json!({ "categories": categories }))

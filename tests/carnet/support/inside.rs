@@ -8,10 +8,10 @@ use carnet::auth::{TokenRequest, sign};
 use carnet::config::Config;
 use carnet::http::AppState;
 use carnet::service::{Around, Service};
-use carnet_actors::Cause;
 use carnet_actors::ports::Clock;
+use carnet_actors::{Cause, Order};
 use carnet_events::domain::tenant::TenantCommand;
-use carnet_events::ids::{PrincipalId, TenantId};
+use carnet_events::ids::{PrincipalId, TenantId, Timestamp};
 use tokio::sync::oneshot;
 
 use super::{Browser, Client, HandClock, Site};
@@ -114,6 +114,22 @@ impl Inside {
         };
         let token = sign(&self.state.config.auth, &request, self.clock.now()).unwrap();
         Client::new(&self.address, &token)
+    }
+
+    /// What the clock says.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Pauses or resumes the intake, as operators will.
+    pub(crate) async fn pause(&self, paused: bool) {
+        let order = Order {
+            by: PrincipalId::new("operator").unwrap(),
+            reason: "a test".to_owned(),
+            cause: Cause::default(),
+        };
+        let system = &self.state.system;
+        system.pause_intake(paused, order).await.unwrap();
     }
 
     /// Gives a tenant a command, as operators will.

@@ -60,9 +60,13 @@ fn job(shown: &Shown) -> Markup {
 
 fn running(shown: &Shown) -> Markup {
     let progress = shown.progress.as_ref().unwrap_or(&Progress::START);
+    // Never all of it: what is new since last time comes on top.
+    let share = shown.expected.filter(|expected| *expected > 0);
+    let share = share.map(|expected| (progress.rows.saturating_mul(100) / expected).min(99));
     html! {
-        progress aria-label=(words::PROGRESS) {}
+        progress aria-label=(words::PROGRESS) max="100" value=[share] {}
         p.figures {
+            @if let Some(share) = share { b { (words::done_of_hundred(share)) } }
             span { (words::rows(&grouped(progress.rows))) }
             span { (bytes(progress.bytes)) }
             span { (words::phase(progress.phase)) @if let Some(title) = &shown.reading { " " (title) } }

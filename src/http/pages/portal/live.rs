@@ -126,10 +126,8 @@ impl Live {
             if self.over {
                 return None;
             }
-            if self.state.clock.now() >= self.viewer.caller.expires_at {
-                self.over = true;
-                self.tell("over", signed_out());
-                continue;
+            if self.is_signed_out().await {
+                return None;
             }
             if let Err(problem) = self.look().await {
                 // The browser comes back and is told everything.
@@ -140,6 +138,17 @@ impl Live {
                 self.wait().await;
             }
         }
+    }
+
+    /// The stream ends with the token or session it was asked for with.
+    async fn is_signed_out(&self) -> bool {
+        let caller = &self.viewer.caller;
+        let is_over = match caller.session {
+            // What can't be told now is asked again by the browser that comes back.
+            Some(session) => self.state.sessions.is_over(session).await.unwrap_or(true),
+            None => false,
+        };
+        is_over || self.state.clock.now() >= caller.expires_at
     }
 
     /// Renders what may have changed, and keeps what did.
@@ -238,14 +247,6 @@ impl Live {
                     self.ready.push(web::Bytes::from_static(b": still here\n\n"));
                 }
             }
-        }
-    }
-}
-
-fn signed_out() -> Markup {
-    html! {
-        p.notice.warn role="alert" {
-            (words::OVER) " " a href="/settings?section=data-exports" { (words::SIGN_IN) }
         }
     }
 }

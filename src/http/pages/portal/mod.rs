@@ -184,6 +184,8 @@ async fn render(
     };
     let tenant = &present.standing.view.tenant;
     let categories: Vec<_> = catalog::open_to(state, viewer, tenant).collect();
+    let exports = state.projections.exports();
+    let last = exports.last_rows(viewer.tenant.clone()).await?;
     let follow = shown.started.map(Started::query).unwrap_or_default();
     let live = format!(
         "{}/live?section={SECTION}{}{follow}",
@@ -192,7 +194,6 @@ async fn render(
     );
     let content = html! {
         div hx-ext="sse" sse-connect=(live) {
-            div #over sse-swap="over" {}
             div #notice role="status" sse-swap="notice" { (notice) }
             p #said.visually-hidden role="status" sse-swap="said" {}
             div.portal-head {
@@ -200,7 +201,7 @@ async fn render(
             }
             div #now.now sse-swap="now" { (now::render(&present)) }
             section #active sse-swap="active" { (active::render(&present)) }
-            (new::render(state, viewer, &categories, filled))
+            (new::render(state, viewer, &categories, &last, filled))
             section aria-labelledby="history" {
                 div.section-head {
                     h2 #history { (words::HISTORY) }

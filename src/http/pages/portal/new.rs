@@ -1,8 +1,10 @@
 //! The form for a new export. Everything is chosen already, so that one click is enough.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use carnet_events::domain::export::Export;
+use carnet_projections::exports::LastRows;
 use maud::{Markup, html};
 use uuid::Uuid;
 
@@ -12,6 +14,7 @@ use crate::export::catalog::Category;
 use crate::http::account_exports::catalog::{COMPRESSIONS, FORMATS};
 use crate::http::account_exports::create::NewExport;
 use crate::http::pages::form::{Form, csrf_field};
+use crate::http::pages::units::grouped;
 use crate::http::pages::words::portal as words;
 use crate::http::state::AppState;
 use crate::http::viewer::Viewer;
@@ -91,6 +94,7 @@ pub(super) fn render(
     state: &AppState,
     viewer: &Viewer,
     categories: &[&Arc<Category>],
+    last: &BTreeMap<String, LastRows>,
     filled: &Filled,
 ) -> Markup {
     if categories.is_empty() {
@@ -104,7 +108,7 @@ pub(super) fn render(
             input type="hidden" name="once" value=(Uuid::new_v4());
             fieldset.categories {
                 legend { (words::CATEGORIES) }
-                @for category in categories { (choice(category, filled.has(category.id()))) }
+                @for category in categories { (choice(category, last.get(category.id()), filled.has(category.id()))) }
             }
             div.options {
                 (options(words::FORMAT, "format", &FORMATS, words::format_name, filled.format.as_deref().unwrap_or("json")))
@@ -130,12 +134,15 @@ pub(super) fn render(
     }
 }
 
-fn choice(category: &Category, chosen: bool) -> Markup {
+fn choice(category: &Category, last: Option<&LastRows>, chosen: bool) -> Markup {
     let id = category.id();
     html! {
         div.choice {
             input type="checkbox" name="categories" value=(id) id={ "category-" (id) } checked[chosen] aria-describedby={ "policy-" (id) };
-            label for={ "category-" (id) } { (category.title) }
+            label for={ "category-" (id) } {
+                (category.title)
+                @if let Some(last) = last { span.hint { (words::rows_last_time(&grouped(last.rows))) } }
+            }
             p.hint id={ "policy-" (id) } { (policy::in_words(category)) }
         }
     }

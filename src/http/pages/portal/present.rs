@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use carnet_actors::{QueuePosition, Standing};
 use carnet_events::domain::export::{Export, Progress, Status};
+use carnet_events::domain::request::Request;
 use carnet_events::domain::tenant::Refusal;
 use carnet_events::ids::{ExportId, Timestamp};
 
@@ -42,6 +43,8 @@ pub(super) struct Shown {
     pub(super) export: Arc<Export>,
     /// Newer than what the export's events say.
     pub(super) progress: Option<Progress>,
+    /// The rows that its categories had last time, when that is known of all of them.
+    pub(super) expected: Option<u64>,
     pub(super) waits: Option<QueuePosition>,
     pub(super) who: String,
     /// Titles of its categories.
@@ -114,6 +117,10 @@ async fn under_way(
         _ => None,
     };
     let request = &export.request;
+    let expected = match export.status() {
+        Status::Running => expected(state, request).await?,
+        _ => None,
+    };
     let reading = progress.as_ref().and_then(|p| p.category.as_deref());
     Ok(Active::Shown(Box::new(Shown {
         id,
@@ -121,9 +128,21 @@ async fn under_way(
         titles: titles(state, &request.categories),
         reading: reading.map(|id| title(state, id)),
         progress,
+        expected,
         waits,
         export,
     })))
+}
+
+/// The rows an export will have, if it has as many as last time. A part of the tenant has fewer, nobody knows how many.
+async fn expected(state: &AppState, request: &Request) -> Result<Option<u64>, Problem> {
+    if request.scope.is_some() {
+        return Ok(None);
+    }
+    let exports = state.projections.exports();
+    let last = exports.last_rows(request.tenant.clone()).await?;
+    let rows = request.categories.iter().map(|id| Some(last.get(id)?.rows));
+    Ok(rows.sum())
 }
 
 /// What people call a category.

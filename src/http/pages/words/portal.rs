@@ -115,6 +115,10 @@ pub(in crate::http::pages) const STARTED_NOW: &str =
 pub(in crate::http::pages) const READY: &str = "Your file is ready.";
 pub(in crate::http::pages) const SAVED: &str = "It is being saved by your browser.";
 
+pub(in crate::http::pages) fn rows_last_time(rows: &str) -> String {
+    format!("{rows} rows last time")
+}
+
 // Under way
 pub(in crate::http::pages) const ACTIVE: &str = "Under way";
 pub(in crate::http::pages) const CANCEL: &str = "Cancel";
@@ -132,6 +136,11 @@ pub(in crate::http::pages) fn by(who: &str) -> String {
 
 pub(in crate::http::pages) fn rows(rows: &str) -> String {
     format!("{rows} rows")
+}
+
+/// How much of it is done, in hundredths.
+pub(in crate::http::pages) fn done_of_hundred(hundredths: u64) -> String {
+    format!("about {hundredths} %")
 }
 
 pub(in crate::http::pages) fn phase(phase: Phase) -> &'static str {
@@ -271,10 +280,6 @@ pub(in crate::http::pages) const SOMEBODY: &str = "somebody else";
 pub(in crate::http::pages) const SCHEDULE: &str = "the schedule";
 pub(in crate::http::pages) const OPERATOR: &str = "an operator";
 pub(in crate::http::pages) const SERVICE: &str = "the service";
-
-// Connection
-pub(in crate::http::pages) const OVER: &str = "You have been signed out.";
-pub(in crate::http::pages) const SIGN_IN: &str = "Sign in again";
 
 /// A short notice after something was done, by its code in the address.
 pub(in crate::http::pages) fn done(code: &str) -> Option<&'static str> {

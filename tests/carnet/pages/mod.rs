@@ -1,0 +1,3 @@
+//! The pages, as a browser without scripts meets them; the files mirror the desks.
+
+mod portal;
