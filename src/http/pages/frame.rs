@@ -102,12 +102,7 @@ impl Frame<'_> {
                     a.brand href="/" { (brand()) }
                     span.tenant { (tenant.unwrap_or(words::PLATFORM)) }
                     span.person { (self.caller.subject) " · " (roles(self.caller)) }
-                    @if self.caller.csrf().is_some() {
-                        form method="post" action="/sign-out" {
-                            (super::form::csrf_field(self.caller))
-                            button.quiet type="submit" { (words::SIGN_OUT) }
-                        }
-                    }
+                    (sign_out(self.caller))
                 }
                 div.columns {
                     nav.desks aria-label=(words::DESKS) {
@@ -123,6 +118,18 @@ impl Frame<'_> {
                 }
             },
         )
+    }
+}
+
+/// The way out, for those who signed in with a browser.
+pub(super) fn sign_out(caller: &Caller) -> Markup {
+    html! {
+        @if caller.csrf().is_some() {
+            form method="post" action="/sign-out" {
+                (super::form::csrf_field(caller))
+                button.quiet type="submit" { (words::SIGN_OUT) }
+            }
+        }
     }
 }
 

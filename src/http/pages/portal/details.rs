@@ -71,7 +71,7 @@ pub(super) async fn render(
     let status = export.status_at(now);
     let reason = state.system.reason(&viewer.tenant, found.id).await?;
     let heading = titles(state, &request.categories).join(", ");
-    let content = html! {
+    let content = html! { div #details {
         @if let Some(text) = notice { p.notice role="status" { (text) } }
         p { a href="/settings?section=data-exports" { "← " (words::BACK) } }
         h1 { (heading) }
@@ -94,8 +94,24 @@ pub(super) async fn render(
         section aria-labelledby="had" { h2 #had { (words::HAD) } (booklet.who_had()) }
         section aria-labelledby="booklet" { h2 #booklet { (words::BOOKLET) } (booklet.render()) }
         @if export.published().is_some() { (verify(found)) }
+    } };
+    let content = match export.outcome() {
+        None => followed(found, &content),
+        Some(_) => content,
     };
     Ok(actions::page(state, viewer, &heading, &content))
+}
+
+/// Fetches the page anew whenever something happens to the export, until it is settled.
+fn followed(found: &ExportView, content: &Markup) -> Markup {
+    let id = found.id;
+    html! {
+        div hx-ext="sse" sse-connect={ "/api/account-exports/" (id) "/events" } sse-close="end"
+            hx-get={ "/settings/data-exports/" (id) } hx-trigger="sse:changed delay:200ms"
+            hx-select="#details" hx-target="#details" hx-swap="outerHTML" {
+            (content)
+        }
+    }
 }
 
 /// The file, and the ways to it.

@@ -266,3 +266,18 @@ fn message(event: &str, content: &str) -> web::Bytes {
     text.push('\n');
     text.into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::message;
+
+    #[test]
+    fn a_message_keeps_its_form_whatever_is_in_it() {
+        let text = |content| String::from_utf8_lossy(&message("now", content)).into_owned();
+        assert_eq!(text("<p>a</p>"), "event: now\ndata: <p>a</p>\n\n");
+        let hostile = text("a\n\nevent: over\r\rdata: b");
+        let expected = "event: now\ndata: a\ndata: event: over\ndata: data: b\n\n";
+        assert_eq!(hostile, expected);
+        assert_eq!(text(""), "event: now\ndata: <!---->\n\n");
+    }
+}

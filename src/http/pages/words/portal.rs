@@ -329,3 +329,50 @@ pub(in crate::http::pages) fn refused(code: &str) -> Option<&'static str> {
         _ => return None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_counted_as_people_count() {
+        let shown = [1, 2, 3, 4, 11, 12, 13, 21, 112, 123].map(place);
+        let ends = ["st", "nd", "rd", "th", "th", "th", "th", "st", "th", "rd"];
+        for (shown, end) in shown.iter().zip(ends) {
+            assert!(shown.ends_with(&format!("{end} in line")), "{shown}");
+        }
+    }
+
+    #[test]
+    fn windows_have_the_unit_that_suits_them() {
+        let shown = [45, 90, 3_600, 5_400, 86_400, 172_800, 604_800]
+            .map(|seconds| per(Duration::from_secs(seconds)));
+        assert_eq!(
+            shown,
+            [
+                "per 45 seconds",
+                "per 90 seconds",
+                "per hour",
+                "per 90 minutes",
+                "per 24 hours",
+                "per 48 hours",
+                "per 7 days"
+            ]
+        );
+    }
+
+    #[test]
+    fn every_refusal_that_can_be_known_before_has_words_of_its_own() {
+        let codes = [
+            "limit_user",
+            "limit_tenant",
+            "tenant_closed",
+            "storage_unverified",
+            "intake_paused",
+        ];
+        for code in codes {
+            assert_ne!(blocked(code), blocked("no such code"), "{code}");
+            assert!(refused(code).is_some(), "{code}");
+        }
+    }
+}
