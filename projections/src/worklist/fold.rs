@@ -65,6 +65,11 @@ const CACHED: usize = 8192;
 /// Entries kept in memory without being written, while history is read; most come to nothing before they ever are.
 const UNWRITTEN: usize = 65_536;
 
+/// One entry. Not a join: SQLite would plan that anew every other time, for it lets the plan depend on what is bound.
+pub(super) const TAKE: &str =
+    "SELECT w.*, (SELECT text FROM names WHERE id = w.tenant) AS tenant_id FROM worklist_{g} w
+    WHERE w.export = ?";
+
 struct Fold {
     cached: Cache<ExportId, Item>,
     unwritten: HashMap<ExportId, Touched>,
@@ -86,8 +91,7 @@ impl Fold {
         Self {
             cached: Cache::new(CACHED),
             unwritten: HashMap::new(),
-            select: sql("SELECT w.*, n.text AS tenant_id FROM worklist_{g} w JOIN names n ON n.id = w.tenant
-                 WHERE w.export = ?"),
+            select: sql(TAKE),
             upsert: sql(
                 "INSERT OR REPLACE INTO worklist_{g} (export, tenant, admitted, released, since, stage, attempts, revision,
                      not_before, node, incarnation, lease_ms, alive_at, outcome, expires_at, expired, held,

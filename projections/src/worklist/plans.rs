@@ -1,9 +1,15 @@
 //! What the worklist's lists cost when there are many exports.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use rusqlite::StatementStatus;
+
+use super::fold::TAKE;
 use super::query::{
     DELETING, DUE_DELETION, DUE_EXPIRY, NEXT_EXPIRY, NEXT_START, OPEN_ADMISSIONS, QUEUED_ONES,
     RUNNING_ONES, UNRELEASED, list_sql,
 };
+use crate::projection::of_generation;
 use crate::tests::plans::{assert_searched, tables};
 
 #[test]
@@ -23,4 +29,16 @@ fn every_list_is_read_from_an_index_in_its_order() {
     for sql in [NEXT_START, NEXT_EXPIRY] {
         assert_searched(&tables, sql);
     }
+}
+
+#[test]
+fn what_is_asked_for_every_event_is_planned_once() {
+    let tables = tables();
+    let sql = of_generation(TAKE, 1);
+    for export in 0..10_u8 {
+        let mut take = tables.prepare_cached(&sql).unwrap();
+        assert!(!take.exists([&[export; 16]]).unwrap());
+    }
+    let take = tables.prepare_cached(&sql).unwrap();
+    assert_eq!(take.get_status(StatementStatus::RePrepare), 0);
 }
