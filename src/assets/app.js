@@ -56,11 +56,12 @@
     }
   };
 
-  // What was just done stands in the address; a reload is not to say it again.
+  // A reload is not to save the file again.
   const forget = () => {
     const address = new URL(location.href);
-    for (const name of ["notice", "started", "save"]) address.searchParams.delete(name);
-    if (address.href !== location.href) history.replaceState(history.state, "", address);
+    if (!address.searchParams.has("save")) return;
+    address.searchParams.delete("save");
+    history.replaceState(history.state, "", address);
   };
 
   // A short break isn't worth a word: the stream comes back by itself.

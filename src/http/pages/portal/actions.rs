@@ -51,7 +51,10 @@ pub(super) async fn start(
     }
     let key = form.filled("once").map(|once| key(once, &asked));
     match create::ask(&state, &viewer, asked, key).await {
-        Ok(id) => Ok(see(&format!("{HOME}{}", Started { id, save }.query()))),
+        Ok(id) => Ok(see(&format!(
+            "{HOME}&notice=started{}",
+            Started { id, save }.query()
+        ))),
         Err(problem) => refused(&state, &viewer, &form, problem.code().as_str(), &problem).await,
     }
 }

@@ -75,7 +75,12 @@ pub(super) async fn render(
         @if let Some(text) = notice { p.notice role="status" { (text) } }
         p { a href="/settings?section=data-exports" { "← " (words::BACK) } }
         h1 { (heading) }
-        p { span.status.(status.as_str()) { (words::status(status)) } }
+        p.actions {
+            span.status.(status.as_str()) { (words::status(status)) }
+            @if export.outcome().is_none() {
+                a.button.quiet href={ "/settings/data-exports/" (found.id) "/cancel" } { (words::CANCEL) }
+            }
+        }
         @if let Some((happened, to_do)) = failure(state, export) {
             p.notice.bad { (happened) " " (to_do) }
         }

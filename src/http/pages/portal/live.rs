@@ -44,7 +44,7 @@ struct Asked {
     section: Option<String>,
     status: Option<String>,
     page: Option<u32>,
-    started: Option<String>,
+    export: Option<String>,
     save: Option<String>,
 }
 
@@ -68,7 +68,7 @@ pub(super) async fn get(
         state,
         viewer,
         part,
-        started: started(asked.started.as_deref(), asked.save.as_deref()),
+        started: started(asked.export.as_deref(), asked.save.as_deref()),
         ready: vec![web::Bytes::from_static(RETRY.as_bytes())],
         sent: HashMap::new(),
         statuses: HashMap::new(),

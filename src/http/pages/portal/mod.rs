@@ -82,8 +82,8 @@ struct Asked {
     notice: Option<String>,
     /// An export to try again.
     again: Option<String>,
-    /// An export that was just started, and whether the browser is to save it.
-    started: Option<String>,
+    /// The export that this was done to, and whether the browser is to save its file.
+    export: Option<String>,
     save: Option<String>,
 }
 
@@ -153,7 +153,7 @@ async fn page(
         part,
         filled,
         notice: notice.map(|text| html! { p.notice.good { (text) } }),
-        started: started(asked.started.as_deref(), asked.save.as_deref()),
+        started: started(asked.export.as_deref(), asked.save.as_deref()),
     };
     render(&state, &viewer, &shown, StatusCode::OK).await
 }

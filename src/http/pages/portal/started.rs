@@ -23,7 +23,7 @@ impl Started {
     /// What stands in the query for it.
     pub(super) fn query(self) -> String {
         let save = if self.save { "&save=yes" } else { "" };
-        format!("&started={}{save}", self.id)
+        format!("&export={}{save}", self.id)
     }
 
     /// How it is getting on.

@@ -102,8 +102,8 @@ pub(in crate::http::pages) fn format_name(format: &str) -> &str {
 
 pub(in crate::http::pages) fn compression_name(compression: &str) -> &str {
     match compression {
-        "gzip" => "gzip: opens everywhere",
-        "zstd" => "zstd: fast, for newer tools",
+        "gzip" => "gzip (usual)",
+        "zstd" => "zstd (newer tools)",
         "none" => "none",
         other => other,
     }
