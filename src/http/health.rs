@@ -29,19 +29,12 @@ pub(super) async fn healthz() -> HttpResponse {
     (status = 503, description = "Something doesn't; `checks` names it"),
 ))]
 pub(super) async fn readyz(state: web::Data<AppState>) -> HttpResponse {
-    let outcomes = join_all(state.ready.iter().map(|check| async move {
-        let outcome = tokio::time::timeout(CHECK_TIMEOUT, check.check()).await;
-        let outcome = outcome.unwrap_or_else(|_| Err("took too long".to_owned()));
-        if let Err(reason) = &outcome {
-            tracing::warn!(check = check.name(), reason, "not ready");
-        }
-        (check.name(), outcome.is_ok())
-    }))
-    .await;
-    let ready = outcomes.iter().all(|(_, works)| *works);
+    let outcomes = outcomes(&state).await;
+    let ready = outcomes.iter().all(|(_, outcome)| outcome.is_ok());
+    let word = |outcome: Result<(), String>| outcome.map_or("failed", |()| "ok");
     let checks: Map<String, Value> = outcomes
         .into_iter()
-        .map(|(name, works)| (name.to_owned(), json!(if works { "ok" } else { "failed" })))
+        .map(|(name, outcome)| (name.to_owned(), json!(word(outcome))))
         .collect();
     let mut response = if ready {
         HttpResponse::Ok()
@@ -51,6 +44,19 @@ pub(super) async fn readyz(state: web::Data<AppState>) -> HttpResponse {
     response
         .insert_header((header::CACHE_CONTROL, "no-store"))
         .json(json!({"status": if ready { "ready" } else { "not_ready" }, "checks": checks}))
+}
+
+/// What each check says now; the reasons are for operators and the log.
+pub(super) async fn outcomes(state: &AppState) -> Vec<(&'static str, Result<(), String>)> {
+    join_all(state.ready.iter().map(|check| async move {
+        let outcome = tokio::time::timeout(CHECK_TIMEOUT, check.check()).await;
+        let outcome = outcome.unwrap_or_else(|_| Err("took too long".to_owned()));
+        if let Err(reason) = &outcome {
+            tracing::warn!(check = check.name(), reason, "not ready");
+        }
+        (check.name(), outcome)
+    }))
+    .await
 }
 
 /// On the main listener metrics are for operators; to others the route isn't there.

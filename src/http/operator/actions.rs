@@ -228,11 +228,18 @@ async fn on_tenant(
     command: TenantCommand,
     order: Order,
 ) -> Result<Done, Problem> {
-    let configured = state.config.tenants.contains_key(tenant.as_str());
-    if !configured && !state.system.knows_tenant(tenant).await? {
-        return Err(Code::NotFound.into());
-    }
+    must_know(state, tenant).await?;
     done(state.system.act_on_tenant(tenant, command, order).await)
+}
+
+/// Nothing is done to a tenant that nobody has heard of: it was misspelt.
+pub(super) async fn must_know(state: &AppState, tenant: &TenantId) -> Result<(), Problem> {
+    let configured = state.config.tenants.contains_key(tenant.as_str());
+    if configured || state.system.knows_tenant(tenant).await? {
+        Ok(())
+    } else {
+        Err(Code::NotFound.into())
+    }
 }
 
 async fn exempt(

@@ -6,18 +6,28 @@
 //! | `access` | who acts |
 //! | `actions` | every act there is, for these routes and for pages alike |
 //! | `orders` | the routes that act |
+//! | `overview`, `list`, `tenant`, `platform_log` | the routes that show |
 
 pub(in crate::http) mod access;
 pub(in crate::http) mod actions;
 mod again;
 mod answer;
+mod list;
 mod orders;
+mod overview;
+mod platform_log;
+mod tenant;
+mod views;
 
 use actix_web::web;
 
 /// The description of these routes.
 #[derive(utoipa::OpenApi)]
 #[openapi(paths(
+    overview::get,
+    list::get,
+    platform_log::get,
+    tenant::get,
     orders::intake::pause,
     orders::intake::resume,
     orders::nodes::drain,
@@ -40,6 +50,10 @@ pub(super) struct Api;
 pub(super) fn routes(scope: &mut web::ServiceConfig) {
     let post = |path: &str| web::resource(format!("/operator{path}"));
     scope
+        .service(readable!("/operator/overview", overview::get))
+        .service(readable!("/operator/exports", list::get))
+        .service(readable!("/operator/platform-log", platform_log::get))
+        .service(readable!("/operator/tenants/{tenant}", tenant::get))
         .service(post("/intake/pause").route(web::post().to(orders::intake::pause)))
         .service(post("/intake/resume").route(web::post().to(orders::intake::resume)))
         .service(post("/nodes/{node}/drain").route(web::post().to(orders::nodes::drain)))

@@ -13,7 +13,7 @@ mod idempotency;
 mod limits;
 mod link;
 mod list;
-mod not_found;
+pub(crate) mod not_found;
 
 /// Nobody counts this far: an export of such a category runs until it is cancelled.
 pub(crate) const FOREVER: u64 = 1 << 50;

@@ -8,7 +8,7 @@ const UNKNOWN: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
 
 /// What can be told from an answer, but for what differs by design. Whether the connection goes on depends on the
 /// request alone: with a body that wasn't read it ends.
-fn shown(answer: &Answer) -> (u16, Vec<(String, String)>, String) {
+pub(crate) fn shown(answer: &Answer) -> (u16, Vec<(String, String)>, String) {
     let mut headers: Vec<(String, String)> = answer
         .headers
         .iter()

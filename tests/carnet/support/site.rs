@@ -179,11 +179,17 @@ tenant_id = {{ type = "text", rule = "drop" }}
         )
     }
 
+    /// The token of an operator, who belongs to no tenant.
+    pub(crate) fn operator_token(&self, user: &str) -> String {
+        let config = self.config();
+        let config = config.to_str().unwrap();
+        self.signed(&["--config", config, "--user", user, "--role", "operator"])
+    }
+
     /// A token with these roles and permissions, given as arguments.
     pub(crate) fn token_with(&self, tenant: &str, user: &str, more: &[&str]) -> String {
         let config = self.config();
         let mut arguments = vec![
-            "token",
             "--config",
             config.to_str().unwrap(),
             "--tenant",
@@ -192,7 +198,11 @@ tenant_id = {{ type = "text", rule = "drop" }}
             user,
         ];
         arguments.extend(more);
-        let output = self.carnet(&arguments);
+        self.signed(&arguments)
+    }
+
+    fn signed(&self, arguments: &[&str]) -> String {
+        let output = self.carnet(&[&["token"], arguments].concat());
         assert!(
             output.status.success(),
             "{}",
