@@ -6,8 +6,10 @@
 mod config;
 mod demo;
 mod openapi;
+mod operator;
 mod output;
 mod projections;
+mod remote;
 mod replay;
 mod serve;
 mod token;
@@ -45,6 +47,9 @@ enum Command {
     /// Show or rebuild the read models
     #[command(subcommand)]
     Projections(projections::Command),
+    /// Intervene in the running service
+    #[command(subcommand)]
+    Operator(operator::Command),
     /// Show or check the configuration
     #[command(subcommand)]
     Config(config::Command),
@@ -108,6 +113,7 @@ pub fn main() -> ExitCode {
         Command::Verify(args) => verify::run(&args, &mut output),
         Command::Replay(args) => replay::run(&args, &mut output),
         Command::Projections(command) => projections::run(&command, &mut output),
+        Command::Operator(command) => operator::run(&command, &mut output),
         Command::Config(command) => config::run(&command, &mut output),
         Command::Openapi => openapi::run(&mut output),
     };

@@ -5,10 +5,14 @@ use std::time::Duration;
 
 use carnet_events::ids::Timestamp;
 use carnet_events::store::{self, Access};
-use carnet_projections::{Options, ProjectionName, Projections, StoredStatus, stored_status};
+use carnet_projections::{
+    Error, Options, ProjectionName, Projections, StoredStatus, stored_status,
+};
+use indicatif::ProgressBar;
 use serde_json::{Value, json};
 
 use super::output::Output;
+use super::remote::{Remote, Service};
 use super::{ConfigFile, Failure, block_on, now};
 
 /// How often a rebuild's progress is shown.
@@ -18,7 +22,7 @@ const TICK: Duration = Duration::from_millis(200);
 pub(super) enum Command {
     /// Show how far each projection is
     Status(Status),
-    /// Fill projections anew from the first event on; the service must not be running
+    /// Fill projections anew from the first event on; through the service, where one is running
     Rebuild(Rebuild),
 }
 
@@ -38,6 +42,11 @@ pub(super) struct Rebuild {
     /// Which; all when none is named
     #[arg(value_name = "PROJECTION")]
     names: Vec<ProjectionName>,
+    #[command(flatten)]
+    remote: Remote,
+    /// Why, for the running service's log
+    #[arg(long, default_value = "asked for at the command line")]
+    reason: String,
     /// Print a JSON document
     #[arg(long)]
     json: bool,
@@ -106,7 +115,7 @@ fn rebuild(args: &Rebuild, output: &mut Output) -> Result<(), Failure> {
         args.names.clone()
     };
     let bar = output.counter("events");
-    let events = block_on(async {
+    let rebuilt = block_on(async {
         let store = store::open(&config.store.url, Access::ReadOnly).await?;
         let projections =
             Projections::start(Arc::clone(&store), Options::new(&config.projections.path)).await?;
@@ -131,8 +140,23 @@ fn rebuild(args: &Rebuild, output: &mut Output) -> Result<(), Failure> {
             .map(|one| one.events)
             .max();
         projections.shutdown().await;
-        Ok::<_, Failure>(events.unwrap_or(0))
-    })??;
+        Ok::<_, Rebuilding>(events.unwrap_or(0))
+    })?;
+    let events = match rebuilt {
+        Ok(events) => events,
+        Err(Rebuilding::Failed(failure)) => return Err(failure),
+        Err(Rebuilding::InUse) => {
+            if !args.remote.has_token() {
+                return Err(Failure::Failed(
+                    "a running service keeps these projections: have it fill them anew, with --as USER or an \
+                     operator's token (see --help), or stop it"
+                        .to_owned(),
+                ));
+            }
+            let service = args.remote.service(&config)?;
+            block_on(through(&service, &names, &args.reason, &bar))??
+        }
+    };
     bar.finish_and_clear();
     let names: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
     if args.json {
@@ -143,4 +167,71 @@ fn rebuild(args: &Rebuild, output: &mut Output) -> Result<(), Failure> {
             names.join(", ")
         ))
     }
+}
+
+/// Why projections could not be filled anew right here.
+enum Rebuilding {
+    /// A service keeps them.
+    InUse,
+    Failed(Failure),
+}
+
+impl From<Error> for Rebuilding {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::InUse { .. } => Self::InUse,
+            other => Self::Failed(other.into()),
+        }
+    }
+}
+
+impl From<store::StoreError> for Rebuilding {
+    fn from(error: store::StoreError) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// Looks without a sign of a rebuild after which it has come to nothing.
+const IDLE_LOOKS: u32 = 50;
+
+/// Has the running service fill the projections anew, one after the other; gives the events they were filled from.
+async fn through(
+    service: &Service,
+    names: &[ProjectionName],
+    reason: &str,
+    bar: &ProgressBar,
+) -> Result<u64, Failure> {
+    let mut most = 0;
+    for name in names {
+        let before = look(service, *name).await?["generation"].clone();
+        let path = format!("/api/operator/projections/{name}/rebuild");
+        service.post(&path, &json!({ "reason": reason })).await?;
+        let mut idle = 0;
+        let after = loop {
+            let seen = look(service, *name).await?;
+            let under_way = seen["rebuilding"].as_u64();
+            bar.set_position(under_way.unwrap_or(0));
+            if under_way.is_none() && seen["generation"] != before {
+                break seen;
+            }
+            idle = if under_way.is_none() { idle + 1 } else { 0 };
+            if idle > IDLE_LOOKS {
+                let message = format!("`{name}` was not filled anew; the service's log says why");
+                return Err(Failure::Failed(message));
+            }
+            tokio::time::sleep(TICK).await;
+        };
+        most = most.max(after["events"].as_u64().unwrap_or(0));
+    }
+    Ok(most)
+}
+
+/// How the running service's projection stands.
+async fn look(service: &Service, name: ProjectionName) -> Result<Value, Failure> {
+    let overview = service.get("/api/operator/overview").await?;
+    let all = overview["projections"].as_array().into_iter().flatten();
+    let found = all.into_iter().find(|one| one["name"] == name.as_str());
+    found
+        .cloned()
+        .ok_or_else(|| Failure::Failed(format!("the service has no projection `{name}`")))
 }

@@ -1,8 +1,10 @@
 //! Operators: what they do, who may, and what is left in the logs of it.
 
 mod acts;
+mod command_line;
 mod denied;
 mod exports;
+mod reads;
 mod tenants;
 
 use serde_json::{Value, json};
