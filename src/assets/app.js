@@ -93,7 +93,11 @@
     if (!state?.dataset.revision || slider?.type !== "range") return;
     const revision = state.dataset.revision;
     slider.setAttribute("aria-valuetext", state.dataset.says);
-    if (document.activeElement !== slider) slider.value = revision;
+    document.getElementById("at").value = state.dataset.at;
+    if (document.activeElement !== slider) {
+      slider.value = revision;
+      document.getElementById("said").textContent = state.dataset.says;
+    }
     for (const step of document.querySelectorAll("[data-step]")) {
       if (step.dataset.step === revision) step.setAttribute("aria-current", "step");
       else step.removeAttribute("aria-current");
@@ -120,6 +124,8 @@
     if (event.detail?.source?.readyState === EventSource.CLOSED) askWhether();
   });
   document.addEventListener("htmx:sendError", () => connection(true));
+  document.addEventListener("htmx:responseError", (event) => { if (event.detail.xhr.status === 401) askWhether(); });
+  document.addEventListener("htmx:afterRequest", (event) => { if (event.detail.successful && !streams.size) connection(false); });
   document.addEventListener("htmx:sseOpen", () => connection(false));
   document.addEventListener("htmx:afterSettle", (event) => { localise(event.target); follow(); });
   document.addEventListener("htmx:sseMessage", (event) => {

@@ -93,7 +93,7 @@ async fn main() {
     let auditor = Visitor::new(&http, &service, &folder, "auditor", Some(TENANT));
     auditor.measure("audit log", "/audit").await;
     auditor
-        .measure("audit log of a type", "/audit?type=export_failed")
+        .measure("audit log of a type", "/audit?type=failed")
         .await;
     auditor
         .measure("audit log of a time", "/audit?from=2020-01-01T00:00:00Z")

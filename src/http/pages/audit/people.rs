@@ -58,3 +58,22 @@ fn short(pseudonym: &str) -> String {
     }
     text
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_not_known_or_erased_keeps_the_pseudonym() {
+        let ada = PrincipalId::new(format!("p-{}", "0a".repeat(16))).unwrap();
+        let bob = PrincipalId::new(format!("p-{}", "0b".repeat(16))).unwrap();
+        let people = People([(ada.clone(), "ada <ada@example.com>".to_owned())].into());
+        let named = people.show(Some(&ada)).into_string();
+        assert!(named.contains("ada &lt;ada@example.com&gt;"), "{named}");
+        let nameless = people.show(Some(&bob)).into_string();
+        assert!(nameless.contains(">p-0b0b0b0b…<"), "{nameless}");
+        assert!(nameless.contains(bob.as_str()), "{nameless}");
+        assert!(people.show(None).into_string().contains(words::SERVICE));
+    }
+}

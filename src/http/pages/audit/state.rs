@@ -10,6 +10,7 @@ use super::super::words::audit as words;
 use super::booklet::Asked;
 use super::change::{Change, Row, compare};
 use super::entry::{fact, optional};
+use super::filter::field_value;
 use super::people::People;
 use super::{show, walk};
 use crate::http::account_exports::history;
@@ -92,9 +93,9 @@ pub(super) fn panel(found: &ExportView, asked: &Asked, step: &Step, people: &Peo
     let says = step.says(asked.last);
     let revision = asked.revision.map(|revision| revision.to_string());
     html! {
-        section #state aria-label=(words::STATE) data-revision=[revision] data-says=(says) {
+        section #state aria-label=(words::STATE) data-revision=[revision] data-says=(says) data-at=[step.at().map(field_value)] {
             div.heading {
-                h2 role="status" { (says) }
+                h2 { (says) }
                 (walk::steps(found, asked))
             }
             @match (&step.event, &step.after) {

@@ -13,6 +13,7 @@ pub(super) fn controls(found: &ExportView, asked: &Asked, step: &Step) -> Markup
     let path = format!("/audit/exports/{}", found.id);
     let shown = asked.revision.unwrap_or(0);
     html! {
+        p #said.visually-hidden role="status" {}
         div.walk {
             form.slide method="get" action=(path) {
                 label for="revision" { (words::REVISION) }
