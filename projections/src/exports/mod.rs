@@ -4,6 +4,7 @@
 //! that lists filter and sort by. So a list shows exactly what the stream would say, a moment later.
 
 mod counts;
+mod everywhere;
 mod fold;
 mod last_rows;
 #[cfg(test)]
@@ -19,6 +20,7 @@ use carnet_events::ids::{ExportId, PrincipalId, TenantId, Timestamp};
 use crate::Error;
 use crate::database::Readers;
 
+pub use everywhere::{EverywherePage, EverywhereQuery};
 pub use last_rows::LastRows;
 pub(crate) use tables::BLUEPRINT;
 
@@ -82,6 +84,15 @@ impl Exports {
     /// When the file can't be read.
     pub async fn list(&self, query: ExportQuery) -> Result<ExportPage, Error> {
         let ask = move |tables: &rusqlite::Connection| query::list(tables, &query);
+        self.readers.ask(ask).await
+    }
+
+    /// A page of the exports of all tenants, for operators. A window that is over counts once that is recorded.
+    ///
+    /// # Errors
+    /// When the file can't be read.
+    pub async fn everywhere(&self, query: EverywhereQuery) -> Result<EverywherePage, Error> {
+        let ask = move |tables: &rusqlite::Connection| everywhere::list(tables, &query);
         self.readers.ask(ask).await
     }
 

@@ -11,7 +11,7 @@ use super::{ExportPage, ExportQuery, ExportRow, MAX_PAGE_SIZE};
 use crate::database::from_sql;
 use crate::{Error, ProjectionName};
 
-const COLUMNS: &str = "id, revision, status, created_at, state";
+pub(super) const COLUMNS: &str = "id, revision, status, created_at, state";
 const NEWEST_FIRST: &str = "ORDER BY created_at DESC, id DESC LIMIT :limit OFFSET :offset";
 
 /// The export files whose window is over at `:now` though `expired` is not recorded yet. Few, unless the service has
@@ -145,7 +145,7 @@ fn ahead(tables: &Connection, created_at: i64, id: ExportId) -> Result<u64, Erro
     Ok(from_sql(count))
 }
 
-fn read(tables: &Connection, row: &Row<'_>) -> Result<ExportRow, Error> {
+pub(super) fn read(tables: &Connection, row: &Row<'_>) -> Result<ExportRow, Error> {
     let id = ExportId::from_uuid(Uuid::from_bytes(row.get("id")?));
     let state = row.get_ref("state")?;
     let export = state

@@ -10,7 +10,7 @@ use crate::projection::{Blueprint, Index, Table};
 
 pub(crate) static BLUEPRINT: Blueprint = Blueprint {
     name: ProjectionName::Exports,
-    version: 2,
+    version: 3,
     streams: &[StreamKind::Export],
     tables: &[
         Table {
@@ -57,6 +57,22 @@ pub(crate) static BLUEPRINT: Blueprint = Blueprint {
             name: "exports_queued",
             table: "exports",
             definition: "(created_at, id) WHERE status = 0",
+        },
+        // Across tenants, for operators.
+        Index {
+            name: "exports_everywhere",
+            table: "exports",
+            definition: "(created_at, id)",
+        },
+        Index {
+            name: "exports_everywhere_by_status",
+            table: "exports",
+            definition: "(status, created_at, id)",
+        },
+        Index {
+            name: "exports_everywhere_by_code",
+            table: "exports",
+            definition: "(json_extract(state, '$.stage.failed.code'), created_at, id) WHERE status = 3",
         },
     ],
     make: |generation, _options| Box::new(Fold::new(generation)),
