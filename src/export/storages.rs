@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use carnet_events::ids::TenantId;
+use carnet_events::ids::{TenantId, Timestamp};
 
 use super::artifact::{ArtifactKey, ArtifactStore, StorageError};
 
@@ -12,6 +13,8 @@ use super::artifact::{ArtifactKey, ArtifactStore, StorageError};
 pub struct Storages {
     common: Place,
     own: BTreeMap<TenantId, Place>,
+    /// Held while they are tried, so that asking often doesn't try often at once.
+    verifying: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug)]
@@ -19,6 +22,25 @@ struct Place {
     key: String,
     store: ArtifactStore,
     verified: AtomicBool,
+    last: Mutex<Option<Trial>>,
+}
+
+/// How a storage did when it was last tried.
+#[derive(Debug, Clone)]
+struct Trial {
+    at: Timestamp,
+    works: Result<(), StorageError>,
+}
+
+/// A storage, for those who look after it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StorageView {
+    /// The configuration key that names it.
+    pub key: String,
+    /// When it was last tried; `None`: never yet.
+    pub tried_at: Option<Timestamp>,
+    /// What was wrong then; `None`: it worked.
+    pub problem: Option<String>,
 }
 
 /// A storage can't be used at all.
@@ -50,12 +72,18 @@ impl Storages {
         Ok(Self {
             common,
             own: places,
+            verifying: tokio::sync::Mutex::default(),
         })
     }
 
     /// Where a tenant's artifacts are.
     pub fn of(&self, tenant: &TenantId) -> ArtifactStore {
         self.place(tenant).store.clone()
+    }
+
+    /// The configuration key of a tenant's storage.
+    pub fn key_of(&self, tenant: &TenantId) -> &str {
+        &self.place(tenant).key
     }
 
     /// Where the object of this key is.
@@ -82,15 +110,22 @@ impl Storages {
         broken.map(|place| place.key.as_str()).collect()
     }
 
-    /// Tries every storage: writes, reads back and deletes a small object.
-    pub async fn verify(&self) {
+    /// Tries every storage at `now`: writes, reads back and deletes a small object.
+    pub async fn verify(&self, now: Timestamp) {
+        let _one = self.verifying.lock().await;
         for place in self.places() {
             let works = place.store.verify().await;
             if let Err(error) = &works {
                 tracing::warn!(storage = place.key, error = %error, "an artifact storage doesn't work");
             }
             place.verified.store(works.is_ok(), Ordering::Relaxed);
+            *place.last() = Some(Trial { at: now, works });
         }
+    }
+
+    /// Every storage, and how it did when it was last tried.
+    pub fn view(&self) -> Vec<StorageView> {
+        self.places().map(Place::view).collect()
     }
 
     fn places(&self) -> impl Iterator<Item = &Place> {
@@ -109,8 +144,24 @@ impl Place {
                 key,
                 store,
                 verified: AtomicBool::new(false),
+                last: Mutex::default(),
             }),
             Err(source) => Err(StoragesError { key, source }),
+        }
+    }
+
+    fn last(&self) -> MutexGuard<'_, Option<Trial>> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn view(&self) -> StorageView {
+        let last = self.last().clone();
+        StorageView {
+            key: self.key.clone(),
+            tried_at: last.as_ref().map(|trial| trial.at),
+            problem: last
+                .and_then(|trial| trial.works.err())
+                .map(|error| error.to_string()),
         }
     }
 }
@@ -146,7 +197,11 @@ mod tests {
             at(&storages.of(&globex))
         );
         assert!(!storages.is_verified(&acme));
-        storages.verify().await;
+        assert!(storages.view().iter().all(|one| one.tried_at.is_none()));
+        let now = Timestamp::from_millis(7);
+        storages.verify(now).await;
+        let works = |one: &StorageView| one.tried_at == Some(now) && one.problem.is_none();
+        assert!(storages.view().iter().all(works));
         assert!(storages.is_verified(&acme) && storages.is_verified(&globex));
         assert!(storages.broken().is_empty());
     }

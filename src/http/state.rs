@@ -19,6 +19,7 @@ use super::problem::Problem;
 use super::streams::{StreamPermit, Streams};
 use crate::auth::{Sessions, Verifier};
 use crate::config::Config;
+use crate::export::Storages;
 use crate::export::artifact::ArtifactStore;
 use crate::export::catalog::Catalog;
 use crate::keys::KeyRing;
@@ -59,6 +60,8 @@ pub struct AppState {
     pub store: Arc<dyn EventStore>,
     /// Runs exports; asked whether a tenant's storage is verified.
     pub runner: Arc<dyn Runner>,
+    /// The storages of artifacts, as operators look after them.
+    pub storages: Arc<Storages>,
     /// Where a tenant's artifacts are.
     pub artifacts: Arc<ArtifactsOf>,
     /// The clock everything decides by; tests move it.

@@ -111,7 +111,7 @@ impl Service {
     ///
     /// # Errors
     /// Whatever keeps it from working, with what to do about it.
-    pub async fn start(mut config: Config, around: Around) -> Result<Self, StartError> {
+    pub async fn start(config: Config, around: Around) -> Result<Self, StartError> {
         let Around { clock, ids, .. } = around;
         // What can be refused without touching anything comes first, and the address before anything is written, so that
         // a second process on the same configuration changes nothing.
@@ -124,7 +124,7 @@ impl Service {
         let keys = Arc::new(KeyRing::open(&config.keys.file)?);
         let log_id = carnet_actors::log_id(store.as_ref(), ids.as_ref(), clock.as_ref()).await?;
         let storages = open_storages(&config, log_id).await?;
-        storages.verify().await;
+        storages.verify(clock.now()).await;
         let projections = carnet_projections::Options::new(config.projections.path.clone());
         let projections = Projections::start(Arc::clone(&store), projections).await?;
         let runner: Arc<dyn Runner> = Arc::new(Exporter::new(
@@ -154,8 +154,6 @@ impl Service {
             config.auth.session,
             around.demo.then_some(SignInBy::Demo),
         );
-        // A port that the system chose is known only now; links name it.
-        config.server.listen = address;
         let state = Arc::new(AppState {
             sessions: Arc::new(sessions),
             ready: ready::checks(&store, &storages, &system, &projections, &clock, &verifier),
@@ -166,6 +164,7 @@ impl Service {
             projections,
             store,
             runner,
+            storages: Arc::clone(&storages),
             artifacts: {
                 let storages = Arc::clone(&storages);
                 Arc::new(move |tenant| storages.of(tenant))
@@ -323,6 +322,6 @@ async fn record_start(
 async fn keep_verifying(storages: Arc<Storages>, clock: Arc<dyn Clock>) {
     loop {
         clock.sleep(VERIFY_EVERY).await;
-        storages.verify().await;
+        storages.verify(clock.now()).await;
     }
 }

@@ -452,7 +452,7 @@ async fn storage_counts_as_verified_once_it_was() {
     let fixture = Fixture::new(CATEGORIES, TABLES).await;
     let tenant = TenantId::new("acme").unwrap();
     assert!(!fixture.exporter.storage_verified(&tenant).await);
-    fixture.storages.verify().await;
+    fixture.storages.verify(Timestamp::EPOCH).await;
     assert!(fixture.exporter.storage_verified(&tenant).await);
     let output = fixture.run(fixture.job("acme", &["users"])).await.unwrap();
     fixture.exporter.delete(&output.artifact.key).await.unwrap();

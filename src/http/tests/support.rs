@@ -31,6 +31,7 @@ use uuid::Uuid;
 use super::super::{AppState, ReadyCheck, Streams, server};
 use crate::auth::{Sessions, TokenRequest, Verifier, sign};
 use crate::config::{Auth, Config, Secret};
+use crate::export::Storages;
 use crate::keys::KeyRing;
 
 pub(super) const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
@@ -82,7 +83,10 @@ pub(super) async fn state(change: impl FnOnce(&mut AppState)) -> web::Data<AppSt
         config.auth.session,
         Some(SignInBy::Demo),
     );
+    let folder = format!("file:{}", file.with_extension("artifacts").display());
+    let storages = Storages::open(&folder, &BTreeMap::new(), "log").await;
     let mut state = AppState {
+        storages: Arc::new(storages.unwrap()),
         verifier: Arc::new(Verifier::new(&config.auth).unwrap()),
         sessions: Arc::new(sessions),
         keys,
