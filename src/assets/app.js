@@ -4,6 +4,7 @@
   "use strict";
 
   const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+  const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
   const precise = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
 
   // A time is written in UTC by the server; here it is shown in the viewer's zone, with UTC on hover.
@@ -103,17 +104,6 @@
       else step.removeAttribute("aria-current");
     }
   };
-
-  // Closed before a page is left, for browsers call an open stream lost then.
-  const streams = new Set();
-  const openStream = htmx.createEventSource;
-  htmx.createEventSource = (address) => {
-    const stream = openStream(address);
-    for (const old of streams) if (old.readyState === EventSource.CLOSED) streams.delete(old);
-    streams.add(stream);
-    return stream;
-  };
-  addEventListener("pagehide", () => { for (const stream of streams) stream.close(); });
 
   document.addEventListener("click", (event) => {
     const button = event.target.closest?.("button[data-copy]");

@@ -1,0 +1,392 @@
+//! What operators do: a form that says what will happen and asks why, then the act, then the page of what was acted on,
+//! with the event that records it. Works the same without scripts.
+
+use actix_web::http::{StatusCode, header};
+use actix_web::{HttpRequest, HttpResponse, web};
+use carnet_events::domain::tenant::LimitKind;
+use carnet_events::ids::{ExportId, NodeId, PrincipalId, TenantId, Timestamp};
+use carnet_projections::ProjectionName;
+use maud::{Markup, html};
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::parts::{export_link, node_name, state as status, tenant_address, tenant_link};
+use super::{Place, admit, page_with};
+use crate::auth::Caller;
+use crate::http::authenticate::SignedIn;
+use crate::http::codes::Code;
+use crate::http::operator::access::Operator;
+use crate::http::operator::actions::{self, Action, Done, Exempted, Exemption};
+use crate::http::pages::form::{Form, csrf_field};
+use crate::http::pages::words::operator::acts as words;
+use crate::http::problem::Problem;
+use crate::http::query::query;
+use crate::http::state::AppState;
+
+/// How the pseudonym of a tenant's person begins; 32 hexadecimal digits follow.
+const PSEUDONYM: &str = "p-";
+const PSEUDONYM_DIGITS: usize = 32;
+/// Days that an exemption holds, unless another time is chosen.
+const EXEMPT_DAYS: u64 = 7;
+const DAY_SECONDS: u64 = 24 * 60 * 60;
+
+/// What an act is done to; each takes one of them.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Subject {
+    node: Option<String>,
+    export: Option<String>,
+    tenant: Option<String>,
+    module: Option<String>,
+    projection: Option<String>,
+    /// Whom an exemption is for, as the form begins.
+    person: Option<String>,
+}
+
+/// An act as its address names it. What an exemption lets through stands in the form.
+enum Act {
+    Plain(Action),
+    Exempt(TenantId),
+}
+
+impl Act {
+    /// The act called `name`; what can't be done to anything isn't there.
+    fn read(name: &str, subject: &Subject) -> Result<Self, Problem> {
+        let node = || named::<NodeId>(subject.node.as_deref());
+        let export = || named::<ExportId>(subject.export.as_deref());
+        let tenant = || named::<TenantId>(subject.tenant.as_deref());
+        let module = || subject.module.clone().ok_or(Code::NotFound);
+        Ok(Self::Plain(match name {
+            "pause_intake" => Action::PauseIntake,
+            "resume_intake" => Action::ResumeIntake,
+            "drain" => Action::Drain(node()?),
+            "undrain" => Action::Undrain(node()?),
+            "requeue" => Action::Requeue(export()?),
+            "fail" => Action::Fail(export()?),
+            "hold" => Action::Hold(export()?),
+            "release_hold" => Action::ReleaseHold(export()?),
+            "close" => Action::Close(tenant()?),
+            "reopen" => Action::Reopen(tenant()?),
+            "reactivate" => Action::Reactivate(tenant()?),
+            "module_on" => Action::SwitchModule(tenant()?, module()?, true),
+            "module_off" => Action::SwitchModule(tenant()?, module()?, false),
+            "rebuild" => Action::Rebuild(named::<ProjectionName>(subject.projection.as_deref())?),
+            "exempt" => return Ok(Self::Exempt(tenant()?)),
+            _ => return Err(Code::NotFound.into()),
+        }))
+    }
+
+    /// The act with what the form says.
+    fn action(self, form: &Form) -> Result<Action, Problem> {
+        match self {
+            Self::Plain(action) => Ok(action),
+            Self::Exempt(tenant) => Ok(Action::Exempt(tenant, exemption(form)?)),
+        }
+    }
+
+    /// The page of what it is done to.
+    fn place(&self) -> String {
+        let Self::Plain(action) = self else {
+            return match self {
+                Self::Exempt(tenant) => tenant_address(tenant),
+                Self::Plain(_) => String::new(),
+            };
+        };
+        match action {
+            Action::PauseIntake
+            | Action::ResumeIntake
+            | Action::Drain(_)
+            | Action::Undrain(_)
+            | Action::Rebuild(_) => "/operator".to_owned(),
+            Action::Requeue(export)
+            | Action::Fail(export)
+            | Action::Hold(export)
+            | Action::ReleaseHold(export) => export_address(*export),
+            Action::Close(tenant)
+            | Action::Reopen(tenant)
+            | Action::CancelTenant(tenant, _)
+            | Action::Reactivate(tenant)
+            | Action::SwitchModule(tenant, ..)
+            | Action::Exempt(tenant, _) => tenant_address(tenant),
+        }
+    }
+}
+
+fn export_address(export: ExportId) -> String {
+    format!("/operator/exports/{export}")
+}
+
+fn named<T: std::str::FromStr>(text: Option<&str>) -> Result<T, Problem> {
+    let read = text.and_then(|text| text.parse().ok());
+    read.ok_or_else(|| Code::NotFound.into())
+}
+
+fn malformed(detail: &str) -> Problem {
+    Problem::new(Code::MalformedRequest, detail)
+}
+
+fn exemption(form: &Form) -> Result<Exemption, Problem> {
+    let limit = match form.get("limit") {
+        Some("user") => LimitKind::User,
+        Some("tenant") => LimitKind::Tenant,
+        _ => return Err(malformed(words::LIMIT_MISSING)),
+    };
+    let count = form.filled("count").and_then(|text| text.parse().ok());
+    let until = form.filled("until").and_then(moment);
+    let is_pseudonym = |text: &str| {
+        let digits = text.strip_prefix(PSEUDONYM).unwrap_or("");
+        digits.len() == PSEUDONYM_DIGITS && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
+    };
+    let person = form
+        .filled("person")
+        .map(|text| match PrincipalId::new(text) {
+            Ok(principal) if is_pseudonym(text) => Exempted::Principal(principal),
+            _ => Exempted::User(text.to_owned()),
+        });
+    // Sent twice, a form is one exemption.
+    let once = form
+        .filled("once")
+        .and_then(|text| Uuid::parse_str(text).ok());
+    Ok(Exemption {
+        id: once.map(|id| id.to_string()),
+        limit,
+        count: count.ok_or_else(|| malformed(words::COUNT_MISSING))?,
+        until: until.ok_or_else(|| malformed(words::UNTIL_MISSING))?,
+        person,
+    })
+}
+
+/// A moment as browsers write it, in UTC: `2026-11-21T12:00`, with seconds or without.
+fn moment(text: &str) -> Option<Timestamp> {
+    let seconds = if text.len() == 16 { ":00" } else { "" };
+    format!("{text}{seconds}Z").parse().ok()
+}
+
+pub(super) async fn ask(
+    request: HttpRequest,
+    caller: SignedIn,
+    name: web::Path<String>,
+    state: web::Data<AppState>,
+) -> Result<HttpResponse, Problem> {
+    admit(&state, &caller.0, &request).await?;
+    let subject: Subject = query(&request)?;
+    let act = Act::read(&name, &subject)?;
+    let sheet = Sheet {
+        caller: &caller.0,
+        act: &act,
+        name: &name,
+        form: None,
+        problem: None,
+        person: subject.person.as_deref(),
+    };
+    sheet.answer(&state, StatusCode::OK).await
+}
+
+pub(super) async fn carry_out(
+    request: HttpRequest,
+    caller: SignedIn,
+    name: web::Path<String>,
+    payload: web::Payload,
+    state: web::Data<AppState>,
+) -> Result<HttpResponse, Problem> {
+    let caller = caller.0;
+    let operator = Operator::new(&state, caller.clone(), &request).await?;
+    let form = Form::read(&request, payload, &caller).await?;
+    let subject: Subject = query(&request)?;
+    let act = Act::read(&name, &subject)?;
+    let place = act.place();
+    let outcome = match form.filled("reason") {
+        None => Err(malformed(words::REASON_MISSING)),
+        Some(reason) => match Act::read(&name, &subject)?.action(&form) {
+            Ok(action) => actions::act(&state, &operator, action, reason).await,
+            Err(problem) => Err(problem),
+        },
+    };
+    match outcome {
+        Ok(done) => Ok(see(&after(place, &done))),
+        Err(problem) if problem.code() == Code::NotFound => Err(problem),
+        Err(problem) => {
+            let sheet = Sheet {
+                caller: &caller,
+                act: &act,
+                name: &name,
+                form: Some(&form),
+                problem: Some(&problem),
+                person: None,
+            };
+            sheet.answer(&state, problem.code().status()).await
+        }
+    }
+}
+
+/// Where the act's outcome is shown.
+fn after(place: String, done: &Done) -> String {
+    let place = done.export.map_or(place, export_address);
+    match &done.written {
+        Some(written) => format!("{place}?event={}", written.revision),
+        None => format!("{place}?unchanged=true"),
+    }
+}
+
+pub(super) fn see(address: &str) -> HttpResponse {
+    HttpResponse::SeeOther()
+        .insert_header((header::LOCATION, address))
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .finish()
+}
+
+/// The form of an act.
+struct Sheet<'a> {
+    caller: &'a std::sync::Arc<Caller>,
+    act: &'a Act,
+    name: &'a str,
+    /// What was sent, when it comes back.
+    form: Option<&'a Form>,
+    problem: Option<&'a Problem>,
+    person: Option<&'a str>,
+}
+
+impl Sheet<'_> {
+    async fn answer(&self, state: &AppState, status: StatusCode) -> Result<HttpResponse, Problem> {
+        let subject = self.subject(state).await?;
+        let text = words::of(self.name);
+        let content = html! {
+            h1 { (text.title) }
+            @if let Some(problem) = self.problem {
+                div.notice.bad role="alert" {
+                    p { b { (words::NOTHING_DONE) } " " (problem.detail()) }
+                }
+            }
+            div.card.sheet {
+                @if let Some(subject) = subject { p.subject { (subject) } }
+                p { b { (words::WHAT_HAPPENS) } }
+                ul { @for line in text.consequences { li { (line) } } }
+                form method="post" {
+                    (csrf_field(self.caller))
+                    @if let Act::Exempt(_) = self.act { (self.exemption(state.clock.now())) }
+                    div.field {
+                        label for="reason" { (words::REASON) }
+                        textarea #reason name="reason" rows="3" required maxlength="1000" aria-describedby="reason-hint" { (self.sent("reason")) }
+                        span.hint #reason-hint { (words::REASON_HINT) }
+                    }
+                    div.actions {
+                        button.(if text.danger { "danger" } else { "primary" }) type="submit" { (text.button) }
+                        a.button.quiet href=(self.act.place()) { (words::BACK) }
+                    }
+                }
+            }
+        };
+        Ok(page_with(
+            state,
+            self.caller,
+            (status, Place::Other),
+            text.title,
+            &content,
+        ))
+    }
+
+    fn sent(&self, field: &str) -> &str {
+        self.form.and_then(|form| form.get(field)).unwrap_or("")
+    }
+
+    /// What it is done to, as it stands.
+    async fn subject(&self, state: &AppState) -> Result<Option<Markup>, Problem> {
+        let Act::Plain(action) = self.act else {
+            return match self.act {
+                Act::Exempt(tenant) => {
+                    Ok(Some(html! { (words::TENANT) " " (tenant_link(tenant)) }))
+                }
+                Act::Plain(_) => Ok(None),
+            };
+        };
+        Ok(Some(match action {
+            Action::PauseIntake | Action::ResumeIntake => return Ok(None),
+            Action::Drain(node) | Action::Undrain(node) => {
+                html! { (words::NODE) " " (node_name(*node)) }
+            }
+            Action::Rebuild(projection) => {
+                html! { (words::PROJECTION) " " span.mono { (projection) } }
+            }
+            Action::Requeue(id) | Action::Fail(id) | Action::Hold(id) | Action::ReleaseHold(id) => {
+                let found = state.system.export(*id).await?.ok_or(Code::NotFound)?;
+                let now = found.export.status_at(state.clock.now());
+                html! {
+                    (words::EXPORT) " " (export_link(*id)) " · " (tenant_link(&found.export.request.tenant)) " · "
+                    (status(now.as_str(), crate::http::pages::words::operator::status(now)))
+                }
+            }
+            Action::Close(tenant)
+            | Action::Reopen(tenant)
+            | Action::CancelTenant(tenant, _)
+            | Action::Reactivate(tenant)
+            | Action::Exempt(tenant, _) => html! { (words::TENANT) " " (tenant_link(tenant)) },
+            Action::SwitchModule(tenant, module, _) => {
+                html! { (words::TENANT) " " (tenant_link(tenant)) " · " (words::MODULE) " " span.mono { (module) } }
+            }
+        }))
+    }
+
+    fn exemption(&self, now: Timestamp) -> Markup {
+        let chosen = |value: &str| self.sent("limit") == value;
+        let until = now
+            .plus(std::time::Duration::from_secs(EXEMPT_DAYS * DAY_SECONDS))
+            .to_string();
+        let until = match self.sent("until") {
+            "" => until.get(..16).unwrap_or_default(),
+            sent => sent,
+        };
+        let count = match self.sent("count") {
+            "" => "1",
+            sent => sent,
+        };
+        let once = match self.sent("once") {
+            "" => Uuid::new_v4().to_string(),
+            sent => sent.to_owned(),
+        };
+        let person = match self.sent("person") {
+            "" => self.person.unwrap_or(""),
+            sent => sent,
+        };
+        html! {
+            input type="hidden" name="once" value=(once);
+            div.fields {
+                div.field {
+                    label for="limit" { (words::LIMIT) }
+                    select #limit name="limit" {
+                        option value="tenant" selected[chosen("tenant")] { (words::LIMIT_TENANT) }
+                        option value="user" selected[chosen("user") || !person.is_empty()] { (words::LIMIT_USER) }
+                    }
+                }
+                div.field {
+                    label for="count" { (words::COUNT) }
+                    input #count type="number" name="count" min="1" max="1000" required value=(count);
+                }
+                div.field {
+                    label for="until" { (words::UNTIL) }
+                    input #until type="datetime-local" name="until" required value=(until);
+                }
+            }
+            div.field {
+                label for="person" { (words::PERSON) }
+                input #person type="text" name="person" maxlength="256" autocomplete="off" value=(person) aria-describedby="person-hint";
+                span.hint #person-hint { (words::PERSON_HINT) }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_are_read_as_browsers_write_them() {
+        let read = |text| moment(text).map(|at| at.to_string());
+        let expected = Some("2026-11-21T12:00:00.000Z".to_owned());
+        assert_eq!(read("2026-11-21T12:00"), expected);
+        assert_eq!(read("2026-11-21T12:00:00"), expected);
+        for bad in ["", "tomorrow", "2026-11-21", "2026-11-21T12:00Z"] {
+            assert_eq!(read(bad), None, "{bad}");
+        }
+    }
+}

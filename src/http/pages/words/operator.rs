@@ -1,3 +1,0 @@
-//! The texts of `/operator`.
-
-pub(in crate::http::pages) const TITLE: &str = "Operations";
