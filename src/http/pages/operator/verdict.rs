@@ -216,3 +216,8 @@ fn failures(figures: &Figures, found: &mut Vec<Finding>) {
         found.push(Finding::new(Level::Bad, what, words::DAMAGED_TODO));
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+#[path = "verdict_tests.rs"]
+mod tests;

@@ -13,7 +13,7 @@ use crate::support::{Answer, Client};
 
 const PAGE: &str = "/settings?section=data-exports";
 /// Nobody counts this far: an export of such a category runs until it is cancelled.
-const FOREVER: u64 = 1 << 50;
+pub(super) const FOREVER: u64 = 1 << 50;
 
 /// The page as text; it must be there.
 async fn page(client: &Client) -> String {
@@ -21,7 +21,7 @@ async fn page(client: &Client) -> String {
 }
 
 /// Posts a form as a browser does, and follows to where that leads.
-async fn post(client: &Client, path: &str, fields: &[(&str, &str)]) -> Answer {
+pub(super) async fn post(client: &Client, path: &str, fields: &[(&str, &str)]) -> Answer {
     let mut form = String::new();
     for (name, value) in fields {
         let encode = |text| url_encoded(text);
@@ -49,7 +49,7 @@ async fn start(client: &Client, categories: &[&str]) -> Answer {
 }
 
 /// Reads a page again until it says `text`.
-async fn until(client: &Client, path: &str, text: &str) -> String {
+pub(super) async fn until(client: &Client, path: &str, text: &str) -> String {
     let patience = std::time::Instant::now() + std::time::Duration::from_secs(30);
     loop {
         let page = client.get(path).await.expect(200).text();
@@ -65,7 +65,7 @@ async fn until(client: &Client, path: &str, text: &str) -> String {
 }
 
 /// The same request as HEAD has the same status and nothing more.
-async fn head_is_alike(client: &Client, path: &str) {
+pub(super) async fn head_is_alike(client: &Client, path: &str) {
     let get = client.get(path).await;
     let head = client.send(Method::HEAD, path, &[], None).await;
     assert_eq!((head.status, head.body.len()), (get.status, 0), "{path}");

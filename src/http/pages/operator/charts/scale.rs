@@ -93,11 +93,15 @@ pub(in crate::http::pages::operator) fn millis(value: u64) -> String {
         1_000..10_000 if !value.is_multiple_of(1_000) => {
             format!("{}.{} s", value / 1_000, value % 1_000 / 100)
         }
+        60_000..3_600_000 if !value.is_multiple_of(60_000) => {
+            format!("{} min {} s", value / 60_000, value % 60_000 / 1_000)
+        }
         _ => lasting(Duration::from_millis(value)),
     }
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 
@@ -112,7 +116,7 @@ mod tests {
         assert_eq!(labels(Unit::Count, 17), ["20", "15", "10", "5", "0"]);
         assert_eq!(labels(Unit::Count, 4_100).first().unwrap(), "6,000");
         assert_eq!(labels(Unit::Millis, 700).first().unwrap(), "800 ms");
-        assert_eq!(labels(Unit::Millis, 90_000).first().unwrap(), "1 min");
+        assert_eq!(labels(Unit::Millis, 90_000).first().unwrap(), "1 min 30 s");
         for highest in (0..5_000).chain([u64::MAX / 3, u64::MAX]) {
             for unit in [Unit::Count, Unit::Millis] {
                 let scale = Scale::of(unit, highest);
