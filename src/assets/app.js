@@ -70,9 +70,13 @@
   const connection = (lost) => {
     const banner = document.getElementById("connection");
     if (!banner) return;
+    if (lost) {
+      soon ||= setTimeout(() => { banner.hidden = false; }, 1500);
+      return;
+    }
     clearTimeout(soon);
-    if (lost) soon = setTimeout(() => { banner.hidden = false; }, 1500);
-    else banner.hidden = true;
+    soon = 0;
+    banner.hidden = true;
   };
 
   // A stream that is refused may be so because nobody is signed in any more.
