@@ -1,5 +1,6 @@
 //! What is logged, and what never is.
 
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::{Server, Site};
@@ -23,6 +24,8 @@ async fn logs_are_json_with_ids_and_hold_no_token_link_or_value() {
     server.client("").get(path).await.expect(200);
     ada.download(id, &[]).await.expect(200);
     ada.get(&format!("{own}?access_token={token}")).await;
+    let cookie = [("cookie", "__Host-session=Zq9cookie")];
+    ada.send(Method::GET, &own, &cookie, None).await.expect(200);
     server
         .client(&format!("{token}x"))
         .get(&own)
@@ -53,6 +56,7 @@ async fn logs_are_json_with_ids_and_hold_no_token_link_or_value() {
         token.rsplit('.').next().unwrap(),
         path.rsplit('/').next().unwrap(),
         "person 7 of acme",
+        "Zq9cookie",
     ];
     for secret in secrets {
         assert!(!log.contains(secret), "{secret} stands in the log");

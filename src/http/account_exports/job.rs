@@ -210,7 +210,9 @@ fn links(
     .is_ok()
     {
         links.insert("download", format!("{own}/download"));
-        links.insert("download_link", format!("{own}/download-link"));
+        if !export.revocations.is_final() {
+            links.insert("download_link", format!("{own}/download-link"));
+        }
     }
     links.insert("self", own);
     links

@@ -84,6 +84,11 @@ pub(in crate::http) async fn issue(
         .iter()
         .find(|role| viewer.caller.has_role(role))
         .ok_or(Code::NotFound)?;
+    let revocations = found.export.revocations.of(&viewer.principal);
+    let revocations = revocations.ok_or_else(|| {
+        let why = "Links to this export were taken back so often that there are none any more. Download it directly.";
+        Problem::new(Code::AccessChanged, why)
+    })?;
     let link = Link {
         id: Uuid::new_v4(),
         export: found.id,
@@ -92,7 +97,7 @@ pub(in crate::http) async fn issue(
         role: role.clone(),
         permissions: gate::permissions(state, &found.export),
         session: viewer.caller.session,
-        revocations: found.export.revocations.of(&viewer.principal),
+        revocations,
         expires_at: now
             .plus(state.config.artifacts.link_ttl.get())
             .min(viewer.caller.expires_at),
@@ -165,7 +170,7 @@ pub(super) async fn get(
         .await?
         .filter(|found| found.export.request.tenant == link.tenant);
     let stands = |found: &ExportView| {
-        admitted && found.export.revocations.of(&link.principal) == link.revocations
+        admitted && found.export.revocations.of(&link.principal) == Some(link.revocations)
     };
     let found = found.filter(stands).ok_or(Code::NotFound)?;
     if let Some(session) = link.session

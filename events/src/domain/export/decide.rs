@@ -419,6 +419,7 @@ fn record_damage(export: &Export, block: Option<u64>) -> Answer {
 /// Links lead to a file that can be had; to any other there is none that works.
 fn revoke_links(export: &Export, principal: &PrincipalId, of: &Option<PrincipalId>) -> Answer {
     match &export.stage {
+        Stage::Completed(_) if export.revocations.is_final() => UNCHANGED,
         Stage::Completed(_) => done(ExportEvent::LinksRevoked(LinksRevoked {
             principal: principal.clone(),
             of: of.clone(),

@@ -27,8 +27,8 @@ pub use event::{
     Started,
 };
 pub use state::{
-    Attempt, Deletion, Ending, Export, ExportState, Outcome, Progress, Published, Revocations,
-    Stage, Status,
+    Attempt, Deletion, Ending, Export, ExportState, MAX_REVOCATIONS, Outcome, Progress, Published,
+    Revocations, Stage, Status,
 };
 
 use super::{Decider, Decision, Timed};

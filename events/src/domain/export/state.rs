@@ -59,20 +59,30 @@ pub struct Export {
     pub revocations: Revocations,
 }
 
+/// Revocations of an export's links after which it has none any more: each is an event, and nobody needs so many.
+pub const MAX_REVOCATIONS: u64 = 1_000;
+
 /// How often download links were taken back. A link carries the number that counted for its holder when it was handed
 /// out, and works for as long as that number stands: no clock has a say in it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Revocations {
+    all: u64,
     everybodys: u64,
     /// Of one person's links. Only those who may see the export are in it.
     of: BTreeMap<PrincipalId, u64>,
 }
 
 impl Revocations {
-    /// Those that end links of `principal`.
-    pub fn of(&self, principal: &PrincipalId) -> u64 {
+    /// Those that end links of `principal`; `None`: so many that no link works, nor ever will.
+    pub fn of(&self, principal: &PrincipalId) -> Option<u64> {
         let own = self.of.get(principal).copied().unwrap_or_default();
-        self.everybodys.saturating_add(own)
+        let count = self.everybodys.saturating_add(own);
+        (self.all < MAX_REVOCATIONS).then_some(count)
+    }
+
+    /// Whether no link works, nor ever will.
+    pub fn is_final(&self) -> bool {
+        self.all >= MAX_REVOCATIONS
     }
 
     pub(super) fn add(&mut self, revoked: &LinksRevoked) {
@@ -81,6 +91,7 @@ impl Revocations {
             Some(principal) => self.of.entry(principal.clone()).or_default(),
         };
         *count = count.saturating_add(1);
+        self.all = self.all.saturating_add(1);
     }
 }
 

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+mod links;
 mod operators;
 mod properties;
 
@@ -436,52 +437,6 @@ fn damage_is_recorded_once() {
     })])
     .when(ExportCommand::RecordDamage { block: Some(4) })
     .then(&[]);
-}
-
-#[test]
-fn links_end_with_every_revocation_that_means_them() {
-    use crate::domain::{Decider, Timed};
-    let revoked = |of: Option<&str>| {
-        ExportEvent::LinksRevoked(LinksRevoked {
-            principal: principal("eve"),
-            of: of.map(principal),
-        })
-    };
-    let revoke = |of: Option<&str>| ExportCommand::RevokeLinks {
-        principal: principal("eve"),
-        of: of.map(principal),
-    };
-    let ready = [
-        (0, requested()),
-        (1, started(1, 1)),
-        (2, completed(1, Some(10))),
-    ];
-    // Each counts, however often it is repeated: a link may have been handed out in between.
-    given::<ExportDecider>(ready.clone())
-        .when(revoke(None))
-        .then(&[revoked(None)])
-        .when(revoke(Some("eve")))
-        .then(&[revoked(Some("eve"))])
-        .when(revoke(Some("eve")))
-        .then(&[revoked(Some("eve"))]);
-    let events = [revoked(None), revoked(Some("eve")), revoked(Some("eve"))];
-    let history: Vec<_> = ready
-        .into_iter()
-        .map(|(time, event)| Timed::new(at(time), event))
-        .chain(events.map(|event| Timed::new(at(5), event)))
-        .collect();
-    let state = ExportDecider::replay(&history);
-    let revocations = &state.export().unwrap().revocations;
-    assert_eq!(revocations.of(&principal("eve")), 3);
-    assert_eq!(revocations.of(&principal("ada")), 1);
-
-    // Where no link can work, there is nothing to end.
-    given::<ExportDecider>([(0, requested())])
-        .when(revoke(None))
-        .then(&[]);
-    given::<ExportDecider>([])
-        .when(revoke(None))
-        .refuses(&IllegalCommand::Missing);
 }
 
 #[test]
