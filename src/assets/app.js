@@ -109,6 +109,17 @@
     }
   };
 
+  // Closed before a page is left, for browsers call an open stream lost then.
+  const streams = new Set();
+  const openStream = htmx.createEventSource;
+  htmx.createEventSource = (address) => {
+    const stream = openStream(address);
+    for (const old of streams) if (old.readyState === EventSource.CLOSED) streams.delete(old);
+    streams.add(stream);
+    return stream;
+  };
+  addEventListener("pagehide", () => { for (const stream of streams) stream.close(); });
+
   document.addEventListener("click", (event) => {
     const button = event.target.closest?.("button[data-copy]");
     if (button) copy(button);

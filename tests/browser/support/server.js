@@ -28,8 +28,9 @@ export class Server {
       stdio: ["ignore", "pipe", "pipe"],
     });
     this.process.stderr.on("data", (text) => this.log.push(text.toString()));
-    this.base = await this.#address();
-    this.listen = new URL(this.base).host;
+    this.listen = new URL(await this.#address()).host;
+    // By its name, as the demo says: that is where browsers take cookies for secure places.
+    this.base = `http://localhost:${new URL(`http://${this.listen}`).port}`;
     return this.base;
   }
 
@@ -68,11 +69,14 @@ export class Server {
 
   /** Gives a tenant `rows` more audit events to export, so that an export of them can be watched while it runs. */
   grow(tenant, rows) {
-    const sql = `
-      pragma busy_timeout = 5000;
+    this.sql(`
       with recursive n(i) as (select 1 union all select i + 1 from n where i < ${rows})
       insert into audit_events (tenant_id, actor_id, action, trace, payload, occurred_at)
-      select '${tenant}', null, 'user.signed_in', i, '{"from":"a test"}', '2026-01-01T00:00:00Z' from n;`;
-    execFileSync("sqlite3", [join(this.folder, "tenants.db")], { input: sql });
+      select '${tenant}', null, 'user.signed_in', i, '{"from":"a test"}', '2026-01-01T00:00:00Z' from n`);
+  }
+
+  /** Changes the data that tenants export. */
+  sql(statement) {
+    execFileSync("sqlite3", [join(this.folder, "tenants.db")], { input: `.timeout 5000\n${statement};` });
   }
 }

@@ -1,0 +1,154 @@
+// The portal: asking for an export, watching it, having the file; and what stands in the way.
+import { readFileSync } from "node:fs";
+import { test, expect, serve } from "./support/test.js";
+import { PORTAL, start, completed, row, job, newest } from "./support/portal.js";
+
+const server = serve({ CARNET__LIMITS__PER_USER__ACCEPTED: "9" });
+/** Enough rows that an export of them is seen while it runs. */
+const MANY = 150_000;
+
+test.beforeAll(() => server.grow("acme", MANY));
+
+test("one click exports, the page shows each step without a reload, and the file is intact", async ({ visit }, info) => {
+  const page = await visit(server, "client_admin@acme");
+  await page.goto(PORTAL);
+  await expect(page.getByRole("heading", { level: 1, name: "Data exports" })).toBeVisible();
+  await page.getByRole("button", { name: "Start export" }).click();
+  await page.waitForURL(/notice=started/);
+  await page.evaluate(() => { globalThis.stayed = true; });
+  const id = await newest(page);
+
+  await expect(job(page, id).locator(".status.running")).toBeVisible();
+  await expect(job(page, id)).toContainText(/[1-9][\d,]* rows/);
+  await expect(page.getByRole("button", { name: "Start export" })).toHaveAttribute("aria-disabled", "true");
+  await completed(page, id);
+  await expect(page.getByRole("button", { name: "Start export" })).not.toHaveAttribute("aria-disabled");
+  await expect(row(page, id)).toContainText(/[\d,]{7} rows/);
+  expect(await page.evaluate(() => globalThis.stayed)).toBe(true);
+
+  const [download] = await Promise.all([
+    page.waitForEvent("download"),
+    row(page, id).getByRole("link", { name: "Download" }).click(),
+  ]);
+  const file = info.outputPath(download.suggestedFilename());
+  await download.saveAs(file);
+  expect(download.suggestedFilename()).toContain(id);
+  expect(server.run("verify", file)).toMatchObject({ code: 0 });
+});
+
+test("details show the booklet, the manifest, and how to check the file", async ({ visit }, info) => {
+  const page = await visit(server, "client_admin@acme");
+  const id = await start(page, ["configurations"]);
+  await completed(page, id);
+  await row(page, id).getByRole("link", { name: "Details" }).click();
+  for (const name of ["File", "What is in it", "Who had the file", "What happened", "How to check the file"]) {
+    await expect(page.getByRole("heading", { name, exact: true })).toBeVisible();
+  }
+  await expect(page.locator("#checksum")).toHaveText(/^sha256:[0-9a-f]{64}$/);
+  const [download] = await Promise.all([
+    page.waitForEvent("download"),
+    page.getByRole("link", { name: /Download as stored/ }).click(),
+  ]);
+  const file = info.outputPath("stored.json.gz");
+  await download.saveAs(file);
+  expect([...readFileSync(file).subarray(0, 2)]).toEqual([0x1f, 0x8b]);
+  expect(server.run("verify", file)).toMatchObject({ code: 0 });
+  await page.reload();
+  await expect(page.getByRole("region", { name: "Who had the file" })).toContainText("you");
+});
+
+test("a link is made, copied, used by a stranger, and ended", async ({ visit }) => {
+  const page = await visit(server, "client_admin@acme", { permissions: ["clipboard-read", "clipboard-write"] });
+  const id = await start(page, ["configurations"]);
+  await completed(page, id);
+  await row(page, id).getByRole("link", { name: "Link" }).click();
+  await page.getByRole("button", { name: "Make a link" }).click();
+  const link = await page.locator("#new-link").textContent();
+  await page.getByRole("button", { name: "Copy" }).first().click();
+  await expect(page.getByRole("button", { name: "Copied" })).toBeVisible();
+  expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(link);
+
+  const stranger = await visit(server, undefined);
+  const used = await stranger.request.get(link);
+  expect([used.status(), used.headers()["cache-control"]]).toEqual([200, "no-store"]);
+  await page.getByRole("button", { name: "End all links" }).click();
+  await expect(page.getByRole("status").filter({ hasText: "The links have ended." })).toBeVisible();
+  expect((await stranger.request.get(link)).status()).toBe(404);
+});
+
+test("a running export is cancelled, after a question", async ({ visit }) => {
+  const page = await visit(server, "client_admin@acme");
+  const id = await start(page);
+  await job(page, id).getByRole("link", { name: "Cancel" }).click();
+  await expect(page.getByRole("heading", { name: "Cancel this export?" })).toBeVisible();
+  await page.getByRole("button", { name: "Cancel the export" }).click();
+  await expect(page.getByText("The export was cancelled.")).toBeVisible();
+  await expect(row(page, id).locator(".status.cancelled")).toBeVisible();
+  await expect(row(page, id).getByRole("link", { name: "Download" })).toHaveCount(0);
+  await row(page, id).getByRole("link", { name: "Try again" }).click();
+  await expect(page.getByRole("checkbox").first()).toBeChecked();
+});
+
+test("nothing chosen is refused in words, and what was filled in stays", async ({ visit }) => {
+  const page = await visit(server, "client_admin@acme", { expected: [/status of 400/] });
+  await page.goto(PORTAL);
+  for (const box of await page.getByRole("checkbox").all()) await box.uncheck();
+  await page.getByLabel("Why").fill("a question of a customer");
+  await page.getByRole("button", { name: "Start export" }).click();
+  await expect(page.getByRole("alert")).toHaveText("Not started: choose at least one category.");
+  await expect(page.getByLabel("Why")).toHaveValue("a question of a customer");
+});
+
+test("a failure is told in plain words, with what to do", async ({ visit }) => {
+  server.sql("update users set logins = 9007199254740993 where id = (select min(id) from users where tenant_id = 'acme')");
+  const page = await visit(server, "client_admin@acme");
+  const id = await start(page, ["users"]);
+  await expect(row(page, id).locator(".status.failed")).toBeVisible({ timeout: 30_000 });
+  await expect(row(page, id).locator(".why")).toContainText("logins");
+  await expect(row(page, id).getByRole("link", { name: "Try again" })).toBeVisible();
+  server.sql("update users set logins = 1 where logins > 9007199254740991");
+});
+
+test("the history is filtered by status, and the filter is in the address", async ({ visit }) => {
+  const page = await visit(server, "client_admin@acme");
+  await page.goto(PORTAL);
+  await page.getByRole("navigation", { name: "Show" }).getByRole("link", { name: "Cancelled" }).click();
+  await expect(page).toHaveURL(/status=cancelled/);
+  await expect(page.locator("table.history .status")).toHaveText(["Cancelled"]);
+  await page.goBack();
+  await expect(page.locator("table.history .status.failed")).toHaveCount(1);
+  await page.goto(`${PORTAL}&status=expired`);
+  await expect(page.getByText("No export with this status.")).toBeVisible();
+});
+
+test("when the limit is reached the button is disabled, with the last and the next time", async ({ visit }) => {
+  const page = await visit(server, "client_admin@acme");
+  await page.goto(PORTAL);
+  while ((await page.locator("#start[aria-disabled]").count()) === 0) {
+    await completed(page, await start(page, ["configurations"]));
+  }
+  const button = page.getByRole("button", { name: "Start export" });
+  await expect(button).toHaveAttribute("aria-disabled", "true");
+  const why = page.locator("#why-not");
+  await expect(why).toContainText("You have used up your exports for now.");
+  await expect(why.locator("time")).toHaveCount(2);
+  await expect(button).toHaveAccessibleDescription(/Next possible/);
+  await button.click({ force: true });
+  await expect(page).toHaveURL(/notice=started/);
+  await page.reload();
+  await expect(page.locator(".limits")).toContainText("0 of 9 left");
+});
+
+test("who isn't an admin finds nothing, and so does another tenant", async ({ visit }) => {
+  const admin = await visit(server, "client_admin@acme");
+  const id = await newest(admin);
+  for (const person of ["member@acme", "auditor@acme", "operator@platform"]) {
+    const page = await visit(server, person, { expected: [/status of 404/] });
+    const answer = await page.goto(PORTAL);
+    expect([person, answer.status()]).toEqual([person, 404]);
+  }
+  const foreign = await visit(server, "client_admin@globex", { expected: [/status of 404/] });
+  expect((await foreign.goto(`/settings/data-exports/${id}`)).status()).toBe(404);
+  await foreign.goto(PORTAL);
+  await expect(foreign.getByText("No exports yet.")).toBeVisible();
+});

@@ -1,0 +1,39 @@
+// Without a script in the browser: everything can still be done, by forms and links.
+import { test, expect, serve } from "./support/test.js";
+import { PORTAL, row, job, newest } from "./support/portal.js";
+
+const server = serve();
+const SCRIPTLESS = { javaScriptEnabled: false };
+
+test.beforeAll(() => server.grow("acme", 150_000));
+
+test("ask, list, look again, download, verify", async ({ visit }, info) => {
+  const page = await visit(server, "client_admin@acme", SCRIPTLESS);
+  await page.goto(PORTAL);
+  await page.getByLabel("Audit events").uncheck();
+  await page.getByRole("button", { name: "Start export" }).click();
+  await page.waitForURL(/notice=started/);
+  const id = await newest(page);
+  await expect(async () => {
+    await page.goto(PORTAL);
+    await expect(row(page, id).locator(".status.completed")).toBeVisible({ timeout: 100 });
+  }).toPass();
+  const [download] = await Promise.all([
+    page.waitForEvent("download"),
+    row(page, id).getByRole("link", { name: "Download" }).click(),
+  ]);
+  const file = info.outputPath("export.json");
+  await download.saveAs(file);
+  expect(server.run("verify", file)).toMatchObject({ code: 0 });
+});
+
+test("cancel, with its question", async ({ visit }) => {
+  const page = await visit(server, "client_admin@acme", SCRIPTLESS);
+  await page.goto(PORTAL);
+  await page.getByRole("button", { name: "Start export" }).click();
+  await page.waitForURL(/notice=started/);
+  const id = await newest(page);
+  await job(page, id).getByRole("link", { name: "Cancel" }).click();
+  await page.getByRole("button", { name: "Cancel the export" }).click();
+  await expect(row(page, id).locator(".status.cancelled")).toBeVisible();
+});
