@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::json;
 
 use super::{done, order, unchanged};
-use crate::support::{Server, Site};
+use crate::support::{Inside, Server, Site};
 
 #[tokio::test]
 async fn a_paused_intake_takes_no_requests_until_it_is_resumed() {
@@ -111,4 +111,30 @@ async fn no_act_without_a_reason_and_a_readable_body() {
         assert!(answer.json()["detail"].as_str().unwrap().contains("reason"));
     }
     unchanged(&operator, "/intake/resume").await;
+}
+
+#[tokio::test]
+async fn by_cookie_an_act_needs_our_page_and_one_rebuild_is_made_at_a_time() {
+    let site = Site::new(1);
+    let demo = Inside::demo(&site);
+    let mut olga = demo.browser();
+    olga.choose("operator@platform").await.expect(303);
+    let token = olga.token("/operator").await;
+    let own = ("x-csrf-token", token.as_str());
+    let why = json!({"reason": "by cookie"});
+    let pause = "/api/operator/intake/pause";
+    for headers in [&[][..], &[own], &[("sec-fetch-site", "cross-site"), own]] {
+        let answer = olga.json(pause, headers, &why).await.expect(403);
+        assert_eq!(answer.code(), "cross_site", "{headers:?}");
+    }
+    let ours = [("sec-fetch-site", "same-origin"), own];
+    let act = olga.json(pause, &ours, &why).await.expect(200).json();
+    assert_eq!(act["changed"], true, "no forged request paused it");
+
+    let rebuild = "/api/operator/projections/exports/rebuild";
+    let another = demo.rebuilding();
+    let answer = olga.json(rebuild, &ours, &why).await.expect(409);
+    assert_eq!(answer.code(), "not_possible");
+    drop(another);
+    olga.json(rebuild, &ours, &why).await.expect(202);
 }

@@ -132,6 +132,13 @@ impl Inside {
         system.pause_intake(paused, order).await.unwrap();
     }
 
+    /// Keeps projections from being filled anew until what is returned is dropped, as a rebuild under way does.
+    pub(crate) fn rebuilding(&self) -> tokio::sync::OwnedSemaphorePermit {
+        Arc::clone(&self.state.rebuilds)
+            .try_acquire_owned()
+            .unwrap()
+    }
+
     /// Gives a tenant a command, as operators will.
     pub(crate) async fn command(
         &self,
