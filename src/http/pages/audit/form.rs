@@ -19,7 +19,7 @@ pub(super) fn form(filter: &Filter, people: &People) -> Markup {
         .and_then(|principal| people.name(principal))
         .unwrap_or(&typed.principal);
     html! {
-        form.filters method="get" action="/audit" role="search" aria-label=(words::FILTERS) {
+        form.audit-filters method="get" action="/audit" role="search" aria-label=(words::FILTERS) {
             (moment(filter, "from", words::FROM, &typed.from, filter.query.from))
             (moment(filter, "to", words::TO, &typed.to, filter.query.to))
             (field(filter, "type", words::TYPE, None, &html! {
