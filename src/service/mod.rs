@@ -111,7 +111,7 @@ impl Service {
     ///
     /// # Errors
     /// Whatever keeps it from working, with what to do about it.
-    pub async fn start(config: Config, around: Around) -> Result<Self, StartError> {
+    pub async fn start(mut config: Config, around: Around) -> Result<Self, StartError> {
         let Around { clock, ids, .. } = around;
         // What can be refused without touching anything comes first, and the address before anything is written, so that
         // a second process on the same configuration changes nothing.
@@ -154,6 +154,8 @@ impl Service {
             config.auth.session,
             around.demo.then_some(SignInBy::Demo),
         );
+        // A port that the system chose is known only now; links name it.
+        config.server.listen = address;
         let state = Arc::new(AppState {
             sessions: Arc::new(sessions),
             ready: ready::checks(&store, &storages, &system, &projections, &clock, &verifier),
