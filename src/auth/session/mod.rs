@@ -280,6 +280,7 @@ impl Sessions {
             roles: who.roles,
             permissions: who.permissions,
             expires_at: self.expires_at(session),
+            believed_until: self.believed_until(session),
             fingerprint: Fingerprint::of(&session.key.id.to_string()),
             session: Some(session.key),
             form_token: form_token::make(&self.keys, session.key),
@@ -293,6 +294,18 @@ impl Sessions {
 
     fn seal(&self, session: &Session) -> Result<String, SessionError> {
         KIND.seal(session, &self.keys).ok_or(SessionError::TooLarge)
+    }
+
+    /// People of the demo don't change; a provider's may.
+    fn believed_until(&self, session: &Session) -> Timestamp {
+        let ends = self.expires_at(session);
+        match session.by {
+            SignInBy::Demo => ends,
+            SignInBy::Oidc => {
+                let max_age = self.lifetime.claims_max_age.get();
+                ends.min(session.claimed_at.plus(max_age))
+            }
+        }
     }
 
     fn expires_at(&self, session: &Session) -> Timestamp {
