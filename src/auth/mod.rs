@@ -8,7 +8,6 @@
 mod caller;
 mod fetch;
 mod jwks;
-mod oidc;
 mod session;
 mod sign;
 mod source;
@@ -17,10 +16,6 @@ mod tests;
 mod verify;
 
 pub use caller::{Caller, Fingerprint};
-pub(crate) use oidc::{CALLBACK, Callback, PATIENCE, Pending, SIGNED_OUT};
-pub use oidc::{OidcError, Provider, Vouched};
-pub use session::{
-    Identity, Resumed, Resumption, Session, SessionError, SessionKey, Sessions, Way,
-};
+pub use session::{Identity, Resumed, Session, SessionError, SessionKey, Sessions};
 pub use sign::{SignError, TokenRequest, sign};
 pub use verify::{AuthError, Verifier};

@@ -34,7 +34,6 @@ mod problem;
 mod problem_pages;
 mod query;
 mod server;
-mod sessions;
 mod state;
 mod streams;
 #[cfg(test)]

@@ -5,7 +5,6 @@
 
 mod ended;
 mod form_token;
-mod renewal;
 #[cfg(test)]
 mod tests;
 
@@ -20,12 +19,10 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::caller::{Caller, Fingerprint};
-use super::oidc::{OidcError, Provider};
 use crate::config;
 use crate::keys::{KeyRing, Purpose};
 use crate::sealed::Kind;
 use ended::Ended;
-use renewal::{Confirmation, Renewals};
 
 /// A cookie with its name may have 4096 bytes, or browsers drop it.
 const KIND: Kind = Kind {
@@ -94,17 +91,6 @@ pub struct Session {
     refresh: Option<RefreshToken>,
 }
 
-/// What becomes of a request's cookie.
-#[derive(Debug)]
-pub enum Resumption {
-    /// Its session is good.
-    Good(Resumed),
-    /// It is no session, or one that is over.
-    None,
-    /// The provider doesn't vouch for its person any more: it is to be ended.
-    Refused(Session),
-}
-
 /// A request's session, found good.
 #[derive(Debug)]
 pub struct Resumed {
@@ -120,9 +106,6 @@ pub enum SessionError {
     /// What is known of them doesn't fit into a cookie.
     #[error("roles, permissions and tokens of this person don't fit into a cookie of 4 KiB")]
     TooLarge,
-    /// The provider can't be asked about them.
-    #[error(transparent)]
-    Provider(#[from] OidcError),
     /// The log can't be read or written.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -137,42 +120,30 @@ pub struct Sessions {
     store: Arc<dyn EventStore>,
     lifetime: config::Session,
     /// The way of signing in that is open here; sessions begun another way aren't taken.
-    way: Way,
+    by: Option<SignInBy>,
     ended: Ended,
-    renewals: Renewals,
-}
-
-/// How people sign in.
-pub enum Way {
-    /// Not at all.
-    Closed,
-    /// By choosing a person of the demo.
-    Demo,
-    /// Through an identity provider.
-    Oidc(Box<Provider>),
 }
 
 impl Sessions {
-    /// Sessions of people who sign in the way given.
+    /// Sessions of people who sign in `by` the way given; without one there are none.
     pub fn new(
         keys: Arc<KeyRing>,
         store: Arc<dyn EventStore>,
         lifetime: config::Session,
-        way: Way,
+        by: Option<SignInBy>,
     ) -> Self {
         Self {
             keys,
             store,
             lifetime,
-            way,
+            by,
             ended: Ended::default(),
-            renewals: Renewals::default(),
         }
     }
 
     /// The way of signing in that is open here.
-    pub fn way(&self) -> &Way {
-        &self.way
+    pub fn by(&self) -> Option<SignInBy> {
+        self.by
     }
 
     /// Begins a session under a new id and records it; gives the session and its cookie. What cookie the browser brought
@@ -207,44 +178,41 @@ impl Sessions {
         Ok((session, cookie))
     }
 
-    /// What becomes of a cookie at `now`: whom it speaks for, if it is a session that is still good. A request that isn't a
+    /// The session that a cookie holds, if it is still good at `now`; `None` for any other cookie. A request that isn't a
     /// person's doing, like a page's event stream coming back, doesn't count `as_use`.
     ///
     /// # Errors
-    /// When the log or the provider can't be asked: whether a session is good must be known, not guessed.
+    /// When the log can't be read: whether a session is over must be known, not guessed.
     pub async fn resume(
         &self,
         cookie: &str,
         as_use: bool,
         now: Timestamp,
-    ) -> Result<Resumption, SessionError> {
-        let Some(brought) = self.open(cookie, now) else {
-            return Ok(Resumption::None);
+    ) -> Result<Option<Resumed>, SessionError> {
+        let Some(mut session) = self.open(cookie, now) else {
+            return Ok(None);
         };
-        if self.is_over(brought.key).await? {
-            return Ok(Resumption::None);
+        if self.is_over(session.key).await? {
+            return Ok(None);
         }
-        let mut session = match self.confirmed(&brought, now).await? {
-            Confirmation::Good(session) => session,
-            Confirmation::Stale => return Ok(Resumption::None),
-            Confirmation::Refused => return Ok(Resumption::Refused(brought)),
-        };
-        let mut renew = session != brought;
+        let mut renewed = None;
         if as_use {
-            renew |= now.since(session.used_at) >= RENEW_AFTER.min(self.lifetime.idle.get() / 10);
-            session.used_at = session.used_at.max(now);
+            let last = session.used_at;
+            session.used_at = last.max(now);
+            if now.since(last) >= RENEW_AFTER.min(self.lifetime.idle.get() / 10) {
+                renewed = Some(self.seal(&session)?);
+            }
         }
-        let cookie = renew.then(|| self.seal(&session)).transpose()?;
-        Ok(Resumption::Good(Resumed {
+        Ok(Some(Resumed {
             caller: Arc::new(self.caller(&session)),
-            cookie,
+            cookie: renewed,
         }))
     }
 
     /// The session in a cookie, if its time isn't over. It may have been ended early.
     pub fn open(&self, cookie: &str, now: Timestamp) -> Option<Session> {
         let session: Session = KIND.open(cookie, &self.keys)?;
-        (self.way.takes(session.by) && now < self.expires_at(&session)).then_some(session)
+        (Some(session.by) == self.by && now < self.expires_at(&session)).then_some(session)
     }
 
     /// Whether a session was ended before its time, on whichever node.
@@ -280,7 +248,6 @@ impl Sessions {
             roles: who.roles,
             permissions: who.permissions,
             expires_at: self.expires_at(session),
-            believed_until: self.believed_until(session),
             fingerprint: Fingerprint::of(&session.key.id.to_string()),
             session: Some(session.key),
             form_token: form_token::make(&self.keys, session.key),
@@ -296,32 +263,10 @@ impl Sessions {
         KIND.seal(session, &self.keys).ok_or(SessionError::TooLarge)
     }
 
-    /// People of the demo don't change; a provider's may.
-    fn believed_until(&self, session: &Session) -> Timestamp {
-        let ends = self.expires_at(session);
-        match session.by {
-            SignInBy::Demo => ends,
-            SignInBy::Oidc => {
-                let max_age = self.lifetime.claims_max_age.get();
-                ends.min(session.claimed_at.plus(max_age))
-            }
-        }
-    }
-
     fn expires_at(&self, session: &Session) -> Timestamp {
         let idle = session.used_at.plus(self.lifetime.idle.get());
         let absolute = session.key.started_at.plus(self.lifetime.absolute.get());
         idle.min(absolute)
-    }
-}
-
-impl Way {
-    fn takes(&self, by: SignInBy) -> bool {
-        match self {
-            Self::Closed => false,
-            Self::Demo => by == SignInBy::Demo,
-            Self::Oidc(_) => by == SignInBy::Oidc,
-        }
     }
 }
 

@@ -81,7 +81,8 @@ fn hint(filter: &Filter, after: Option<AuditCursor>, count: usize, is_more: bool
         p #fresh role="status" hx-get=(address("/audit/new", &filter.query, more)) hx-trigger="every 5s" hx-swap="outerHTML" {
             @if count > 0 {
                 (words::new_entries(count, is_more)) " "
-                a href={ (filter.with(|_| ())) "#entries" } { (words::SHOW_NEW) }
+                // Without a place on the page: an address that differs by that alone isn't loaded anew.
+                a href=(filter.with(|_| ())) { (words::SHOW_NEW) }
             }
         }
     }
