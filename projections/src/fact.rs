@@ -5,7 +5,6 @@ use carnet_events::domain::Timed;
 use carnet_events::domain::access::AccessEvent;
 use carnet_events::domain::export::ExportEvent;
 use carnet_events::domain::platform::PlatformEvent;
-use carnet_events::domain::session::SessionEvent;
 use carnet_events::domain::tenant::TenantEvent;
 use carnet_events::envelope::{Position, Recorded};
 use carnet_events::ids::{ExportId, PrincipalId, TenantId, Timestamp};
@@ -14,11 +13,10 @@ use carnet_events::stream::StreamKind;
 use serde::Deserialize;
 
 /// Streams that any projection is folded from. Directories are not among them: no projection knows a person.
-pub(crate) const STREAMS: [StreamKind; 5] = [
+pub(crate) const STREAMS: [StreamKind; 4] = [
     StreamKind::Export,
     StreamKind::Tenant,
     StreamKind::Access,
-    StreamKind::Sessions,
     StreamKind::Platform,
 ];
 
@@ -52,7 +50,6 @@ pub(crate) enum Event {
     Export(ExportId, Timed<ExportEvent>),
     Tenant(TenantEvent),
     Access(AccessEvent),
-    Session(SessionEvent),
     Platform(PlatformEvent),
 }
 
@@ -91,22 +88,15 @@ fn known(recorded: &Recorded, stream: StreamKind) -> Result<Known, String> {
             let (about, event) = decoded(recorded)?;
             (about, event.at, tenant(), Event::Access(event.what))
         }
-        // Operators' sessions are of no tenant.
-        StreamKind::Sessions => {
-            let (about, event) = decoded(recorded)?;
-            let tenant = about.tenant.clone();
-            (about, event.at, tenant, Event::Session(event.what))
-        }
         StreamKind::Platform => {
             let (about, event) = decoded(recorded)?;
             (about, event.at, None, Event::Platform(event.what))
         }
-        StreamKind::Policy | StreamKind::Directory | StreamKind::Other => {
+        StreamKind::Policy | StreamKind::Directory | StreamKind::Sessions | StreamKind::Other => {
             return Err(format!("{} was not asked for", place()));
         }
     };
-    let may_lack_one = matches!(stream, StreamKind::Sessions | StreamKind::Platform);
-    if tenant.is_none() && !may_lack_one {
+    if tenant.is_none() && stream != StreamKind::Platform {
         return Err(format!("{} names no tenant", place()));
     }
     Ok(Known {

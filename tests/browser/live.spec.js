@@ -1,6 +1,6 @@
 // What happens is on the page at once, in every browser; and a lost connection or a killed server loses nothing.
 import { test, expect, serve } from "./support/test.js";
-import { PORTAL, start, completed, row, job } from "./support/portal.js";
+import { PORTAL, start, completed, csrf, row, job } from "./support/portal.js";
 
 // One worker, so that an export can be seen to wait for another; a minute's window, so that one can be seen to expire.
 const server = serve({ CARNET__WORKERS__MAX_RUNNING: "1", CARNET__ARTIFACTS__TTL: "1m" });
@@ -118,18 +118,14 @@ async function times(page, id) {
   return began;
 }
 
-async function token(page) {
-  return page.locator('[name="csrf"]').first().inputValue();
-}
-
 async function ask(page, categories) {
-  const headers = { "x-csrf-token": await token(page), "sec-fetch-site": "same-origin" };
+  const headers = { "x-csrf-token": await csrf(page), "sec-fetch-site": "same-origin" };
   const answer = await page.request.post("/api/account-exports", { headers, data: { categories } });
   expect(answer.status()).toBe(202);
   return (await answer.json()).id;
 }
 
 async function cancel(page, id) {
-  const headers = { "x-csrf-token": await token(page), "sec-fetch-site": "same-origin" };
+  const headers = { "x-csrf-token": await csrf(page), "sec-fetch-site": "same-origin" };
   expect((await page.request.post(`/api/account-exports/${id}/cancel`, { headers })).status()).toBe(200);
 }

@@ -1,6 +1,6 @@
 // Without a script in the browser: everything can still be done, by forms and links.
 import { test, expect, serve } from "./support/test.js";
-import { PORTAL, row, job, newest } from "./support/portal.js";
+import { PORTAL, press, row, job } from "./support/portal.js";
 
 const server = serve();
 const SCRIPTLESS = { javaScriptEnabled: false };
@@ -11,9 +11,7 @@ test("ask, list, look again, download, verify", async ({ visit }, info) => {
   const page = await visit(server, "client_admin@acme", SCRIPTLESS);
   await page.goto(PORTAL);
   await page.getByLabel("Audit events").uncheck();
-  await page.getByRole("button", { name: "Start export" }).click();
-  await page.waitForURL(/notice=started/);
-  const id = await newest(page);
+  const id = await press(page);
   await expect(async () => {
     await page.goto(PORTAL);
     await expect(row(page, id).locator(".status.completed")).toBeVisible({ timeout: 100 });
@@ -30,9 +28,7 @@ test("ask, list, look again, download, verify", async ({ visit }, info) => {
 test("cancel, with its question", async ({ visit }) => {
   const page = await visit(server, "client_admin@acme", SCRIPTLESS);
   await page.goto(PORTAL);
-  await page.getByRole("button", { name: "Start export" }).click();
-  await page.waitForURL(/notice=started/);
-  const id = await newest(page);
+  const id = await press(page);
   await job(page, id).getByRole("link", { name: "Cancel" }).click();
   await page.getByRole("button", { name: "Cancel the export" }).click();
   await expect(row(page, id).locator(".status.cancelled")).toBeVisible();

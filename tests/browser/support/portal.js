@@ -3,17 +3,24 @@ import { expect } from "./test.js";
 
 export const PORTAL = "/settings?section=data-exports";
 
-/** Starts an export of `categories` (all when left out) by the form; gives its id. */
+/** Starts an export of `categories` (all when left out) by the form; gives its id. The browser isn't to save the file. */
 export async function start(page, categories) {
   await page.goto(PORTAL);
-  if (categories) {
-    for (const box of await page.getByRole("checkbox").all()) {
-      await box.setChecked(categories.includes(await box.getAttribute("value")));
-    }
+  for (const box of await page.locator('[name="categories"]').all()) {
+    await box.setChecked(!categories || categories.includes(await box.getAttribute("value")));
   }
+  const save = page.locator("#save");
+  if (await save.isVisible()) await save.uncheck();
+  return press(page);
+}
+
+/** Presses the button; gives the id of the export that started. */
+export async function press(page) {
+  const posted = page.waitForResponse((answer) => answer.request().method() === "POST");
   await page.getByRole("button", { name: "Start export" }).click();
-  await page.waitForURL(/notice=started/);
-  return newest(page);
+  const { location } = (await posted).headers();
+  await page.waitForLoadState();
+  return /[0-9a-f-]{36}/.exec(location)[0];
 }
 
 /** The id of the newest export this person sees. */
@@ -22,6 +29,9 @@ export async function newest(page) {
   expect(list.status()).toBe(200);
   return (await list.json()).items[0].id;
 }
+
+/** What a script of this page would send with what it changes. */
+export const csrf = (page) => page.locator('[name="csrf"]').first().inputValue();
 
 /** The row of a finished export. */
 export const row = (page, id) => page.locator(`#export-${id}`);
