@@ -14,7 +14,8 @@
       const at = new Date(time.dateTime);
       if (Number.isNaN(at.getTime())) continue;
       time.title = time.dateTime.replace("T", " ").replace("Z", " UTC");
-      if (!time.hasAttribute("data-keep")) time.textContent = (time.hasAttribute("data-precise") ? precise : exact).format(at);
+      const form = time.hasAttribute("data-clock") ? clock : time.hasAttribute("data-precise") ? precise : exact;
+      if (!time.hasAttribute("data-keep")) time.textContent = form.format(at);
       time.setAttribute("data-local", "");
     }
   };

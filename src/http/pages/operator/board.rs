@@ -1,9 +1,11 @@
 //! The board itself: its parts in their places. Each place takes up what `/operator/live` sends under its name.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use carnet_events::stream::StreamName;
+use carnet_projections::ProjectionName;
 use maud::{Markup, html};
 use serde::Deserialize;
 
@@ -18,6 +20,9 @@ use crate::http::pages::words::operator as words;
 use crate::http::problem::Problem;
 use crate::http::query::query;
 use crate::http::state::AppState;
+
+/// How long a page waits for what was done just before.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What the address says.
 #[derive(Debug, Deserialize)]
@@ -38,6 +43,10 @@ pub(super) async fn get(
 ) -> Result<HttpResponse, Problem> {
     admit(&state, &caller.0, &request).await?;
     let asked: Asked = query(&request)?;
+    if asked.event.is_some() {
+        // Who has just done something sees it; if that takes long, they see it a little later.
+        let _ = state.wait_for(ProjectionName::Operations, PATIENCE).await;
+    }
     let now = Now::read(&state, asked.range).await;
     let platform = StreamName::platform();
     let notice = notice::of(&state, &platform, None, asked.event, asked.unchanged).await;

@@ -14,7 +14,7 @@ use super::parts::{node_name, state as status_of, tenant_link};
 use super::{Place, admit, notice, page};
 use crate::http::authenticate::SignedIn;
 use crate::http::codes::Code;
-use crate::http::pages::units::{ago, bytes, grouped, lasting, time};
+use crate::http::pages::units::{ago, bytes, grouped, lasting, precise, time};
 use crate::http::pages::words::operator as words;
 use crate::http::problem::Problem;
 use crate::http::query::query;
@@ -189,7 +189,7 @@ fn timeline(events: &[HistoryEntry]) -> Markup {
             span.rev { (entry.revision) }
             div {
                 p.what { code { (entry.event.kind()) } " " (status_of(entry.after.status().as_str(), words::status(entry.after.status()))) }
-                p.muted { (time(entry.metadata.recorded_at)) (details(&entry.event)) }
+                p.muted { (precise(entry.metadata.recorded_at)) (details(&entry.event)) }
             }
         } } }
     }

@@ -152,7 +152,7 @@ fn list(asked: &Asked, found: &EverywherePage, now: Timestamp) -> Markup {
 
 fn filters(asked: &Asked) -> Markup {
     html! {
-        form.filters action="/operator/exports" method="get" {
+        form.narrow-by action="/operator/exports" method="get" {
             div.field {
                 label for="status" { (words::STATUS) }
                 select #status name="status" {

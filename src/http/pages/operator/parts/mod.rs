@@ -53,7 +53,7 @@ fn of_figures(now: &Now, show: impl Fn(&Now, &super::now::Figures) -> Markup) ->
 /// A link to an export's page; the end of its id tells it from others, for the beginning is a time.
 pub(super) fn export_link(id: ExportId) -> Markup {
     let text = id.to_string();
-    let short = text.get(text.len().saturating_sub(12)..).unwrap_or(&text);
+    let short = text.get(text.len().saturating_sub(8)..).unwrap_or(&text);
     html! { a.mono #{ "x-" (text) } href={ "/operator/exports/" (text) } title=(text) { "…" (short) } }
 }
 
