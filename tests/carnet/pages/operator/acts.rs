@@ -179,8 +179,8 @@ async fn tenants_are_closed_and_reopened() {
     assert!(board.contains("Closed tenants"));
     done(&operator, "reopen?tenant=acme", &[], "reopened").await;
     admin.create(&["tickets"]).await.expect(202);
-    admin.audited("closed", 1).await;
-    assert_eq!(audited(&admin, "reopened").await.len(), 1);
+    admin.audited("tenant_closed", 1).await;
+    assert_eq!(audited(&admin, "tenant_reopened").await.len(), 1);
     operator.get("/operator/tenants/nobody").await.expect(404);
     act(&operator, "close?tenant=nobody", &[]).await.expect(404);
 }

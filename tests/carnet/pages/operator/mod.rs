@@ -11,9 +11,14 @@ const WHY: &str = "Ada <b>Lovelace</b> rang us up";
 fn house() -> (Site, Server, Client, Client) {
     let site = Site::new(3);
     site.add_slow_category("slow", super::portal::FOREVER);
+    site.edit_config("per_user = { accepted = 10000", "per_user = { accepted = 3");
+    site.edit_config(
+        "per_tenant = { accepted = 10000",
+        "per_tenant = { accepted = 10",
+    );
     let server = Server::start(&site);
     let operator = server.client(&site.operator_token("olga"));
-    let admin = server.client(&site.token("acme", "ada"));
+    let admin = server.client(&site.token("acme", "lovelace"));
     (site, server, operator, admin)
 }
 
