@@ -5,6 +5,7 @@ use carnet_events::domain::Timed;
 use carnet_events::domain::access::AccessEvent;
 use carnet_events::domain::export::ExportEvent;
 use carnet_events::domain::platform::PlatformEvent;
+use carnet_events::domain::session::SessionEvent;
 use carnet_events::domain::tenant::TenantEvent;
 use carnet_events::envelope::{Position, Recorded};
 use carnet_events::ids::{ExportId, PrincipalId, TenantId, Timestamp};
@@ -13,10 +14,11 @@ use carnet_events::stream::StreamKind;
 use serde::Deserialize;
 
 /// Streams that any projection is folded from. Directories are not among them: no projection knows a person.
-pub(crate) const STREAMS: [StreamKind; 4] = [
+pub(crate) const STREAMS: [StreamKind; 5] = [
     StreamKind::Export,
     StreamKind::Tenant,
     StreamKind::Access,
+    StreamKind::Sessions,
     StreamKind::Platform,
 ];
 
@@ -50,6 +52,7 @@ pub(crate) enum Event {
     Export(ExportId, Timed<ExportEvent>),
     Tenant(TenantEvent),
     Access(AccessEvent),
+    Session(SessionEvent),
     Platform(PlatformEvent),
 }
 
@@ -88,15 +91,22 @@ fn known(recorded: &Recorded, stream: StreamKind) -> Result<Known, String> {
             let (about, event) = decoded(recorded)?;
             (about, event.at, tenant(), Event::Access(event.what))
         }
+        // Operators' sessions are of no tenant.
+        StreamKind::Sessions => {
+            let (about, event) = decoded(recorded)?;
+            let tenant = about.tenant.clone();
+            (about, event.at, tenant, Event::Session(event.what))
+        }
         StreamKind::Platform => {
             let (about, event) = decoded(recorded)?;
             (about, event.at, None, Event::Platform(event.what))
         }
-        StreamKind::Policy | StreamKind::Directory | StreamKind::Sessions | StreamKind::Other => {
+        StreamKind::Policy | StreamKind::Directory | StreamKind::Other => {
             return Err(format!("{} was not asked for", place()));
         }
     };
-    if tenant.is_none() && stream != StreamKind::Platform {
+    let may_lack_one = matches!(stream, StreamKind::Sessions | StreamKind::Platform);
+    if tenant.is_none() && !may_lack_one {
         return Err(format!("{} names no tenant", place()));
     }
     Ok(Known {

@@ -53,6 +53,8 @@ pub struct Caller {
     pub permissions: Vec<String>,
     /// When their token or session ends.
     pub expires_at: Timestamp,
+    /// Until when their roles and permissions may be believed; what lasts longer has to ask anew.
+    pub believed_until: Timestamp,
     /// Which token or session it was.
     pub fingerprint: Fingerprint,
     /// The session, for those who signed in with a browser.
@@ -118,6 +120,7 @@ impl Caller {
             permissions: names_in(claims.get(&names.permissions), MAX_PERMISSIONS)
                 .ok_or("permissions")?,
             expires_at,
+            believed_until: expires_at,
             fingerprint,
             session: None,
             form_token: None,

@@ -8,6 +8,7 @@
 mod caller;
 mod fetch;
 mod jwks;
+mod oidc;
 mod session;
 mod sign;
 mod source;
@@ -16,6 +17,10 @@ mod tests;
 mod verify;
 
 pub use caller::{Caller, Fingerprint};
-pub use session::{Identity, Resumed, Session, SessionError, SessionKey, Sessions};
+pub(crate) use oidc::{CALLBACK, Callback, PATIENCE, Pending, SIGNED_OUT};
+pub use oidc::{OidcError, Provider, Vouched};
+pub use session::{
+    Identity, Resumed, Resumption, Session, SessionError, SessionKey, Sessions, Way,
+};
 pub use sign::{SignError, TokenRequest, sign};
 pub use verify::{AuthError, Verifier};

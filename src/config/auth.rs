@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::duration::Span;
 use super::error::Complaints;
+use super::oidc::Oidc;
 use super::secret::Secret;
 use super::session::Session;
 
@@ -36,6 +37,9 @@ pub struct Auth {
     pub claims: Claims,
     /// Sessions of people who sign in with a browser.
     pub session: Session,
+    /// The identity provider that people sign in with; left out: nobody signs in with a browser.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub oidc: Option<Oidc>,
 }
 
 /// `[auth.claims]`
@@ -65,6 +69,7 @@ impl Default for Auth {
             cached_tokens: 10_000,
             claims: Claims::default(),
             session: Session::default(),
+            oidc: None,
         }
     }
 }
@@ -106,7 +111,7 @@ impl Auth {
             );
         }
         if let Some(url) = &self.jwks_url {
-            self.check_url(url, at);
+            check_url("auth.jwks_url", url, at);
         }
         if self
             .hs256_secret
@@ -132,6 +137,9 @@ impl Auth {
             Span::days(1),
         );
         self.session.check(at);
+        if let Some(oidc) = &self.oidc {
+            oidc.check(at);
+        }
         at.within("auth.cached_tokens", self.cached_tokens, 0, 1_000_000);
         for (key, claim) in [
             ("auth.claims.tenant", &self.claims.tenant),
@@ -148,27 +156,23 @@ impl Auth {
             }
         }
     }
+}
 
-    /// Keys fetched in the clear could be anyone's, so plain http is for this machine only.
-    fn check_url(&self, url: &str, at: &mut Complaints<'_>) {
-        let parsed = url.parse::<actix_web::http::Uri>().ok();
-        let host = parsed
-            .as_ref()
-            .and_then(|uri| uri.host())
-            .unwrap_or_default();
-        match parsed.as_ref().and_then(|uri| uri.scheme_str()) {
-            Some("https") if !host.is_empty() => {}
-            Some("http") if matches!(host, "localhost" | "127.0.0.1" | "[::1]") => {}
-            Some("http") => at.add(
-                "auth.jwks_url",
-                "fetches keys without encryption",
-                "use https",
-            ),
-            _ => at.add(
-                "auth.jwks_url",
-                format!("{url:?} is not a web address"),
-                "write it in full, as in \"https://login.example.org/.well-known/jwks.json\"",
-            ),
-        }
+/// What is fetched in the clear could be anyone's, so plain http is for this machine only.
+pub(super) fn check_url(key: &str, url: &str, at: &mut Complaints<'_>) {
+    let parsed = url.parse::<actix_web::http::Uri>().ok();
+    let host = parsed
+        .as_ref()
+        .and_then(|uri| uri.host())
+        .unwrap_or_default();
+    match parsed.as_ref().and_then(|uri| uri.scheme_str()) {
+        Some("https") if !host.is_empty() => {}
+        Some("http") if matches!(host, "localhost" | "127.0.0.1" | "[::1]") => {}
+        Some("http") => at.add(key, "fetches keys without encryption", "use https"),
+        _ => at.add(
+            key,
+            format!("{url:?} is not a web address"),
+            "write it in full, as in \"https://login.example.org\"",
+        ),
     }
 }

@@ -44,7 +44,7 @@ impl Session {
         at.within(
             "auth.session.claims_max_age",
             self.claims_max_age,
-            Span::seconds(10),
+            Span::seconds(1),
             Span::minutes(5),
         );
     }

@@ -8,14 +8,16 @@ use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::http::header::{self, HeaderMap};
 use actix_web::middleware::Next;
 use actix_web::{Error, FromRequest, HttpMessage as _, HttpRequest, web};
+use carnet_events::domain::session::EndCause;
 use futures::future::{Ready, ready};
 
 use super::codes::Code;
 use super::conditional::single;
 use super::cookies;
 use super::problem::Problem;
+use super::sessions;
 use super::state::AppState;
-use crate::auth::{AuthError, Caller};
+use crate::auth::{AuthError, Caller, Resumption};
 
 /// How soon tokens may be verifiable again when the issuer's keys can't be had.
 const RETRY_KEYS: Duration = Duration::from_secs(30);
@@ -82,7 +84,14 @@ async fn resume(request: &HttpRequest, state: &AppState) -> Result<Arc<Caller>, 
         .sessions
         .resume(cookie, as_use, state.clock.now())
         .await?;
-    let resumed = resumed.ok_or_else(|| refusal(""))?;
+    let resumed = match resumed {
+        Resumption::Good(resumed) => resumed,
+        Resumption::None => return Err(refusal("")),
+        Resumption::Refused(session) => {
+            sessions::end(state, &session, EndCause::ProviderRefused).await?;
+            return Err(refusal(""));
+        }
+    };
     if let Some(cookie) = resumed.cookie {
         cookies::set(request, cookies::SESSION, &cookie, None);
     }

@@ -60,6 +60,14 @@ codes! {
     SessionTooLarge = "session_too_large", FORBIDDEN, "You can't be signed in with this many roles and permissions",
         "A session is kept in a cookie of 4 KiB, and the roles, permissions and tokens your identity provider gives for you don't fit.",
         "Ask the administrators of your identity provider to send this service only the roles and permissions it uses.";
+    /// The provider said no.
+    SignInRefused = "sign_in_refused", FORBIDDEN, "You weren't signed in",
+        "Your identity provider didn't sign you in here: you stopped, or you may not use this service.",
+        "Try again. If it goes on, ask the administrators of your identity provider.";
+    /// A sign-in that this browser didn't begin, or that is over.
+    SignInFailed = "sign_in_failed", FORBIDDEN, "The sign-in couldn't be completed",
+        "It took longer than ten minutes, was used before, was begun in another browser, or the identity provider's answer couldn't be believed. You were not signed in.",
+        "Start again from the page you wanted. Your browser must accept cookies from this site.";
     /// Something changed since the export was made.
     AccessChanged = "access_changed", FORBIDDEN, "Access has changed since this export was made",
         "The permissions you hold, the redaction policy of a category in this export, or the state of the tenant is no longer what it was when the export was made.",
@@ -169,8 +177,8 @@ codes! {
         "This service isn't connected to an identity provider that people could sign in with.",
         "Operators set `[auth.oidc]` in the configuration. Programs use bearer tokens, as described at /docs.";
     /// The issuer's keys can't be had.
-    SignInUnavailable = "sign_in_unavailable", SERVICE_UNAVAILABLE, "Tokens can't be verified now",
-        "The keys of the identity provider can't be fetched, so no token can be verified.",
+    SignInUnavailable = "sign_in_unavailable", SERVICE_UNAVAILABLE, "Nobody can be signed in now",
+        "The identity provider doesn't answer, so nobody can be signed in and no token verified.",
         "Try again after the time in `Retry-After`; operators look at /readyz.";
 }
 

@@ -46,6 +46,10 @@ impl From<SessionError> for Problem {
         match error {
             SessionError::TooLarge => Code::SessionTooLarge.into(),
             SessionError::Store(error) => error.into(),
+            SessionError::Provider(error) => {
+                tracing::warn!(error = %error, "the identity provider can't be asked");
+                Self::from(Code::SignInUnavailable).retry_after(SOON)
+            }
             SessionError::Record(error) => {
                 Self::internal("a session's record can't be written", &error)
             }

@@ -34,6 +34,7 @@ mod problem;
 mod problem_pages;
 mod query;
 mod server;
+mod sessions;
 mod state;
 mod streams;
 #[cfg(test)]

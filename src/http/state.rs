@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::codes::Code;
 use super::problem::Problem;
 use super::streams::{StreamPermit, Streams};
-use crate::auth::{Sessions, Verifier};
+use crate::auth::{Caller, Sessions, Verifier};
 use crate::config::Config;
 use crate::export::Storages;
 use crate::export::artifact::ArtifactStore;
@@ -85,6 +85,16 @@ impl AppState {
     pub(super) fn stream_permit(&self, who: &PrincipalId) -> Result<StreamPermit, Problem> {
         let permit = self.streams.permit(who);
         permit.ok_or_else(|| Problem::from(Code::Overloaded).retry_after(SOON))
+    }
+
+    /// Whether a long answer to `caller` must end: their token or session is over, or what is known of them too old.
+    pub(super) async fn is_signed_out(&self, caller: &Caller) -> bool {
+        let is_over = match caller.session {
+            // What can't be told now is asked again by the browser that comes back.
+            Some(session) => self.sessions.is_over(session).await.unwrap_or(true),
+            None => false,
+        };
+        is_over || self.clock.now() >= caller.believed_until
     }
 
     /// Waits until a read model has everything that was acknowledged before: so a client sees what it has just done.

@@ -13,7 +13,6 @@ use std::time::{Duration, Instant};
 use aws_lc_rs::digest::{SHA256, digest};
 use carnet_actors::ports::{Clock, Ids, RandomIds, Runner, SystemClock};
 use carnet_actors::{Options, Ports, Retry, System};
-use carnet_events::domain::session::SignInBy;
 use carnet_events::ids::{Digest, Incarnation, TenantId};
 use carnet_events::store::{self, Access, StoreError};
 use carnet_projections::Projections;
@@ -22,7 +21,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::auth::{Sessions, Verifier};
+use crate::auth::{Provider, Sessions, Verifier, Way};
 use crate::config::{Config, ConfigError};
 use crate::export::{Exporter, Parts, Storages, StoragesError};
 use crate::http::{AppState, Server, ServerError, Streams};
@@ -152,7 +151,7 @@ impl Service {
             Arc::clone(&keys),
             Arc::clone(&store),
             config.auth.session,
-            around.demo.then_some(SignInBy::Demo),
+            way_in(&config, around.demo)?,
         );
         // A port that the system chose is known only now; links name it.
         config.server.listen = address;
@@ -247,6 +246,19 @@ async fn refuse_unfit(config: &Config) -> Result<(), ConfigError> {
             complaints: found.errors,
         })
     }
+}
+
+/// How people sign in.
+fn way_in(config: &Config, demo: bool) -> Result<Way, StartError> {
+    Ok(match &config.auth.oidc {
+        _ if demo => Way::Demo,
+        Some(oidc) => {
+            let public_url = config.server.public_url();
+            let provider = Provider::new(oidc.clone(), &config.auth, public_url);
+            Way::Oidc(Box::new(provider.map_err(StartError::Auth)?))
+        }
+        None => Way::Closed,
+    })
 }
 
 /// The actors' settings as configured.

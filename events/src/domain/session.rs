@@ -16,6 +16,17 @@ pub enum SignInBy {
     Demo,
 }
 
+impl SignInBy {
+    /// What stands for it in events and on every surface.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Oidc => "oidc",
+            Self::Demo => "demo",
+        }
+    }
+}
+
 /// Why a session ended before its time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

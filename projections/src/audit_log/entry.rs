@@ -2,6 +2,7 @@
 
 use carnet_events::domain::access::AccessEvent;
 use carnet_events::domain::export::ExportEvent;
+use carnet_events::domain::session::SessionEvent;
 use carnet_events::domain::tenant::TenantEvent;
 use carnet_events::ids::{ExportId, PrincipalId};
 
@@ -34,6 +35,8 @@ pub const TYPES: &[&str] = &[
     "requeued",
     "schedule_set",
     "schedule_skipped",
+    "session_ended",
+    "session_started",
     "tenant_cancelled",
     "tenant_closed",
     "tenant_purge_started",
@@ -64,6 +67,7 @@ pub(super) fn draft(known: &Known) -> Option<Draft<'_>> {
             code: event.code(),
             details: details::access(event),
         }),
+        Event::Session(event) => Some(of_session(event, actor)),
         // No tenant's business.
         Event::Platform(_) => None,
     }
@@ -179,6 +183,20 @@ fn of_tenant<'a>(event: &'a TenantEvent, actor: Option<&'a PrincipalId>) -> Opti
             code: Some(&skipped.code),
             details: Details::Skipped(skipped),
         }),
+    }
+}
+
+fn of_session<'a>(event: &'a SessionEvent, actor: Option<&'a PrincipalId>) -> Draft<'a> {
+    let (kind, code) = match event {
+        SessionEvent::Started(started) => ("session_started", started.by.code()),
+        SessionEvent::Ended(ended) => ("session_ended", ended.cause.code()),
+    };
+    Draft {
+        kind,
+        principal: actor,
+        export: None,
+        code: Some(code),
+        details: Details::None,
     }
 }
 

@@ -15,8 +15,13 @@ use crate::projection::{ApplyError, Blueprint, Index, Projection, Table, of_gene
 
 pub(crate) static BLUEPRINT: Blueprint = Blueprint {
     name: ProjectionName::AuditLog,
-    version: 2,
-    streams: &[StreamKind::Export, StreamKind::Tenant, StreamKind::Access],
+    version: 3,
+    streams: &[
+        StreamKind::Export,
+        StreamKind::Tenant,
+        StreamKind::Access,
+        StreamKind::Sessions,
+    ],
     tables: &[
         // The key is the order of reading, so a page is one run of neighbours. An index's entries end in the key too.
         Table {

@@ -2,7 +2,7 @@
 //!
 //! What is in it: requests admitted and refused; exports completed, failed, cancelled and expired; files downloaded,
 //! blocked, damaged, deleted and held; links handed out and taken back; reads of the log itself and of what was not
-//! there for the asker; what operators and tenants did to the tenant. [`TYPES`] names them.
+//! there for the asker; people signing in and sessions ending; what operators and tenants did to the tenant. [`TYPES`] names them.
 //!
 //! What is not: how an export was run (queued, started, progressed, attempts, slots). That stands in its own history.
 //!

@@ -425,6 +425,7 @@ impl Projection for Fold {
                     }
                 }
                 Event::Access(event) => self.access(known.at, event),
+                Event::Session(_) => {}
                 Event::Platform(event) => self.platform(tables, known.at, event)?,
             }
         }

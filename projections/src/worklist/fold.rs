@@ -163,7 +163,9 @@ impl Projection for Fold {
                 Event::Export(id, _) => *id,
                 Event::Tenant(TenantEvent::ExportAdmitted(admitted)) => admitted.export,
                 Event::Tenant(TenantEvent::ExportReleased(released)) => released.export,
-                Event::Tenant(_) | Event::Access(_) | Event::Platform(_) => continue,
+                Event::Tenant(_) | Event::Access(_) | Event::Session(_) | Event::Platform(_) => {
+                    continue;
+                }
             };
             let mut entry = match self.unwritten.remove(&id) {
                 Some(entry) => entry,
@@ -220,7 +222,7 @@ fn evolve(item: &mut Option<Item>, known: &Known, revision: u64) {
                 item.evolve(known.at, &event.what, revision);
             }
         }
-        Event::Tenant(_) | Event::Access(_) | Event::Platform(_) => {}
+        Event::Tenant(_) | Event::Access(_) | Event::Session(_) | Event::Platform(_) => {}
     }
 }
 

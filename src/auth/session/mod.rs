@@ -5,6 +5,7 @@
 
 mod ended;
 mod form_token;
+mod renewal;
 #[cfg(test)]
 mod tests;
 
@@ -19,10 +20,12 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::caller::{Caller, Fingerprint};
+use super::oidc::{OidcError, Provider};
 use crate::config;
 use crate::keys::{KeyRing, Purpose};
 use crate::sealed::Kind;
 use ended::Ended;
+use renewal::{Confirmation, Renewals};
 
 /// A cookie with its name may have 4096 bytes, or browsers drop it.
 const KIND: Kind = Kind {
@@ -91,6 +94,17 @@ pub struct Session {
     refresh: Option<RefreshToken>,
 }
 
+/// What becomes of a request's cookie.
+#[derive(Debug)]
+pub enum Resumption {
+    /// Its session is good.
+    Good(Resumed),
+    /// It is no session, or one that is over.
+    None,
+    /// The provider doesn't vouch for its person any more: it is to be ended.
+    Refused(Session),
+}
+
 /// A request's session, found good.
 #[derive(Debug)]
 pub struct Resumed {
@@ -106,6 +120,9 @@ pub enum SessionError {
     /// What is known of them doesn't fit into a cookie.
     #[error("roles, permissions and tokens of this person don't fit into a cookie of 4 KiB")]
     TooLarge,
+    /// The provider can't be asked about them.
+    #[error(transparent)]
+    Provider(#[from] OidcError),
     /// The log can't be read or written.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -120,30 +137,42 @@ pub struct Sessions {
     store: Arc<dyn EventStore>,
     lifetime: config::Session,
     /// The way of signing in that is open here; sessions begun another way aren't taken.
-    by: Option<SignInBy>,
+    way: Way,
     ended: Ended,
+    renewals: Renewals,
+}
+
+/// How people sign in.
+pub enum Way {
+    /// Not at all.
+    Closed,
+    /// By choosing a person of the demo.
+    Demo,
+    /// Through an identity provider.
+    Oidc(Box<Provider>),
 }
 
 impl Sessions {
-    /// Sessions of people who sign in `by` the way given; without one there are none.
+    /// Sessions of people who sign in the way given.
     pub fn new(
         keys: Arc<KeyRing>,
         store: Arc<dyn EventStore>,
         lifetime: config::Session,
-        by: Option<SignInBy>,
+        way: Way,
     ) -> Self {
         Self {
             keys,
             store,
             lifetime,
-            by,
+            way,
             ended: Ended::default(),
+            renewals: Renewals::default(),
         }
     }
 
     /// The way of signing in that is open here.
-    pub fn by(&self) -> Option<SignInBy> {
-        self.by
+    pub fn way(&self) -> &Way {
+        &self.way
     }
 
     /// Begins a session under a new id and records it; gives the session and its cookie. What cookie the browser brought
@@ -178,41 +207,44 @@ impl Sessions {
         Ok((session, cookie))
     }
 
-    /// The session that a cookie holds, if it is still good at `now`; `None` for any other cookie. A request that isn't a
+    /// What becomes of a cookie at `now`: whom it speaks for, if it is a session that is still good. A request that isn't a
     /// person's doing, like a page's event stream coming back, doesn't count `as_use`.
     ///
     /// # Errors
-    /// When the log can't be read: whether a session is over must be known, not guessed.
+    /// When the log or the provider can't be asked: whether a session is good must be known, not guessed.
     pub async fn resume(
         &self,
         cookie: &str,
         as_use: bool,
         now: Timestamp,
-    ) -> Result<Option<Resumed>, SessionError> {
-        let Some(mut session) = self.open(cookie, now) else {
-            return Ok(None);
+    ) -> Result<Resumption, SessionError> {
+        let Some(brought) = self.open(cookie, now) else {
+            return Ok(Resumption::None);
         };
-        if self.is_over(session.key).await? {
-            return Ok(None);
+        if self.is_over(brought.key).await? {
+            return Ok(Resumption::None);
         }
-        let mut renewed = None;
+        let mut session = match self.confirmed(&brought, now).await? {
+            Confirmation::Good(session) => session,
+            Confirmation::Stale => return Ok(Resumption::None),
+            Confirmation::Refused => return Ok(Resumption::Refused(brought)),
+        };
+        let mut renew = session != brought;
         if as_use {
-            let last = session.used_at;
-            session.used_at = last.max(now);
-            if now.since(last) >= RENEW_AFTER.min(self.lifetime.idle.get() / 10) {
-                renewed = Some(self.seal(&session)?);
-            }
+            renew |= now.since(session.used_at) >= RENEW_AFTER.min(self.lifetime.idle.get() / 10);
+            session.used_at = session.used_at.max(now);
         }
-        Ok(Some(Resumed {
+        let cookie = renew.then(|| self.seal(&session)).transpose()?;
+        Ok(Resumption::Good(Resumed {
             caller: Arc::new(self.caller(&session)),
-            cookie: renewed,
+            cookie,
         }))
     }
 
     /// The session in a cookie, if its time isn't over. It may have been ended early.
     pub fn open(&self, cookie: &str, now: Timestamp) -> Option<Session> {
         let session: Session = KIND.open(cookie, &self.keys)?;
-        (Some(session.by) == self.by && now < self.expires_at(&session)).then_some(session)
+        (self.way.takes(session.by) && now < self.expires_at(&session)).then_some(session)
     }
 
     /// Whether a session was ended before its time, on whichever node.
@@ -248,6 +280,7 @@ impl Sessions {
             roles: who.roles,
             permissions: who.permissions,
             expires_at: self.expires_at(session),
+            believed_until: self.believed_until(session),
             fingerprint: Fingerprint::of(&session.key.id.to_string()),
             session: Some(session.key),
             form_token: form_token::make(&self.keys, session.key),
@@ -263,10 +296,32 @@ impl Sessions {
         KIND.seal(session, &self.keys).ok_or(SessionError::TooLarge)
     }
 
+    /// People of the demo don't change; a provider's may.
+    fn believed_until(&self, session: &Session) -> Timestamp {
+        let ends = self.expires_at(session);
+        match session.by {
+            SignInBy::Demo => ends,
+            SignInBy::Oidc => {
+                let max_age = self.lifetime.claims_max_age.get();
+                ends.min(session.claimed_at.plus(max_age))
+            }
+        }
+    }
+
     fn expires_at(&self, session: &Session) -> Timestamp {
         let idle = session.used_at.plus(self.lifetime.idle.get());
         let absolute = session.key.started_at.plus(self.lifetime.absolute.get());
         idle.min(absolute)
+    }
+}
+
+impl Way {
+    fn takes(&self, by: SignInBy) -> bool {
+        match self {
+            Self::Closed => false,
+            Self::Demo => by == SignInBy::Demo,
+            Self::Oidc(_) => by == SignInBy::Oidc,
+        }
     }
 }
 

@@ -8,19 +8,20 @@
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::http::header::{self, HeaderName};
 use actix_web::{HttpRequest, HttpResponse, web};
 use carnet_actors::{Changes, ExportView};
 use carnet_events::domain::export::Status;
-use carnet_events::ids::Timestamp;
 use futures::Stream;
 use serde::Serialize;
 use serde_json::json;
 
 use super::history::HistoryItem;
 use super::job::{progress_view, waiting};
+use crate::auth::Caller;
 use crate::http::authenticate::SignedIn;
 use crate::http::codes::Code;
 use crate::http::conditional::single;
@@ -59,7 +60,7 @@ pub(super) async fn get(
     let permit = state.stream_permit(&viewer.principal)?;
     let follower = Follower {
         changes: state.system.watch(found.id),
-        until: viewer.caller.expires_at,
+        caller: viewer.caller,
         found,
         after,
         ready: VecDeque::new(),
@@ -94,8 +95,8 @@ struct Follower {
     state: web::Data<AppState>,
     found: ExportView,
     changes: Changes,
-    /// The stream ends with the token it was asked for with.
-    until: Timestamp,
+    /// The stream ends with the token or session it was asked for with.
+    caller: Arc<Caller>,
     after: Option<u64>,
     ready: VecDeque<web::Bytes>,
     /// The newest progress or place told, so that only news is sent.
@@ -119,7 +120,7 @@ impl Follower {
                 self.silent = Duration::ZERO;
                 return Some(piece);
             }
-            if self.over || self.state.clock.now() >= self.until {
+            if self.over || self.state.is_signed_out(&self.caller).await {
                 return None;
             }
             if let Err(error) = self.look().await {
@@ -158,7 +159,7 @@ impl Follower {
             .last()
             .map_or_else(|| self.found.export.status(), |entry| entry.after.status());
         if let Some(last) = entries.last() {
-            self.found.export = std::sync::Arc::clone(&last.after);
+            self.found.export = Arc::clone(&last.after);
         }
         match status {
             Status::Queued => {

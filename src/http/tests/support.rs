@@ -18,7 +18,6 @@ use carnet_actors::ports::{
 };
 use carnet_actors::{Options, Ports, System};
 use carnet_events::domain::export::Progress;
-use carnet_events::domain::session::SignInBy;
 use carnet_events::ids::{Digest, Incarnation, NodeId, TenantId, Timestamp};
 use carnet_events::store::EventStore;
 use carnet_events::store::memory::MemoryStore;
@@ -29,7 +28,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::super::{AppState, ReadyCheck, Streams, server};
-use crate::auth::{Sessions, TokenRequest, Verifier, sign};
+use crate::auth::{Sessions, TokenRequest, Verifier, Way, sign};
 use crate::config::{Auth, Config, Secret};
 use crate::export::Storages;
 use crate::keys::KeyRing;
@@ -81,7 +80,7 @@ pub(super) async fn state(change: impl FnOnce(&mut AppState)) -> web::Data<AppSt
         Arc::clone(&keys),
         Arc::clone(&store),
         config.auth.session,
-        Some(SignInBy::Demo),
+        Way::Demo,
     );
     let folder = format!("file:{}", file.with_extension("artifacts").display());
     let storages = Storages::open(&folder, &BTreeMap::new(), "log").await;

@@ -111,3 +111,45 @@ async fn links_end_with_the_session_they_were_asked_for_in() {
     ada.submit("/settings", "/sign-out").await.expect(303);
     demo.nobody().get(path).await.expect(404);
 }
+
+#[tokio::test]
+async fn sign_in_and_out_stand_in_the_tenants_log_without_a_name() {
+    let site = Site::new(1);
+    let demo = Inside::demo(&site);
+    let mut ada = demo.browser();
+    ada.choose("client_admin@acme").await.expect(303);
+    ada.submit("/settings", "/sign-out").await.expect(303);
+    let (acme, globex) = (demo.admin("acme", "ada"), demo.admin("globex", "gus"));
+    let (begun, ended) = (
+        acme.audited("session_started", 1).await,
+        acme.audited("session_ended", 1).await,
+    );
+    assert_eq!(begun[0]["code"], "demo");
+    assert_eq!(ended[0]["code"], "signed_out");
+    assert_eq!(begun[0]["principal"], ended[0]["principal"]);
+    assert!(!begun[0].to_string().contains("ada"));
+    assert!(globex.audit("session_started").await.is_empty());
+    let mut olga = demo.browser();
+    olga.choose("operator@platform").await.expect(303);
+    assert_eq!(acme.audit("session_started").await.len(), 1);
+}
+
+#[tokio::test]
+async fn an_open_stream_ends_with_its_session() {
+    let site = Site::new(1);
+    site.add_slow_category("slow", 1 << 60);
+    let demo = Inside::demo(&site);
+    let mut ada = demo.browser();
+    ada.choose("client_admin@acme").await.expect(303);
+    let admin = demo.admin("acme", "ada");
+    let job = admin.create(&["slow"]).await.expect(202).json();
+    let id = job["id"].as_str().unwrap();
+    let stream = tokio::spawn({
+        let mut tab = ada.clone();
+        let path = format!("{API}/{id}/events");
+        async move { tab.get(&path).await.expect(200) }
+    });
+    ada.submit("/settings", "/sign-out").await.expect(303);
+    stream.await.unwrap();
+    admin.act(&format!("{API}/{id}/cancel")).await.expect(200);
+}

@@ -123,10 +123,7 @@ impl Live {
                 let all: Vec<u8> = self.ready.drain(..).flatten().collect();
                 return Some(all.into());
             }
-            if self.over {
-                return None;
-            }
-            if self.is_signed_out().await {
+            if self.over || self.state.is_signed_out(&self.viewer.caller).await {
                 return None;
             }
             if let Err(problem) = self.look().await {
@@ -138,17 +135,6 @@ impl Live {
                 self.wait().await;
             }
         }
-    }
-
-    /// The stream ends with the token or session it was asked for with.
-    async fn is_signed_out(&self) -> bool {
-        let caller = &self.viewer.caller;
-        let is_over = match caller.session {
-            // What can't be told now is asked again by the browser that comes back.
-            Some(session) => self.state.sessions.is_over(session).await.unwrap_or(true),
-            None => false,
-        };
-        is_over || self.state.clock.now() >= caller.expires_at
     }
 
     /// Renders what may have changed, and keeps what did.

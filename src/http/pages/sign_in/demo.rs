@@ -10,7 +10,7 @@ use maud::{Markup, html};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::{Wanted, complete, return_to};
-use crate::auth::Identity;
+use crate::auth::{Identity, Way};
 use crate::demo::{PEOPLE, Person};
 use crate::http::codes::Code;
 use crate::http::pages::form::Form;
@@ -35,7 +35,7 @@ pub(super) fn routes(app: &mut web::ServiceConfig) {
 fn in_the_demo() -> impl Guard {
     guard::fn_guard(|context: &GuardContext<'_>| {
         let state = context.app_data::<web::Data<AppState>>();
-        state.is_some_and(|state| state.sessions.by() == Some(SignInBy::Demo))
+        state.is_some_and(|state| matches!(state.sessions.way(), Way::Demo))
     })
 }
 

@@ -4,6 +4,7 @@
 //! new id; a session that the browser brought along is ended, never taken up.
 
 mod demo;
+mod oidc;
 mod out;
 mod return_to;
 
@@ -11,22 +12,26 @@ use actix_web::http::header;
 use actix_web::middleware::from_fn;
 use actix_web::{HttpRequest, HttpResponse, web};
 use carnet_events::domain::session::{EndCause, SignInBy};
-use carnet_events::ids::PrincipalId;
 use serde::Deserialize;
 
 use super::frame::Desk;
 use super::problems::as_pages;
-use crate::auth::{Identity, Session};
+use crate::auth::{CALLBACK, Identity, SIGNED_OUT, Way};
 use crate::http::codes::Code;
-use crate::http::cookies;
 use crate::http::problem::Problem;
 use crate::http::query::query;
 use crate::http::state::AppState;
+use crate::http::{cookies, sessions};
 
 /// Routes for visitors who aren't signed in.
 pub(super) fn open_routes(app: &mut web::ServiceConfig) {
     app.service(readable!("/sign-in", begin).wrap(from_fn(as_pages)))
-        .service(readable!("/signed-out", out::page).wrap(from_fn(as_pages)))
+        .service(
+            web::resource(CALLBACK)
+                .route(web::get().to(oidc::callback))
+                .wrap(from_fn(as_pages)),
+        )
+        .service(web::resource(SIGNED_OUT).route(web::get().to(out::page)))
         .configure(demo::routes);
 }
 
@@ -46,9 +51,10 @@ struct Wanted {
 async fn begin(request: HttpRequest, state: web::Data<AppState>) -> Result<HttpResponse, Problem> {
     let wanted: Wanted = query(&request)?;
     let wanted = wanted.return_to.as_deref().and_then(return_to::checked);
-    match state.sessions.by() {
-        Some(SignInBy::Demo) => Ok(see_other(&demo::address(wanted))),
-        Some(SignInBy::Oidc) | None => Err(Code::SignInNotSetUp.into()),
+    match state.sessions.way() {
+        Way::Demo => Ok(see_other(&demo::address(wanted))),
+        Way::Oidc(provider) => oidc::begin(&request, &state, provider, wanted).await,
+        Way::Closed => Err(Code::SignInNotSetUp.into()),
     }
 }
 
@@ -61,35 +67,15 @@ async fn complete(
     refresh: Option<String>,
     wanted: Option<&str>,
 ) -> Result<HttpResponse, Problem> {
-    let now = state.clock.now();
-    let principal = principal(state, &who).await?;
-    let (session, cookie) = state
-        .sessions
-        .start(by, who, principal, refresh, now)
-        .await?;
+    let (caller, cookie) = sessions::start(state, by, who, refresh).await?;
     let brought = cookies::get(request.headers(), cookies::SESSION);
+    let now = state.clock.now();
     if let Some(old) = brought.and_then(|cookie| state.sessions.open(cookie, now)) {
-        end(state, &old, EndCause::Replaced).await?;
+        sessions::end(state, &old, EndCause::Replaced).await?;
     }
     cookies::set(request, cookies::SESSION, &cookie, None);
-    let caller = state.sessions.caller(&session);
     let home = Desk::home_of(&caller, &state.config).unwrap_or(Desk::Portal);
     Ok(see_other(wanted.unwrap_or(home.address())))
-}
-
-/// Ends a session on every node.
-async fn end(state: &AppState, session: &Session, cause: EndCause) -> Result<(), Problem> {
-    let principal = principal(state, session.who()).await?;
-    let now = state.clock.now();
-    Ok(state.sessions.end(session, principal, cause, now).await?)
-}
-
-/// What a person is called in events. Who belongs to no tenant is taken for an operator.
-async fn principal(state: &AppState, who: &Identity) -> Result<PrincipalId, Problem> {
-    Ok(match &who.tenant {
-        Some(tenant) => state.system.principal(tenant, &who.subject).await?,
-        None => state.system.operator(&who.subject).await?,
-    })
 }
 
 fn see_other(address: &str) -> HttpResponse {

@@ -207,6 +207,8 @@ pub(in crate::http::pages) fn kind(code: &str) -> String {
         "links_revoked" => "All download links revoked",
         "module_switched" => "Module switched",
         "repeated" => "Repeated",
+        "session_ended" => "Session ended",
+        "session_started" => "Signed in",
         "schedule_set" => "Schedule set",
         "schedule_skipped" => "Scheduled export skipped",
         "tenant_cancelled" => "Tenant cancelled",

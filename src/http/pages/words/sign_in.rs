@@ -8,6 +8,7 @@ pub(in crate::http::pages) const SIGN_IN_AS: &str = "Sign in as";
 pub(in crate::http::pages) const SIGNED_OUT: &str = "You are signed out";
 pub(in crate::http::pages) const SIGNED_OUT_HERE: &str =
     "Your session has ended, on every page and tab.";
+pub(in crate::http::pages) const SIGN_OUT_THERE: &str = "Sign out of the identity provider, too";
 pub(in crate::http::pages) const SIGN_IN_AGAIN: &str = "Sign in again";
 
 /// A role, as people call it.

@@ -1,0 +1,41 @@
+//! Beginning and ending sessions, with their people's names in events.
+
+use carnet_events::domain::session::{EndCause, SignInBy};
+use carnet_events::ids::PrincipalId;
+
+use super::problem::Problem;
+use super::state::AppState;
+use crate::auth::{Caller, Identity, Session};
+
+/// Begins a session for `who`; gives whom it speaks for, and its cookie.
+pub(super) async fn start(
+    state: &AppState,
+    by: SignInBy,
+    who: Identity,
+    refresh: Option<String>,
+) -> Result<(Caller, String), Problem> {
+    let principal = principal(state, &who).await?;
+    let now = state.clock.now();
+    let sessions = &state.sessions;
+    let (session, cookie) = sessions.start(by, who, principal, refresh, now).await?;
+    Ok((sessions.caller(&session), cookie))
+}
+
+/// Ends a session on every node.
+pub(super) async fn end(
+    state: &AppState,
+    session: &Session,
+    cause: EndCause,
+) -> Result<(), Problem> {
+    let principal = principal(state, session.who()).await?;
+    let now = state.clock.now();
+    Ok(state.sessions.end(session, principal, cause, now).await?)
+}
+
+/// What a person is called in events. Who belongs to no tenant is taken for an operator.
+async fn principal(state: &AppState, who: &Identity) -> Result<PrincipalId, Problem> {
+    Ok(match &who.tenant {
+        Some(tenant) => state.system.principal(tenant, &who.subject).await?,
+        None => state.system.operator(&who.subject).await?,
+    })
+}
