@@ -2,6 +2,12 @@
 //!
 //! Nothing here reads a clock or makes a random number: values come in with the command that needs them.
 
+use std::fmt;
+use std::marker::PhantomData;
+use std::str::FromStr;
+
+use serde::de::Visitor;
+
 mod digest;
 mod text;
 mod time;
@@ -41,10 +47,30 @@ macro_rules! serde_as_text {
 
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-                text.parse().map_err(serde::de::Error::custom)
+                deserializer.deserialize_str($crate::ids::Parsed::new())
             }
         }
     };
 }
 pub(crate) use serde_as_text;
+
+/// Reads a text in place: events hold many ids and digests, and none of them needs a copy to be parsed.
+pub(crate) struct Parsed<T>(PhantomData<T>);
+
+impl<T> Parsed<T> {
+    pub(crate) const fn new() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<T: FromStr<Err: fmt::Display>> Visitor<'_> for Parsed<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<T, E> {
+        text.parse().map_err(E::custom)
+    }
+}

@@ -66,7 +66,7 @@ impl Grain {
 }
 
 /// What a count is about, besides its metric: a code, or the number of a duration's bucket.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Key {
     Code(Box<str>),
     Duration(u32),
@@ -161,26 +161,30 @@ impl Buckets {
         Ok(())
     }
 
+    /// Writes each row once, however many minutes went into it, in the table's order.
     fn write_grain(&self, tables: &Connection, grain: Grain, oldest: i64) -> rusqlite::Result<()> {
-        let mut upsert = tables.prepare_cached(&self.upsert)?;
-        for (minute, counts) in &self.minutes {
+        let mut sums: BTreeMap<(i64, &str, &Key), u64> = BTreeMap::new();
+        for (minute, counts) in self.minutes.range(oldest..) {
             let start = grain.start_of(Timestamp::from_millis(*minute));
             if start < oldest {
                 continue;
             }
             for (metric, key, count) in counts {
-                let count = i64::try_from(*count).unwrap_or(i64::MAX);
-                let (grain, metric) = (grain.millis(), metric.as_str());
-                match key {
-                    Key::Code(code) => {
-                        upsert.execute(params![grain, start, metric, code, count])?
-                    }
-                    Key::Duration(bucket) => {
-                        let bucket = bucket.to_string();
-                        upsert.execute(params![grain, start, metric, bucket, count])?
-                    }
-                };
+                let sum = sums.entry((start, metric.as_str(), key)).or_default();
+                *sum = sum.saturating_add(*count);
             }
+        }
+        let mut upsert = tables.prepare_cached(&self.upsert)?;
+        for ((start, metric, key), count) in sums {
+            let count = i64::try_from(count).unwrap_or(i64::MAX);
+            let grain = grain.millis();
+            match key {
+                Key::Code(code) => upsert.execute(params![grain, start, metric, code, count])?,
+                Key::Duration(bucket) => {
+                    let bucket = bucket.to_string();
+                    upsert.execute(params![grain, start, metric, bucket, count])?
+                }
+            };
         }
         Ok(())
     }

@@ -17,8 +17,9 @@ use crate::database::Trouble;
 use crate::database::names::Names;
 use crate::projection::ApplyError;
 
-/// How long a transaction of history is held open for more of it.
-const PATIENCE: Duration = Duration::from_millis(50);
+/// How long a transaction of history is held open for more of it. It is in nobody's way: readers don't wait for writers, and
+/// the other lane's work ends it. A commit before its time means that rows are written which are about to change.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Projections that are fed together.
 pub(super) struct Lane {
