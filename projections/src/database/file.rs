@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::meta;
+use super::{meta, stable_plans};
 use crate::Error;
 
 /// The file, open for the one writer there is.
@@ -72,6 +72,7 @@ fn connect(path: &Path) -> Result<Connection, Error> {
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(Duration::from_secs(5))?;
+    stable_plans(&connection)?;
     if !meta::is_ours(&connection)? {
         if !meta::is_empty(&connection)? {
             return Err(Error::NotOurs {

@@ -10,6 +10,15 @@ pub(crate) use file::{File, Trouble};
 pub(crate) use readers::Readers;
 
 use carnet_events::envelope::Position;
+use rusqlite::Connection;
+use rusqlite::config::DbConfig;
+
+/// Keeps plans from depending on what is bound. SQLite looks at limits, for one, and would plan a statement with one anew
+/// at every other use.
+pub(crate) fn stable_plans(connection: &Connection) -> rusqlite::Result<()> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    Ok(())
+}
 
 /// SQLite's integers are signed; positions and revisions keep their bits.
 pub(crate) fn to_sql(number: u64) -> i64 {

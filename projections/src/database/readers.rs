@@ -8,6 +8,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use tokio::sync::Semaphore;
 
+use super::stable_plans;
 use crate::Error;
 
 /// Runs queries, each in one read transaction on a blocking thread. Clones share the pool.
@@ -94,6 +95,7 @@ impl Pool {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(&self.path, flags)?;
         connection.busy_timeout(Duration::from_secs(5))?;
+        stable_plans(&connection)?;
         connection.pragma_update(None, "cache_size", -4 * 1024)?;
         connection.set_prepared_statement_cache_capacity(32);
         Ok(connection)

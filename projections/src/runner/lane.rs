@@ -19,7 +19,7 @@ use crate::projection::ApplyError;
 
 /// How long a transaction of history is held open for more of it. It is in nobody's way: readers don't wait for writers, and
 /// the other lane's work ends it. A commit before its time means that rows are written which are about to change.
-const PATIENCE: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Projections that are fed together.
 pub(super) struct Lane {

@@ -16,6 +16,9 @@ use crate::flaky::Flaky;
 use crate::history::{self, FATES};
 use crate::seen::{Seen, assert_same, look};
 
+/// Events of a transaction where transactions are counted.
+const STEP: usize = 40;
+
 /// Lets everything through.
 const ALL: usize = 1 << 20;
 
@@ -225,12 +228,17 @@ async fn a_checkpoint_and_its_tables_are_always_of_the_same_moment() {
     let flaky = Flaky::gated(store);
     let gate = Arc::clone(&flaky.gate);
     let flaky: Arc<dyn EventStore> = Arc::new(flaky);
-    let projections = start(&flaky, &path).await;
+    // As many as are let on together: each step is a transaction, and none is waited for.
+    let options = Options {
+        batch_events: STEP,
+        ..options(&path)
+    };
+    let projections = Projections::start(flaky, options).await.unwrap();
     let mut reader = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
     let mut seen = BTreeSet::new();
     let mut permitted = 0;
     while permitted < events {
-        let step = 40.min(events - permitted);
+        let step = STEP.min(events - permitted);
         permitted += step;
         gate.add_permits(step);
         loop {
@@ -244,6 +252,36 @@ async fn a_checkpoint_and_its_tables_are_always_of_the_same_moment() {
             tokio::task::yield_now().await;
         }
     }
-    assert!(seen.len() > events / 40, "{}", seen.len());
+    assert!(seen.len() > events / STEP, "{}", seen.len());
+    projections.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn history_is_committed_in_transactions_as_large_as_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    // More than the runner takes before it looks for something more urgent.
+    let (store, events) = written(3000).await;
+    assert!(events > 8192, "{events}");
+    let path = folder.path().join("projections.db");
+    let flaky = Flaky::gated(store);
+    let gate = Arc::clone(&flaky.gate);
+    let options = Options {
+        batch_events: events / 2,
+        ..Options::new(&path)
+    };
+    let projections = Projections::start(Arc::new(flaky), options).await.unwrap();
+    gate.add_permits(ALL);
+    let mut reader = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
+    let mut seen = BTreeSet::new();
+    while seen.last().copied().unwrap_or(0) < events {
+        let done = snapshot(&mut reader).log_events;
+        seen.insert(usize::try_from(done).unwrap());
+        tokio::task::yield_now().await;
+    }
+    let after_the_first = seen.iter().find(|done| **done > 0).unwrap();
+    assert!(
+        *after_the_first >= events / 2,
+        "{seen:?} of {events} events"
+    );
     projections.shutdown().await;
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::error::undone;
@@ -52,6 +53,9 @@ pub(super) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
     let conn =
         Connection::open_with_flags(path, flags).map_err(|error| cannot_open(path, &error))?;
     conn.busy_timeout(BUSY).map_err(undone)?;
+    // Plans must not depend on what is bound, or every other use of a statement with a limit plans it anew.
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
+        .map_err(undone)?;
     Ok(conn)
 }
 
