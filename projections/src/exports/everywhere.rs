@@ -82,6 +82,7 @@ pub(super) fn page_sql(query: &EverywhereQuery) -> String {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use carnet_events::domain::export::{ExportEvent, Failed};
     use carnet_events::ids::ExportId;
