@@ -57,8 +57,9 @@ pub(crate) static BLUEPRINT: Blueprint = Blueprint {
     make: |generation, _options| Box::new(Fold::new(generation)),
 };
 
-/// Entries kept in memory until they are written together, in the table's order.
-const UNWRITTEN: usize = 8192;
+/// Entries kept in memory until they are written together, in the table's order, so that those of a tenant come as one run:
+/// some 400 bytes each.
+const UNWRITTEN: usize = 32_768;
 
 /// Counts kept in memory without being written, while history is read.
 const UNWRITTEN_COUNTS: usize = 65_536;

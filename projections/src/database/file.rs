@@ -44,6 +44,11 @@ impl File {
         })
     }
 
+    /// Which of its pages the writer keeps in memory from now on.
+    pub(crate) fn keep_in_memory(&self, pages: Pages) -> rusqlite::Result<()> {
+        pages.keep(&self.connection)
+    }
+
     /// Sets the file aside and makes a new one.
     ///
     /// # Errors
@@ -52,6 +57,26 @@ impl File {
         set_aside(&self.path)?;
         self.connection = connect(&self.path)?;
         Ok(())
+    }
+}
+
+/// What the writer is at, and so which pages it needs again.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Pages {
+    /// The ends of all tenants' logs and the middles of indices, until a large transaction ends: without them pages are
+    /// written and read back several times.
+    OfHistory,
+    /// A few.
+    OfThePresent,
+}
+
+impl Pages {
+    fn keep(self, connection: &Connection) -> rusqlite::Result<()> {
+        let mebibytes = match self {
+            Self::OfHistory => 64,
+            Self::OfThePresent => 16,
+        };
+        connection.pragma_update(None, "cache_size", -mebibytes * 1024)
     }
 }
 
@@ -90,7 +115,7 @@ fn connect(path: &Path) -> Result<Connection, Error> {
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     // For sorting, when indices are made.
     connection.pragma_update(None, "threads", 2)?;
-    connection.pragma_update(None, "cache_size", -16 * 1024)?;
+    Pages::OfHistory.keep(&connection)?;
     connection.set_prepared_statement_cache_capacity(64);
     meta::create(&connection)?;
     Ok(connection)

@@ -6,7 +6,7 @@ pub(crate) mod names;
 mod readers;
 pub(crate) mod tables;
 
-pub(crate) use file::{File, Trouble};
+pub(crate) use file::{File, Pages, Trouble};
 pub(crate) use readers::Readers;
 
 use carnet_events::envelope::Position;

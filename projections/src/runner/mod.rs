@@ -19,7 +19,7 @@ use self::feed::{Chunk, Facts};
 use self::instance::Instance;
 use self::lane::Lane;
 use crate::database::names::Names;
-use crate::database::{File, Readers, Trouble, tables};
+use crate::database::{File, Pages, Readers, Trouble, tables};
 use crate::status::{Progress, Rebuilding, Report};
 use crate::{Error, Options, ProjectionName};
 
@@ -221,8 +221,19 @@ impl Runner {
             self.commit(which)?;
             let (lane, connection, _) = self.lane(which);
             lane.catch_up(connection)?;
+            self.fit_cache()?;
         }
         Ok(())
+    }
+
+    /// History is written all over the tables, the present in few places.
+    fn fit_cache(&self) -> rusqlite::Result<()> {
+        let second = self.second.as_ref();
+        let current = self.live.caught_up && second.is_none_or(|second| second.lane.caught_up);
+        self.file.keep_in_memory(match current {
+            true => Pages::OfThePresent,
+            false => Pages::OfHistory,
+        })
     }
 
     fn commit(&mut self, which: Which) -> rusqlite::Result<()> {
@@ -300,6 +311,7 @@ impl Runner {
             Ok(lane) => {
                 let done = Some(done);
                 self.second = Some(Second { lane, done });
+                self.attempt(|runner| runner.fit_cache());
                 self.tell();
             }
             // Whoever asked may have gone.

@@ -65,7 +65,7 @@ const CACHED: usize = 8192;
 /// Entries kept in memory without being written, while history is read; most come to nothing before they ever are.
 const UNWRITTEN: usize = 65_536;
 
-/// One entry. Not a join: SQLite would plan that anew every other time, for it lets the plan depend on what is bound.
+/// One entry.
 pub(super) const TAKE: &str =
     "SELECT w.*, (SELECT text FROM names WHERE id = w.tenant) AS tenant_id FROM worklist_{g} w
     WHERE w.export = ?";
