@@ -75,11 +75,7 @@ impl Fold {
             })
             .optional()?;
         let Some((revision, status, state)) = row else {
-            return Ok(Entry {
-                state: ExportDecider::initial(),
-                revision: 0,
-                stored: None,
-            });
+            return Ok(Entry::missing());
         };
         let state = serde_json::from_str(&state)
             .map_err(|error| ApplyError::BadRow(format!("export {id}: {error}")))?;
@@ -157,6 +153,8 @@ impl Projection for Fold {
             };
             let mut entry = match self.unwritten.remove(id) {
                 Some(entry) => entry,
+                // Nothing came before the first event: there is no row to look for.
+                None if fact.revision == 0 => Entry::missing(),
                 None => self.take(tables, *id)?,
             };
             evolve(&mut entry, event, fact.revision);
@@ -199,6 +197,14 @@ impl Projection for Fold {
 }
 
 impl Entry {
+    fn missing() -> Self {
+        Self {
+            state: ExportDecider::initial(),
+            revision: 0,
+            stored: None,
+        }
+    }
+
     /// Whether there is most likely nothing more to come.
     fn is_final(&self) -> bool {
         self.state
