@@ -13,6 +13,9 @@ use super::show;
 /// As many bars as stand apart on a phone.
 pub(super) const BARS: u32 = 60;
 
+/// A young log's few bars stand at the right of as much room as this many take, so that a single one is no wall.
+const LEAST_BARS: usize = 30;
+
 /// The drawing's own units; it is stretched to the width there is.
 const WIDTH: u64 = 960;
 const HEIGHT: u64 = 72;
@@ -28,6 +31,12 @@ pub(super) fn chart(filter: &Filter, density: &AuditDensity) -> Markup {
     };
     let most = bars.iter().map(|bar| bar.count).max().unwrap_or(0);
     let is_ranged = filter.query.from.is_some() || filter.query.to.is_some();
+    let least = if is_ranged { 1 } else { LEAST_BARS };
+    let slots = bars.len().max(least) as u64;
+    let empty = slots - bars.len() as u64;
+    let begin = first
+        .from
+        .minus(density.width() * u32::try_from(empty).unwrap_or(0));
     let whole = filter.with(|query| (query.from, query.to) = (None, None));
     let width = words::span(density.width());
     html! {
@@ -38,12 +47,12 @@ pub(super) fn chart(filter: &Filter, density: &AuditDensity) -> Markup {
             }
             svg viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } preserveAspectRatio="none" role="group" aria-label=(words::DENSITY) {
                 line x1="0" y1=(HEIGHT) x2=(WIDTH) y2=(HEIGHT) {}
-                @for (at, bar) in (0_u64..).zip(bars) {
-                    @if bar.count > 0 { (drawn(filter, density, bar, at, most)) }
+                @for (at, bar) in (empty..).zip(bars) {
+                    @if bar.count > 0 { (drawn(filter, density, bar, (at, slots), most)) }
                 }
             }
             p.axis {
-                span { (label(density, first.from)) }
+                span { (label(density, begin)) }
                 span { (label(density, last.to)) }
             }
             details {
@@ -62,9 +71,14 @@ pub(super) fn chart(filter: &Filter, density: &AuditDensity) -> Markup {
 }
 
 /// A bar over its whole height is the link, so that a short one can be hit too.
-fn drawn(filter: &Filter, density: &AuditDensity, bar: &AuditBar, at: u64, most: u64) -> Markup {
-    let bars = density.bars.len().max(1) as u64;
-    let (left, right) = (at * WIDTH / bars, (at + 1) * WIDTH / bars);
+fn drawn(
+    filter: &Filter,
+    density: &AuditDensity,
+    bar: &AuditBar,
+    (at, slots): (u64, u64),
+    most: u64,
+) -> Markup {
+    let (left, right) = (at * WIDTH / slots, (at + 1) * WIDTH / slots);
     let width = (right - left).saturating_sub(2).max(1);
     let height = (bar.count * HEIGHT / most.max(1)).max(LEAST);
     let says = format!(
