@@ -9,17 +9,26 @@ use actix_web::{HttpMessage, HttpRequest};
 /// The session's cookie.
 pub(super) const SESSION: &str = "__Host-carnet";
 
-/// The value of the one cookie called `name`. Two of them are two opinions and count as none.
+/// The value of the one cookie called `name`. Two of them are two opinions and count as none. What other services of the same
+/// domain have set stands in the same header, in whatever bytes they like: it is passed over, not read.
 pub(super) fn get<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let mut found = headers
         .get_all(header::COOKIE)
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|cookies| cookies.split(';'))
-        .filter_map(|cookie| cookie.trim().split_once('='))
-        .filter(|(key, _)| *key == name)
-        .map(|(_, value)| value);
+        .flat_map(|value| value.as_bytes().split(|byte| *byte == b';'))
+        .filter_map(|cookie| value_of(cookie, name));
     let value = found.next()?;
-    found.next().is_none().then_some(value)
+    let value = found.next().is_none().then_some(value)?;
+    std::str::from_utf8(value).ok()
+}
+
+/// The value of a cookie if it has this very name. Around it browsers put spaces, and nothing else: other white space could hide
+/// a name from the rules that they hold the prefix to.
+fn value_of<'a>(cookie: &'a [u8], name: &str) -> Option<&'a [u8]> {
+    let start = cookie.iter().position(|byte| *byte != b' ')?;
+    let value = cookie.get(start..)?.strip_prefix(name.as_bytes())?;
+    let value = value.strip_prefix(b"=")?;
+    let end = value.iter().rposition(|byte| *byte != b' ');
+    value.get(..end.map_or(0, |last| last + 1))
 }
 
 /// Cookies to be set with the answer, written by [`write`]; the last word on a name counts.
@@ -63,7 +72,8 @@ mod tests {
 
     fn read(cookies: &[&str]) -> Option<String> {
         let request = cookies.iter().fold(TestRequest::get(), |request, cookies| {
-            request.append_header((header::COOKIE, *cookies))
+            let value = HeaderValue::from_bytes(cookies.as_bytes()).unwrap();
+            request.append_header((header::COOKIE, value))
         });
         get(request.to_http_request().headers(), "a").map(str::to_owned)
     }
@@ -75,6 +85,22 @@ mod tests {
         for none in [&["b=2"][..], &["aa=1; A=2"], &["a=1; a=2"], &["a=1", "a=1"]] {
             assert_eq!(read(none), None, "{none:?}");
         }
+    }
+
+    #[test]
+    fn cookies_of_other_services_make_no_difference() {
+        assert_eq!(read(&["name=José; a=1; b"]), Some("1".to_owned()));
+        // A name that browsers don't hold to the rules of its prefix.
+        for none in [
+            "\u{2000}a=1",
+            "\u{a0}a=1",
+            "\u{2000}a=1; b=2",
+            "\ta=1",
+            "a =1",
+        ] {
+            assert_eq!(read(&[none]), None, "{none:?}");
+        }
+        assert_eq!(read(&["\u{2000}a=2; a=1"]), Some("1".to_owned()));
     }
 
     #[test]
