@@ -30,7 +30,7 @@ pub enum Purpose<'a> {
     Links,
     /// Hashes columns with `rule = "hash"`; one per tenant.
     Columns(&'a TenantId),
-    /// Authenticates pagination cursors.
+    /// Seals what a page of the audit log may ask later.
     Cursors,
     /// Seals sessions, and sign-ins that are under way.
     Sessions,

@@ -22,6 +22,9 @@ use crate::auth::{AuthError, Caller, Resumption};
 /// How soon tokens may be verifiable again when the issuer's keys can't be had.
 const RETRY_KEYS: Duration = Duration::from_secs(30);
 
+/// What an open page asks again and again by itself.
+const ASKED_BY_ITSELF: &str = "/audit/new";
+
 /// The verified caller, as an argument of handlers. Answers 401 where nobody was verified, so a route outside the
 /// authenticated scope fails closed.
 #[derive(Debug, Clone)]
@@ -79,7 +82,8 @@ async fn resume(request: &HttpRequest, state: &AppState) -> Result<Arc<Caller>, 
     let cookie = cookies::get(request.headers(), cookies::SESSION).ok_or_else(|| refusal(""))?;
     // An event stream comes back by itself for as long as its page is open, whether or not anybody looks at it.
     let accept = single(request.headers(), &header::ACCEPT);
-    let as_use = accept != Some("text/event-stream");
+    let is_stream = accept == Some("text/event-stream");
+    let as_use = !is_stream && request.path() != ASKED_BY_ITSELF;
     let resumed = state
         .sessions
         .resume(cookie, as_use, state.clock.now())

@@ -25,6 +25,26 @@ async fn a_session_that_is_not_used_ends() {
 }
 
 #[tokio::test]
+async fn an_open_page_that_asks_for_news_is_no_use_of_the_session() {
+    let site = Site::new(1);
+    let demo = Inside::demo(&site);
+    let mut audrey = demo.browser();
+    audrey.choose("auditor@acme").await.expect(303);
+    let page = audrey.get("/audit").await.expect(200).text();
+    let (_, news) = page.split_once("hx-get=\"/audit/new").unwrap();
+    let news = news.split_once('"').unwrap().0.replace("&amp;", "&");
+    let first = audrey.session();
+    for _ in 0..2 {
+        demo.advance(14 * MINUTE);
+        let told = audrey.get(&format!("/audit/new{news}")).await;
+        assert!(told.status.is_success(), "{}", told.status);
+        assert_eq!(audrey.session(), first);
+    }
+    demo.advance(2 * MINUTE);
+    audrey.get("/audit").await.expect(303);
+}
+
+#[tokio::test]
 async fn no_session_outlasts_its_absolute_end() {
     let site = Site::new(1);
     let demo = Inside::demo(&site);
@@ -152,4 +172,19 @@ async fn an_open_stream_ends_with_its_session() {
     ada.submit("/settings", "/sign-out").await.expect(303);
     stream.await.unwrap();
     admin.act(&format!("{API}/{id}/cancel")).await.expect(200);
+}
+
+#[tokio::test]
+async fn the_operators_board_ends_with_its_session() {
+    let site = Site::new(1);
+    let demo = Inside::demo(&site);
+    let mut olga = demo.browser();
+    olga.choose("operator@platform").await.expect(303);
+    let stream = tokio::spawn({
+        let mut tab = olga.clone();
+        async move { tab.get("/operator/live").await.expect(200) }
+    });
+    olga.submit("/operator", "/sign-out").await.expect(303);
+    let ended = tokio::time::timeout(MINUTE, stream).await;
+    ended.expect("the stream ends").unwrap();
 }

@@ -61,7 +61,7 @@ pub(super) async fn page(
         (facets::facets(&filter, &figures, &people))
         @if is_behind { p.notice.warn { (words::BEHIND) } }
         section #entries aria-label=(words::ENTRIES) {
-            (hint::place(&filter, &page))
+            (hint::place(&state, &viewer, &filter, &page))
             @if page.entries.is_empty() {
                 (states::nothing(&filter, &people))
             } @else {

@@ -2,18 +2,19 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::http::header::{self, HeaderName};
 use actix_web::{HttpRequest, HttpResponse, web};
-use carnet_events::ids::{PrincipalId, Timestamp};
+use carnet_events::ids::PrincipalId;
 use futures::Stream;
 
 use super::admit;
 use super::board::Asked;
 use super::now::{Now, Range};
 use super::parts;
-use crate::auth::Caller;
+use crate::auth::{Caller, Fingerprint};
 use crate::http::authenticate::SignedIn;
 use crate::http::pages::units::ago;
 use crate::http::problem::Problem;
@@ -35,7 +36,7 @@ pub(super) async fn get(
     let asked: Asked = query(&request)?;
     let permit = state.stream_permit(&holder(&caller.0)?)?;
     let follower = Follower {
-        until: caller.0.expires_at,
+        caller: caller.0,
         range: asked.range,
         sent: HashMap::new(),
         ready: VecDeque::new(),
@@ -51,16 +52,19 @@ pub(super) async fn get(
         .streaming(follower.stream()))
 }
 
-/// Whose share of all streams this one is of. Not their pseudonym: that is in the event store, which may be away.
+/// Whose share of all streams this one is of, however often they signed in. Not their pseudonym: that is in the event store,
+/// which may be away.
 fn holder(caller: &Caller) -> Result<PrincipalId, Problem> {
-    let name = format!("operator-{}", hex::encode(caller.fingerprint.as_bytes()));
+    let whose = Fingerprint::of(&caller.subject);
+    let name = format!("operator-{}", hex::encode(whose.as_bytes()));
     PrincipalId::new(name).map_err(|error| Problem::internal("an operator has no name", &error))
 }
 
 /// One board that is looked at. Only what differs from what was sent before is sent.
 struct Follower {
     state: web::Data<AppState>,
-    until: Timestamp,
+    /// The stream ends with the token or session it was asked for with.
+    caller: Arc<Caller>,
     range: Range,
     sent: HashMap<&'static str, String>,
     ready: VecDeque<web::Bytes>,
@@ -90,10 +94,22 @@ impl Follower {
                 }
             }
             self.began = true;
-            if self.state.clock.now() >= self.until {
+            if self.is_over().await {
                 return None;
             }
             self.look().await;
+        }
+    }
+
+    /// Whether its operator has signed out, or may be none any more. A board is needed most when the event store is away: that
+    /// nobody can tell then whether they signed out doesn't end it.
+    async fn is_over(&self) -> bool {
+        if self.state.clock.now() >= self.caller.believed_until {
+            return true;
+        }
+        match self.caller.session {
+            Some(session) => self.state.sessions.is_over(session).await.unwrap_or(false),
+            None => false,
         }
     }
 
