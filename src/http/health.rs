@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::authenticate::SignedIn;
 use super::codes::Code;
+use super::operator::access::Operator;
 use super::problem::Problem;
 use super::state::AppState;
 
@@ -65,7 +66,7 @@ pub(super) async fn metrics_for_operators(
     caller: SignedIn,
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, Problem> {
-    if !caller.0.has_role("operator") || state.config.server.metrics_listen.is_some() {
+    if !Operator::is(&caller.0) || state.config.server.metrics_listen.is_some() {
         return Err(Code::NotFound.into());
     }
     metrics_for_all(state).await

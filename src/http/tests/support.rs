@@ -111,8 +111,12 @@ pub(super) async fn state(change: impl FnOnce(&mut AppState)) -> web::Data<AppSt
 }
 
 pub(super) fn token(roles: &[&str]) -> String {
+    token_in(Some("acme"), roles)
+}
+
+pub(super) fn token_in(tenant: Option<&str>, roles: &[&str]) -> String {
     let request = TokenRequest {
-        tenant: Some("acme".to_owned()),
+        tenant: tenant.map(str::to_owned),
         user: "ada".to_owned(),
         roles: roles.iter().map(|r| (*r).to_owned()).collect(),
         permissions: vec![],
