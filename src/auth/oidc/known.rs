@@ -15,6 +15,9 @@ use crate::config;
 /// It is asked anew at most this often, whatever tokens don't verify.
 const INTERVAL: Duration = Duration::from_secs(30);
 
+/// One that didn't answer is asked again no sooner than this; until then, and while that question is open, nobody waits.
+const RETRY: Duration = Duration::from_secs(1);
+
 /// Endpoints and keys.
 pub(super) type Provided = Arc<ProviderMetadataWithLogout>;
 
@@ -33,6 +36,8 @@ pub(super) struct Known {
     issuer: IssuerUrl,
     max_age: Duration,
     newest: Mutex<Option<(Instant, Provided)>>,
+    /// When it was asked last, if it didn't answer then.
+    silent: Mutex<Option<Instant>>,
     /// One question at a time; whoever waited finds its answer.
     flight: tokio::sync::Mutex<()>,
 }
@@ -43,13 +48,14 @@ impl Known {
             issuer: IssuerUrl::new(issuer.to_owned()).map_err(|error| error.to_string())?,
             max_age,
             newest: Mutex::default(),
+            silent: Mutex::default(),
             flight: tokio::sync::Mutex::default(),
         })
     }
 
     /// What is known without asking.
     pub(super) fn now(&self) -> Option<Provided> {
-        self.lock()
+        lock(&self.newest)
             .as_ref()
             .map(|(_, provided)| Arc::clone(provided))
     }
@@ -70,32 +76,52 @@ impl Known {
         client: &reqwest::Client,
     ) -> Result<Provided, OidcError> {
         let young = || {
-            let newest = self.lock();
+            let newest = lock(&self.newest);
             let (at, provided) = newest.as_ref()?;
             (at.elapsed() < age).then(|| Arc::clone(provided))
         };
         if let Some(provided) = young() {
             return Ok(provided);
         }
-        let _flight = self.flight.lock().await;
+        let is_silent = || lock(&self.silent).is_some();
+        let _flight = match self.flight.try_lock() {
+            Ok(flight) => flight,
+            Err(_) if is_silent() => return Err(silent()),
+            Err(_) => self.flight.lock().await,
+        };
         if let Some(provided) = young() {
             return Ok(provided);
         }
-        let send = |request| http::send(client, request);
-        let discovered =
-            ProviderMetadataWithLogout::discover_async(self.issuer.clone(), &send).await;
-        let discovered = discovered.map_err(|error| {
-            let cause = std::error::Error::source(&error).map(ToString::to_string);
-            OidcError::Unavailable(format!("{error}: {}", cause.unwrap_or_default()))
-        })?;
-        let provided = Arc::new(discovered);
-        *self.lock() = Some((Instant::now(), Arc::clone(&provided)));
+        if lock(&self.silent).is_some_and(|at| at.elapsed() < RETRY) {
+            return Err(silent());
+        }
+        let discovered = self.discover(client).await;
+        *lock(&self.silent) = discovered.is_err().then(Instant::now);
+        let provided = Arc::new(discovered?);
+        *lock(&self.newest) = Some((Instant::now(), Arc::clone(&provided)));
         Ok(provided)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<(Instant, Provided)>> {
-        self.newest.lock().unwrap_or_else(PoisonError::into_inner)
+    async fn discover(
+        &self,
+        client: &reqwest::Client,
+    ) -> Result<ProviderMetadataWithLogout, OidcError> {
+        let send = |request| http::send(client, request);
+        let discovered =
+            ProviderMetadataWithLogout::discover_async(self.issuer.clone(), &send).await;
+        discovered.map_err(|error| {
+            let cause = std::error::Error::source(&error).map(ToString::to_string);
+            OidcError::Unavailable(format!("{error}: {}", cause.unwrap_or_default()))
+        })
     }
+}
+
+fn silent() -> OidcError {
+    OidcError::Unavailable("it didn't answer a moment ago".to_owned())
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 pub(super) fn client(provided: &Provided, config: &config::Oidc) -> Client {
@@ -105,4 +131,41 @@ pub(super) fn client(provided: &Provided, config: &config::Oidc) -> Client {
         ClientId::new(config.client_id.clone()),
         secret.map(|secret| ClientSecret::new(secret.expose().to_owned())),
     )
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use futures::future::join_all;
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// Closes every connection at once, and counts them.
+    async fn broken() -> (String, Arc<Mutex<u32>>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let asked = Arc::new(Mutex::new(0));
+        let count = Arc::clone(&asked);
+        tokio::spawn(async move {
+            while listener.accept().await.is_ok() {
+                *lock(&count) += 1;
+            }
+        });
+        (address, asked)
+    }
+
+    #[tokio::test]
+    async fn a_provider_that_does_not_answer_is_not_asked_for_everybody_who_comes() {
+        let (address, asked) = broken().await;
+        let known = Known::new(&address, Duration::from_secs(600)).unwrap();
+        let client = http::client().unwrap();
+        let answers = join_all((0..20).map(|_| known.get(&client))).await;
+        assert!(answers.iter().all(Result::is_err));
+        let at_once = *lock(&asked);
+        // An HTTP client may try a closed connection again.
+        assert!((1..=2).contains(&at_once), "{at_once}");
+        let _flight = known.flight.lock().await;
+        assert!(known.get(&client).await.is_err(), "nobody waits for it");
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use carnet_events::ids::Timestamp;
 use uuid::Uuid;
@@ -12,6 +13,10 @@ use crate::recent::Recent;
 
 /// Sessions whose renewal is remembered, for requests that were under way with the cookie from before it.
 const REMEMBERED: usize = 10_000;
+
+/// A provider that didn't answer is asked again about the same person no sooner than this: requests that waited for the answer
+/// don't wait for another one each.
+const RETRY: Duration = Duration::from_secs(1);
 
 /// What is known of a session's person.
 pub(super) enum Confirmation {
@@ -28,6 +33,8 @@ pub(super) struct Renewals {
     /// One question at a time for a session: a refresh token may be good for one use only.
     flights: Mutex<HashMap<Uuid, Arc<tokio::sync::Mutex<()>>>>,
     done: Recent<Uuid, Session>,
+    /// When the provider was asked last, where it didn't answer.
+    unanswered: Recent<Uuid, Instant>,
 }
 
 impl Default for Renewals {
@@ -35,6 +42,7 @@ impl Default for Renewals {
         Self {
             flights: Mutex::default(),
             done: Recent::new(REMEMBERED),
+            unanswered: Recent::new(REMEMBERED),
         }
     }
 }
@@ -57,7 +65,7 @@ impl Sessions {
             let _one = flight.lock().await;
             match self.young(brought, now) {
                 Some(session) => Ok(Confirmation::Good(session)),
-                None => self.ask(provider, brought, now).await,
+                None => self.ask_unless_silent(provider, brought, now).await,
             }
         };
         drop(flight);
@@ -83,6 +91,24 @@ impl Sessions {
             newest.refresh = done.refresh;
         }
         newest
+    }
+
+    async fn ask_unless_silent(
+        &self,
+        provider: &Provider,
+        brought: &Session,
+        now: Timestamp,
+    ) -> Result<Confirmation, OidcError> {
+        let (id, unanswered) = (brought.key.id, &self.renewals.unanswered);
+        if unanswered.get(&id).is_some_and(|at| at.elapsed() < RETRY) {
+            let why = "it didn't answer a moment ago";
+            return Err(OidcError::Unavailable(why.to_owned()));
+        }
+        let asked = self.ask(provider, brought, now).await;
+        if asked.is_err() {
+            unanswered.insert(id, Instant::now());
+        }
+        asked
     }
 
     async fn ask(
