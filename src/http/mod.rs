@@ -35,6 +35,7 @@ mod problem_pages;
 mod query;
 mod server;
 mod sessions;
+mod sse;
 mod state;
 mod streams;
 #[cfg(test)]

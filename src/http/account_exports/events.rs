@@ -11,7 +11,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::http::header::{self, HeaderName};
+use actix_web::http::header::HeaderName;
 use actix_web::{HttpRequest, HttpResponse, web};
 use carnet_actors::{Changes, ExportView};
 use carnet_events::domain::export::Status;
@@ -26,13 +26,12 @@ use crate::http::authenticate::SignedIn;
 use crate::http::codes::Code;
 use crate::http::conditional::single;
 use crate::http::problem::Problem;
+use crate::http::sse;
 use crate::http::state::AppState;
 use crate::http::streams::StreamPermit;
 use crate::http::viewer::{Right, Viewer};
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
-/// A comment this often keeps proxies from closing a silent connection.
-const HEARTBEAT: Duration = Duration::from_secs(15);
 /// Progress and places in the queue are looked at this often.
 const TICK: Duration = Duration::from_millis(500);
 /// Events read at once.
@@ -70,11 +69,7 @@ pub(super) async fn get(
         _permit: permit,
         state,
     };
-    Ok(HttpResponse::Ok()
-        .content_type("text/event-stream")
-        .insert_header((header::CACHE_CONTROL, "no-store"))
-        .insert_header((HeaderName::from_static("x-accel-buffering"), "no"))
-        .streaming(follower.stream()))
+    Ok(sse::answer(follower.stream()))
 }
 
 fn last_event_id(request: &HttpRequest) -> Result<Option<u64>, Problem> {
@@ -204,19 +199,16 @@ impl Follower {
             () = stopping.cancelled() => self.over = true,
             () = tokio::time::sleep(TICK) => {
                 self.silent += TICK;
-                if self.silent >= HEARTBEAT {
-                    self.ready.push_back(web::Bytes::from_static(b": still here\n\n"));
+                if self.silent >= sse::HEARTBEAT {
+                    self.ready.push_back(sse::STILL_HERE);
                 }
             }
         }
     }
 }
 
-/// A message in the form of the standard; JSON has no raw line ends, so one `data` line does.
+/// A message; JSON is one line of it.
 fn message(event: &str, id: Option<u64>, data: &impl Serialize) -> Option<web::Bytes> {
     let data = serde_json::to_string(data).ok()?;
-    let id = id.map(|id| format!("id: {id}\n")).unwrap_or_default();
-    Some(web::Bytes::from(format!(
-        "{id}event: {event}\ndata: {data}\n\n"
-    )))
+    Some(sse::message(event, id, &data))
 }

@@ -5,7 +5,6 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::http::header::{self, HeaderName};
 use actix_web::{HttpRequest, HttpResponse, web};
 use carnet_events::ids::PrincipalId;
 use futures::Stream;
@@ -14,18 +13,17 @@ use super::admit;
 use super::board::Asked;
 use super::now::{Now, Range};
 use super::parts;
-use crate::auth::{Caller, Fingerprint};
+use crate::auth::Caller;
 use crate::http::authenticate::SignedIn;
 use crate::http::pages::units::ago;
 use crate::http::problem::Problem;
 use crate::http::query::query;
+use crate::http::sse;
 use crate::http::state::AppState;
 use crate::http::streams::StreamPermit;
 
 /// The board is looked at this often.
 const TICK: Duration = Duration::from_secs(1);
-/// After so many looks without news a comment keeps proxies from closing the connection.
-const SILENT: u32 = 15;
 
 pub(super) async fn get(
     request: HttpRequest,
@@ -39,24 +37,18 @@ pub(super) async fn get(
         caller: caller.0,
         range: asked.range,
         sent: HashMap::new(),
-        ready: VecDeque::new(),
+        ready: VecDeque::from([sse::RETRY]),
         began: false,
-        silent: 0,
+        silent: Duration::ZERO,
         _permit: permit,
         state,
     };
-    Ok(HttpResponse::Ok()
-        .content_type("text/event-stream")
-        .insert_header((header::CACHE_CONTROL, "no-store"))
-        .insert_header((HeaderName::from_static("x-accel-buffering"), "no"))
-        .streaming(follower.stream()))
+    Ok(sse::answer(follower.stream()))
 }
 
-/// Whose share of all streams this one is of, however often they signed in. Not their pseudonym: that is in the event store,
-/// which may be away.
+/// Whose share of all streams this one is of. Not their pseudonym: that is in the event store, which may be away.
 fn holder(caller: &Caller) -> Result<PrincipalId, Problem> {
-    let whose = Fingerprint::of(&caller.subject);
-    let name = format!("operator-{}", hex::encode(whose.as_bytes()));
+    let name = format!("operator-{}", hex::encode(caller.fingerprint.as_bytes()));
     PrincipalId::new(name).map_err(|error| Problem::internal("an operator has no name", &error))
 }
 
@@ -69,7 +61,7 @@ struct Follower {
     sent: HashMap<&'static str, String>,
     ready: VecDeque<web::Bytes>,
     began: bool,
-    silent: u32,
+    silent: Duration,
     _permit: StreamPermit,
 }
 
@@ -84,7 +76,7 @@ impl Follower {
     async fn next(&mut self) -> Option<web::Bytes> {
         loop {
             if let Some(piece) = self.ready.pop_front() {
-                self.silent = 0;
+                self.silent = Duration::ZERO;
                 return Some(piece);
             }
             if self.began {
@@ -94,22 +86,10 @@ impl Follower {
                 }
             }
             self.began = true;
-            if self.is_over().await {
+            if self.state.is_signed_out(&self.caller).await {
                 return None;
             }
             self.look().await;
-        }
-    }
-
-    /// Whether its operator has signed out, or may be none any more. A board is needed most when the event store is away: that
-    /// nobody can tell then whether they signed out doesn't end it.
-    async fn is_over(&self) -> bool {
-        if self.state.clock.now() >= self.caller.believed_until {
-            return true;
-        }
-        match self.caller.session {
-            Some(session) => self.state.sessions.is_over(session).await.unwrap_or(false),
-            None => false,
         }
     }
 
@@ -118,46 +98,19 @@ impl Follower {
         for part in parts::parts(&now) {
             let content = part.content.into_string();
             if self.sent.get(part.name) != Some(&content) {
-                self.ready.push_back(message(part.name, &content));
+                self.ready
+                    .push_back(sse::message(part.name, None, &content));
                 self.sent.insert(part.name, content);
             }
         }
         if !self.ready.is_empty() {
             let changed = ago(now.at).into_string();
-            self.ready.push_back(message("changed", &changed));
-        }
-        self.silent += 1;
-        if self.silent >= SILENT {
             self.ready
-                .push_back(web::Bytes::from_static(b": still here\n\n"));
+                .push_back(sse::message("changed", None, &changed));
         }
-    }
-}
-
-/// A message in the form of the standard, one `data` line for each line of the content.
-fn message(event: &str, content: &str) -> web::Bytes {
-    let mut text = format!("event: {event}\n");
-    for line in content.split(['\n', '\r']) {
-        text.push_str("data: ");
-        text.push_str(line);
-        text.push('\n');
-    }
-    text.push('\n');
-    web::Bytes::from(text)
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "tests")]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_line_of_the_content_can_be_taken_for_another_message() {
-        let sent = message("codes", "a\n\nevent: evil\rb");
-        let text = std::str::from_utf8(&sent).unwrap();
-        assert_eq!(
-            text,
-            "event: codes\ndata: a\ndata: \ndata: event: evil\ndata: b\n\n"
-        );
+        self.silent += TICK;
+        if self.silent >= sse::HEARTBEAT {
+            self.ready.push_back(sse::STILL_HERE);
+        }
     }
 }

@@ -7,7 +7,6 @@ use std::collections::HashMap;
 use std::convert::Infallible;
 use std::time::Duration;
 
-use actix_web::http::header::{self, HeaderName};
 use actix_web::{HttpRequest, HttpResponse, web};
 use carnet_actors::Changes;
 use carnet_events::domain::export::Status;
@@ -25,18 +24,15 @@ use crate::http::codes::Code;
 use crate::http::pages::words::portal as words;
 use crate::http::problem::Problem;
 use crate::http::query::query;
+use crate::http::sse;
 use crate::http::state::AppState;
 use crate::http::streams::StreamPermit;
 use crate::http::viewer::Viewer;
 
-/// A comment this often keeps proxies from closing a silent connection.
-const HEARTBEAT: Duration = Duration::from_secs(15);
 /// Progress, places in the queue, limits and new exports are looked at this often.
 const TICK: Duration = Duration::from_millis(500);
 /// What is left of download windows is told by the minute.
 const MINUTE: Duration = Duration::from_secs(60);
-/// How soon a browser comes back, in milliseconds.
-const RETRY: &str = "retry: 1000\n\n";
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -69,7 +65,7 @@ pub(super) async fn get(
         viewer,
         part,
         started: started(asked.export.as_deref(), asked.save.as_deref()),
-        ready: vec![web::Bytes::from_static(RETRY.as_bytes())],
+        ready: vec![sse::RETRY],
         sent: HashMap::new(),
         statuses: HashMap::new(),
         watched: Vec::new(),
@@ -79,11 +75,7 @@ pub(super) async fn get(
         over: false,
         _permit: permit,
     };
-    Ok(HttpResponse::Ok()
-        .content_type("text/event-stream")
-        .insert_header((header::CACHE_CONTROL, "no-store"))
-        .insert_header((HeaderName::from_static("x-accel-buffering"), "no"))
-        .streaming(live.stream()))
+    Ok(sse::answer(live.stream()))
 }
 
 /// One browser's view, in constant memory: what it hasn't read yet isn't made yet.
@@ -203,7 +195,7 @@ impl Live {
     fn tell(&mut self, name: &'static str, content: Markup) {
         let content = content.into_string();
         if self.sent.get(name) != Some(&content) {
-            self.ready.push(message(name, &content));
+            self.ready.push(sse::message(name, None, &content));
             self.sent.insert(name, content);
         }
     }
@@ -229,41 +221,10 @@ impl Live {
             () = stopping.cancelled() => self.over = true,
             () = tokio::time::sleep(TICK) => {
                 self.silent += TICK;
-                if self.silent >= HEARTBEAT {
-                    self.ready.push(web::Bytes::from_static(b": still here\n\n"));
+                if self.silent >= sse::HEARTBEAT {
+                    self.ready.push(sse::STILL_HERE);
                 }
             }
         }
-    }
-}
-
-/// A message in the form of the standard: one `data` line per line.
-fn message(event: &str, content: &str) -> web::Bytes {
-    let mut text = format!("event: {event}\n");
-    for line in content.split(['\r', '\n']).filter(|line| !line.is_empty()) {
-        text.push_str("data: ");
-        text.push_str(line);
-        text.push('\n');
-    }
-    // A message without data isn't delivered.
-    if content.is_empty() {
-        text.push_str("data: <!---->\n");
-    }
-    text.push('\n');
-    text.into()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::message;
-
-    #[test]
-    fn a_message_keeps_its_form_whatever_is_in_it() {
-        let text = |content| String::from_utf8_lossy(&message("now", content)).into_owned();
-        assert_eq!(text("<p>a</p>"), "event: now\ndata: <p>a</p>\n\n");
-        let hostile = text("a\n\nevent: over\r\rdata: b");
-        let expected = "event: now\ndata: a\ndata: event: over\ndata: data: b\n\n";
-        assert_eq!(hostile, expected);
-        assert_eq!(text(""), "event: now\ndata: <!---->\n\n");
     }
 }
