@@ -2,6 +2,9 @@
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
+use carnet_events::domain::export::Status;
+use carnet_projections::exports::{EverywhereQuery, ExportRow, MAX_PAGE_SIZE};
+use carnet_projections::worklist::Mark;
 use serde::{Deserialize, Serialize};
 
 use super::access::Operator;
@@ -18,18 +21,19 @@ const MAX_LIMIT: u32 = 1000;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Filter {
-    status: Option<Open>,
+    status: Option<Asked>,
     #[serde(default)]
     stuck: bool,
     limit: Option<u32>,
 }
 
-/// What isn't settled.
+/// What may need somebody.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum Open {
+enum Asked {
     Queued,
     Running,
+    Failed,
 }
 
 /// Exports across tenants.
@@ -38,10 +42,10 @@ pub(crate) struct OperatorExports {
     items: Vec<ExportView>,
 }
 
-/// Exports across tenants that wait or run, the longest first, without anything personal.
+/// Exports across tenants that wait or run, the longest first, or that failed, the newest first; without anything personal.
 #[utoipa::path(get, path = "/api/operator/exports", operation_id = "listAllExports", tag = "Operators", params(
-    ("status" = Option<String>, Query, description = "queued or running; both if left out"),
-    ("stuck" = Option<bool>, Query, description = "true: running ones without a sign of life for longer than a lease and a half"),
+    ("status" = Option<String>, Query, description = "queued, running or failed; queued and running if left out"),
+    ("stuck" = Option<bool>, Query, description = "true: running ones without a sign of life for longer than a lease"),
     ("limit" = Option<u32>, Query, description = "1 to 1000 of each status, 100 by default"),
 ), responses(
     (status = 200, description = "The exports", body = OperatorExports),
@@ -57,7 +61,7 @@ pub(crate) async fn get(
     if !(1..=MAX_LIMIT).contains(&limit) {
         return Err(malformed("`limit` lies between 1 and 1000."));
     }
-    if filter.stuck && !matches!(filter.status, None | Some(Open::Running)) {
+    if filter.stuck && !matches!(filter.status, None | Some(Asked::Running)) {
         return Err(malformed("Only running exports can be stuck."));
     }
     let items = find(&state, &filter, limit).await?;
@@ -74,7 +78,7 @@ async fn find(state: &AppState, filter: &Filter, limit: u32) -> Result<Vec<Expor
     let now = state.clock.now();
     let mut items = Vec::new();
     if filter.stuck {
-        let silent = state.config.workers.lease.get().mul_f64(1.5);
+        let silent = state.config.workers.lease.get();
         let operations = state.projections.operations();
         let stuck = operations.stuck(now, silent, limit).await?.exports;
         return Ok(stuck
@@ -82,11 +86,18 @@ async fn find(state: &AppState, filter: &Filter, limit: u32) -> Result<Vec<Expor
             .map(|one| ExportView::running(one, now))
             .collect());
     }
-    if matches!(filter.status, None | Some(Open::Running)) {
+    if filter.status == Some(Asked::Failed) {
+        let failed = failed(state, limit).await?;
+        return Ok(failed
+            .iter()
+            .filter_map(|one| ExportView::failed(one, now))
+            .collect());
+    }
+    if matches!(filter.status, None | Some(Asked::Running)) {
         let running = state.projections.worklist().running(None, limit).await?;
         items.extend(running.iter().map(|one| ExportView::running(one, now)));
     }
-    if matches!(filter.status, None | Some(Open::Queued)) {
+    if matches!(filter.status, None | Some(Asked::Queued)) {
         // Those that may not start yet wait as well.
         let ever = carnet_events::ids::Timestamp::from_millis(i64::MAX);
         let queued = state
@@ -97,4 +108,27 @@ async fn find(state: &AppState, filter: &Filter, limit: u32) -> Result<Vec<Expor
         items.extend(queued.iter().map(|one| ExportView::queued(one, now)));
     }
     Ok(items)
+}
+
+/// The newest failed exports, read page by page.
+async fn failed(state: &AppState, limit: u32) -> Result<Vec<ExportRow>, Problem> {
+    let (exports, limit) = (state.projections.exports(), limit as usize);
+    let mut rows: Vec<ExportRow> = Vec::new();
+    loop {
+        let asked = EverywhereQuery {
+            status: Some(Status::Failed),
+            before: rows.last().map(|last| Mark {
+                at: last.export.created_at,
+                export: last.id,
+            }),
+            page_size: MAX_PAGE_SIZE,
+            ..EverywhereQuery::default()
+        };
+        let page = exports.everywhere(asked).await?;
+        rows.extend(page.rows);
+        if !page.more || rows.len() >= limit {
+            rows.truncate(limit);
+            return Ok(rows);
+        }
+    }
 }

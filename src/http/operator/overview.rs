@@ -28,7 +28,7 @@ pub(crate) struct OperatorOverview {
     oldest_queued: Option<ExportView>,
     /// The running ones, the one running longest first, at most 100.
     running: Vec<ExportView>,
-    /// Running ones without a sign of life for longer than a lease and a half.
+    /// Running ones without a sign of life for longer than a lease.
     stuck: Stuck,
     last_hour: PeriodView,
     last_day: PeriodView,
@@ -117,7 +117,7 @@ pub(crate) async fn get(
 async fn overview(state: &AppState) -> Result<OperatorOverview, Problem> {
     let now = state.clock.now();
     let operations = state.projections.operations();
-    let silent = state.config.workers.lease.get().mul_f64(1.5);
+    let silent = state.config.workers.lease.get();
     let (figures, stuck, nodes, closed, exemptions) = futures::try_join!(
         operations.overview(now),
         operations.stuck(now, silent, LISTED),

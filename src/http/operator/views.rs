@@ -1,7 +1,9 @@
 //! What operators are shown of exports and nodes: ids, states and ages; nothing of a person, nothing of the data.
 
 use carnet_actors::{PlatformView, Since};
+use carnet_events::domain::export::Stage;
 use carnet_events::ids::{NodeId, Timestamp};
+use carnet_projections::exports::ExportRow;
 use carnet_projections::operations::{NodeRow, Period};
 use carnet_projections::worklist::{Queued, Running};
 use serde::Serialize;
@@ -12,7 +14,7 @@ use serde::Serialize;
 pub(crate) struct ExportView {
     id: String,
     tenant: String,
-    /// `queued` or `running`.
+    /// `queued`, `running` or `failed`.
     status: &'static str,
     /// Since when it is so.
     since: String,
@@ -30,6 +32,8 @@ pub(crate) struct ExportView {
     silent_ms: Option<u64>,
     /// Running: how long the claim holds without a sign of life.
     lease_ms: Option<u64>,
+    /// Failed: why.
+    code: Option<String>,
 }
 
 impl ExportView {
@@ -46,6 +50,7 @@ impl ExportView {
             alive_at: None,
             silent_ms: None,
             lease_ms: None,
+            code: None,
         }
     }
 
@@ -70,6 +75,20 @@ impl ExportView {
             lease_ms: Some(running.lease_ms),
             ..Self::new(id, tenant, "running", running.mark.at)
         }
+    }
+
+    /// `None` of one that hasn't failed.
+    pub(super) fn failed(row: &ExportRow, now: Timestamp) -> Option<Self> {
+        let Stage::Failed(ending) = &row.export.stage else {
+            return None;
+        };
+        let (id, tenant) = (row.id.to_string(), row.export.request.tenant.to_string());
+        Some(Self {
+            age_ms: millis(now, ending.at),
+            attempt: row.export.attempt,
+            code: Some(ending.code.clone()),
+            ..Self::new(id, tenant, "failed", ending.at)
+        })
     }
 }
 

@@ -85,6 +85,20 @@ async fn the_overview_shows_exports_nodes_switches_checks_and_read_models() {
         );
     }
     done(&operator, &format!("/exports/{id}/fail"), "failed").await;
+    let failed = loop {
+        let failed = seen(&operator, "/exports?status=failed").await;
+        if failed["items"] != json!([]) {
+            break failed;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    };
+    assert_eq!(failed["items"].as_array().unwrap().len(), 1);
+    let failed = &failed["items"][0];
+    assert_eq!(
+        (&failed["id"], &failed["status"]),
+        (&json!(id), &json!("failed"))
+    );
+    assert_eq!(failed["code"], "operator");
 }
 
 #[tokio::test]
