@@ -1,14 +1,11 @@
 //! `GET /api/account-exports/catalog`
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
-use carnet_events::domain::export::Outcome;
-use carnet_events::domain::tenant::window::{Window, windows};
-use carnet_events::domain::tenant::{Refusal, Tenant, blocked_by};
-use carnet_events::ids::ExportId;
+use carnet_events::domain::tenant::window::Window;
+use carnet_events::domain::tenant::{Refusal, Tenant};
 use serde::Serialize;
 
 use super::{gate, rfc3339};
@@ -82,14 +79,15 @@ pub(super) async fn get(
         .await?
         .admit(&state, "catalog")
         .await?;
-    let tenant = state.system.tenant(&viewer.tenant).await?.tenant;
-    let (now, limits) = (state.clock.now(), state.config.limits.for_domain());
-    let settled = settled(&state, &tenant).await?;
-    let verified = state.runner.storage_verified(&viewer.tenant).await;
-    let blocked = blocked_by(&tenant, &limits, &viewer.principal, verified, &settled, now);
-    let standing = windows(&tenant, &limits, &viewer.principal, now);
+    let limits = state.config.limits.for_domain();
+    let system = &state.system;
+    let standing = system
+        .standing(&viewer.tenant, &viewer.principal, &limits)
+        .await?;
+    let (tenant, windows) = (&standing.view.tenant, &standing.windows);
+    let blocked = standing.blocked_by.as_ref();
     let view = CatalogView {
-        categories: open_to(&state, &viewer, &tenant)
+        categories: open_to(&state, &viewer, tenant)
             .map(|category| CategoryView {
                 id: category.id().to_owned(),
                 title: category.title.clone(),
@@ -100,13 +98,13 @@ pub(super) async fn get(
         formats: FORMATS.to_vec(),
         compressions: COMPRESSIONS.to_vec(),
         limits: LimitsView {
-            per_user: window(&standing.user, limits.per_user.window_ms),
-            per_tenant: window(&standing.tenant, limits.per_tenant.window_ms),
+            per_user: window(&windows.user, limits.per_user.window_ms),
+            per_tenant: window(&windows.tenant, limits.per_tenant.window_ms),
             active_per_user: limits.active_per_user,
             active_per_tenant: limits.active_per_tenant,
         },
         can_request: blocked.is_none(),
-        blocked_by: blocked.as_ref().map(Refusal::code),
+        blocked_by: blocked.map(Refusal::code),
         last_export_at: tenant.last_admitted.as_ref().map(|last| rfc3339(last.at)),
     };
     Ok(HttpResponse::Ok()
@@ -124,26 +122,6 @@ pub(in crate::http) fn open_to<'a>(
         gate::may_export(&viewer.caller, category)
             && gate::is_on(state, tenant, &viewer.tenant, category)
     })
-}
-
-/// Active exports that are settled in their own streams, though the tenant's doesn't say so yet: what admission itself
-/// looks at, so that the answer here is the answer there.
-async fn settled(
-    state: &AppState,
-    tenant: &Tenant,
-) -> Result<BTreeMap<ExportId, Outcome>, Problem> {
-    let mut settled = BTreeMap::new();
-    for id in tenant.active.keys() {
-        if let Some(outcome) = state
-            .system
-            .export(*id)
-            .await?
-            .and_then(|found| found.export.outcome())
-        {
-            settled.insert(*id, outcome);
-        }
-    }
-    Ok(settled)
 }
 
 fn window(window: &Window, window_ms: u64) -> WindowView {

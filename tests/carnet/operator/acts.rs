@@ -19,6 +19,12 @@ async fn a_paused_intake_takes_no_requests_until_it_is_resumed() {
     unchanged(&operator, "/intake/pause").await;
     let refused = admin.create(&["tickets"]).await.expect(503);
     assert_eq!(refused.code(), "intake_paused");
+    let told = admin.get("/api/account-exports/catalog").await;
+    let told = told.expect(200).json();
+    assert_eq!(
+        (&told["can_request"], &told["blocked_by"]),
+        (&json!(false), &json!("intake_paused"))
+    );
     done(&operator, "/intake/resume", "intake_resumed").await;
     assert_eq!(admin.export(&["tickets"]).await["status"], "completed");
 }

@@ -24,8 +24,6 @@ pub(super) struct Present {
     pub(super) tenant: String,
     pub(super) standing: Standing,
     pub(super) active: Vec<Active>,
-    /// Operators have stopped the intake.
-    pub(super) paused: bool,
     /// There is something that the viewer may export.
     pub(super) has_categories: bool,
 }
@@ -76,17 +74,13 @@ impl Present {
             now: state.clock.now(),
             tenant: viewer.tenant.to_string(),
             has_categories,
-            paused: system.platform().await?.intake_paused.is_some(),
             active,
             standing,
         })
     }
 
-    /// Why no export can be started now, in the order in which a request would be refused.
+    /// Why no export can be started now.
     pub(super) fn refusal(&self) -> Option<&Refusal> {
-        if self.paused {
-            return Some(&Refusal::IntakePaused);
-        }
         self.standing.blocked_by.as_ref()
     }
 
