@@ -72,7 +72,14 @@ fn guide(config: &Config, file: &Path, address: SocketAddr) -> Result<String, Fa
     for person in &PEOPLE {
         let token = token(config, person, now())?;
         let tenant = person.tenant.unwrap_or("the platform");
-        text += &format!("  # {} is a {} of {tenant}\n", person.user, person.role);
+        let article = match person.role.starts_with(['a', 'o']) {
+            true => "an",
+            false => "a",
+        };
+        text += &format!(
+            "  # {} is {article} {} of {tenant}\n",
+            person.user, person.role
+        );
         text += &format!("  {}={token}\n", person.user.to_uppercase());
     }
     text += &format!(

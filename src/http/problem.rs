@@ -94,9 +94,11 @@ impl Problem {
         self.detail.as_deref().unwrap_or(self.code.happened())
     }
 
-    /// Headers of the response.
-    pub(super) fn headers(&self) -> &[(HeaderName, HeaderValue)] {
-        &self.headers
+    /// Adds its headers to a response that tells it in another form.
+    pub(super) fn add_headers(&self, response: &mut HttpResponse) {
+        for (name, value) in &self.headers {
+            response.headers_mut().insert(name.clone(), value.clone());
+        }
     }
 
     /// The document and its headers, for the request called `request_id`.
@@ -115,10 +117,9 @@ impl Problem {
         let mut response = HttpResponse::build(self.code.status());
         response.insert_header((header::CONTENT_TYPE, MEDIA_TYPE));
         response.insert_header((header::CACHE_CONTROL, "no-store"));
-        for (name, value) in &self.headers {
-            response.insert_header((name.clone(), value.clone()));
-        }
-        response.body(Value::Object(document).to_string())
+        let mut response = response.body(Value::Object(document).to_string());
+        self.add_headers(&mut response);
+        response
     }
 
     /// A response that `observe` turns into the document.

@@ -9,12 +9,13 @@ use aws_lc_rs::digest;
 use carnet_actors::{Admission, AdmitRequest};
 use carnet_events::domain::request::{ExportKind, Format, Layer, Origin, Request, Scope};
 use carnet_events::domain::tenant::{CategoryCheck, IdempotencyKey, LimitKind, Refusal};
-use carnet_events::ids::{Digest, ExportId, PrincipalId, Timestamp};
+use carnet_events::ids::{Digest, ExportId, PrincipalId, TenantId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::job::Job;
 use super::{gate, rfc3339};
 use crate::config::Compression;
+use crate::export::catalog::Category;
 use crate::http::authenticate::SignedIn;
 use crate::http::body;
 use crate::http::codes::Code;
@@ -50,6 +51,9 @@ pub(crate) struct NewExport {
     pub(in crate::http) scope: Option<String>,
     /// Why, in the caller's own words; kept apart from the audit log, and erased with the tenant's people.
     pub(in crate::http) reason: Option<String>,
+    /// The export that this one is to make up for; pages know it.
+    #[serde(skip)]
+    pub(in crate::http) retry_of: Option<ExportId>,
 }
 
 /// Asks for an export. Durable before it is answered; goes on if the client doesn't wait.
@@ -147,7 +151,12 @@ async fn admission(
     });
     let format = format(asked.format.as_deref())?;
     let layers = layers(state, asked.compression.as_deref())?;
-    let (categories, policy_digests) = check_categories(state, viewer, &asked);
+    let (categories, policy_digests) = check_categories(
+        state,
+        &viewer.tenant,
+        (&asked.categories, asked.scope.is_some()),
+        |category| gate::may_export(&viewer.caller, category),
+    );
     Ok(AdmitRequest {
         request: Request {
             tenant: viewer.tenant.clone(),
@@ -159,7 +168,7 @@ async fn admission(
             format,
             layers,
             policy_digests,
-            retry_of: None,
+            retry_of: asked.retry_of,
         },
         categories,
         key,
@@ -223,27 +232,29 @@ fn layers(state: &AppState, asked: Option<&str>) -> Result<Vec<Layer>, Problem> 
     })
 }
 
-/// The request held against the catalog and the caller's permissions; the tenant decides what follows from it.
-fn check_categories(
+/// Categories that are asked for, limited to a part of the tenant or not, held against the catalog and what the asker may
+/// export; the tenant decides what follows from it. With today's policies of those there are.
+pub(in crate::http) fn check_categories(
     state: &AppState,
-    viewer: &Viewer,
-    asked: &NewExport,
+    tenant: &TenantId,
+    (categories, scoped): (&[String], bool),
+    may_export: impl Fn(&Category) -> bool,
 ) -> (CategoryCheck, BTreeMap<String, Digest>) {
     let (mut check, mut digests) = (CategoryCheck::default(), BTreeMap::new());
-    for id in &asked.categories {
+    for id in categories {
         let Some(category) = state.catalog.get(id) else {
             check.unknown.push(id.clone());
             continue;
         };
-        if !gate::may_export(&viewer.caller, category) {
+        if !may_export(category) {
             check.forbidden.push(id.clone());
         }
         if let Some(module) = &category.module {
-            let on = state.config.module_is_on(&viewer.tenant, module);
+            let on = state.config.module_is_on(tenant, module);
             check.modules.insert(id.clone(), (module.clone(), on));
         }
         // A scoped export must be limited in every part: what doesn't bind the scope would be exported whole.
-        if asked.scope.is_some() && !category.rules.binds_scope {
+        if scoped && !category.rules.binds_scope {
             check.unscoped.push(id.clone());
         }
         digests.insert(id.clone(), category.policy.digest());

@@ -1,16 +1,14 @@
 //! A failed export is permanent; what an operator sends back to the queue is another one like it.
 
-use std::collections::BTreeMap;
-
 use carnet_actors::{Admission, AdmitRequest, ExportView, Order, Written};
 use carnet_events::codec::DomainEvent as _;
 use carnet_events::domain::request::{Origin, Request};
-use carnet_events::domain::tenant::{CategoryCheck, IdempotencyKey};
+use carnet_events::domain::tenant::IdempotencyKey;
 use carnet_events::ids::ExportId;
 use carnet_events::stream::StreamName;
 
 use super::actions::Done;
-use crate::http::account_exports::create::{refused, sha256};
+use crate::http::account_exports::create::{check_categories, refused, sha256};
 use crate::http::codes::Code;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
@@ -24,23 +22,9 @@ pub(super) async fn admit(
 ) -> Result<Done, Problem> {
     let Order { by, reason, cause } = order;
     let then = &failed.export.request;
-    let mut categories = CategoryCheck::default();
-    let mut policy_digests = BTreeMap::new();
-    for id in &then.categories {
-        let Some(category) = state.catalog.get(id) else {
-            categories.unknown.push(id.clone());
-            continue;
-        };
-        if let Some(module) = &category.module {
-            let on = state.config.module_is_on(&then.tenant, module);
-            let module = (module.clone(), on);
-            categories.modules.insert(id.clone(), module);
-        }
-        if then.scope.is_some() && !category.rules.binds_scope {
-            categories.unscoped.push(id.clone());
-        }
-        policy_digests.insert(id.clone(), category.policy.digest());
-    }
+    let asked = (&then.categories[..], then.scope.is_some());
+    // What an operator may see and what an export may hold are two things: nobody's permissions apply.
+    let (categories, policy_digests) = check_categories(state, &then.tenant, asked, |_| true);
     let this = sha256(format!("POST /api/operator/exports/{}/requeue", failed.id).as_bytes());
     let asked = AdmitRequest {
         request: Request {

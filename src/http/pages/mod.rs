@@ -46,8 +46,13 @@ pub(super) fn routes(app: &mut web::ServiceConfig) {
 /// Leads people to the desk that is theirs.
 async fn home(caller: SignedIn, state: web::Data<AppState>) -> Result<HttpResponse, Problem> {
     let desk = Desk::home_of(&caller.0, &state.config).ok_or(Code::NotFound)?;
-    Ok(HttpResponse::SeeOther()
-        .insert_header((header::LOCATION, desk.address()))
+    Ok(see_other(desk.address()))
+}
+
+/// Leads elsewhere: after a form, so that going back or reloading doesn't send it again.
+fn see_other(address: &str) -> HttpResponse {
+    HttpResponse::SeeOther()
+        .insert_header((header::LOCATION, address))
         .insert_header((header::CACHE_CONTROL, "no-store"))
-        .finish())
+        .finish()
 }

@@ -59,8 +59,6 @@ fn page(
             }
         },
     );
-    for (name, value) in problem.headers() {
-        response.headers_mut().insert(name.clone(), value.clone());
-    }
+    problem.add_headers(&mut response);
     response
 }

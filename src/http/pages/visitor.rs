@@ -9,6 +9,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::http::authenticate::{SignedIn, caller};
 use crate::http::codes::Code;
+use crate::http::pages::see_other;
 
 /// Where signing in begins.
 pub(in crate::http) const SIGN_IN: &str = "/sign-in";
@@ -51,8 +52,5 @@ fn way_to_sign_in(request: &ServiceRequest) -> HttpResponse {
         "{SIGN_IN}?return_to={}",
         utf8_percent_encode(here, NON_ALPHANUMERIC)
     );
-    HttpResponse::SeeOther()
-        .insert_header((header::LOCATION, location))
-        .insert_header((header::CACHE_CONTROL, "no-store"))
-        .finish()
+    see_other(&location)
 }

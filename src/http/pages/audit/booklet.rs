@@ -10,8 +10,8 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::super::frame::fragment;
+use super::super::units::moment;
 use super::super::words::audit as words;
-use super::filter::moment;
 use super::people::People;
 use super::state::{Step, panel};
 use super::timeline::Timeline;
@@ -75,8 +75,9 @@ pub(super) async fn page(
         (heading(&state, &found, &people))
         (walk::controls(&found, &asked, &step))
         div.booklet {
-            (timeline.show(&asked, &people, false))
+            // Beside each other where there is room; else the state stands right below what walks through it.
             (panel(&found, &asked, &step, &people))
+            (timeline.show(&asked, &people, false))
         }
     };
     let mut response = framed(&state, &viewer, words::BOOKLET, &content);

@@ -6,11 +6,12 @@ use std::collections::BTreeMap;
 
 use actix_web::HttpRequest;
 use actix_web::web::Query;
-use carnet_events::ids::{ExportId, PrincipalId, Timestamp};
+use carnet_events::ids::{ExportId, PrincipalId};
 use carnet_projections::audit_log::{AuditCursor, AuditQuery};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 
+use super::super::units::moment;
 use super::super::words::audit as words;
 use crate::http::audit_log::{is_pseudonym, known_type};
 use crate::http::problem::Problem;
@@ -269,46 +270,12 @@ pub(super) fn address(
     address
 }
 
-/// RFC 3339, or what a date field of a form sends, which is taken as UTC.
-pub(super) fn moment(text: &str) -> Option<Timestamp> {
-    if let Ok(at) = text.parse() {
-        return Some(at);
-    }
-    let civil: jiff::civil::DateTime = text.parse().ok()?;
-    let zoned = civil.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
-    Some(Timestamp::from_millis(zoned.timestamp().as_millisecond()))
-}
-
-/// A moment as a date-time field of a form takes it.
-pub(super) fn field_value(at: Timestamp) -> String {
-    at.to_string().trim_end_matches('Z').to_owned()
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use carnet_events::ids::TenantId;
 
     use super::*;
-
-    #[test]
-    fn times_are_read_as_the_api_and_as_forms_write_them() {
-        let exact: Timestamp = "2026-11-14T10:02:00Z".parse().unwrap();
-        for text in [
-            "2026-11-14T10:02",
-            "2026-11-14T10:02:00",
-            "2026-11-14T10:02:00.000",
-            "2026-11-14T12:02:00+02:00",
-            "2026-11-14 10:02",
-        ] {
-            assert_eq!(moment(text), Some(exact), "{text}");
-        }
-        assert_eq!(moment(&field_value(exact)), Some(exact));
-        assert_eq!(moment("2026-11-14"), "2026-11-14T00:00:00Z".parse().ok());
-        for text in ["yesterday", "2026-13-01", "10:02", "1794650523000"] {
-            assert_eq!(moment(text), None, "{text}");
-        }
-    }
 
     #[test]
     fn addresses_hold_what_is_asked_and_nothing_that_breaks_them() {

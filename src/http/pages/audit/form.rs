@@ -4,8 +4,9 @@ use carnet_events::ids::Timestamp;
 use carnet_projections::audit_log::TYPES;
 use maud::{Markup, html};
 
+use super::super::units::field_value;
 use super::super::words::audit as words;
-use super::filter::{Filter, address, field_value};
+use super::filter::{Filter, address};
 use super::people::People;
 
 /// The form; each field says what is wrong with it.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use actix_web::http::{StatusCode, header};
+use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use carnet_projections::ProjectionName;
 use carnet_projections::audit_log::{AuditCursor, AuditEntry, AuditOrder, AuditQuery};
@@ -15,6 +15,7 @@ use super::{FORMAT, auditor, chart, facets, form, framed, hint, states, table};
 use crate::http::audit_log::{applied, record_read};
 use crate::http::authenticate::SignedIn;
 use crate::http::codes::Code;
+use crate::http::pages::see_other;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
 use crate::http::viewer::Viewer;
@@ -33,10 +34,7 @@ pub(super) async fn page(
         return refused(&state, &viewer, &filter).await;
     }
     if filter.is_long_winded {
-        return Ok(HttpResponse::SeeOther()
-            .insert_header((header::LOCATION, filter.address()))
-            .insert_header((header::CACHE_CONTROL, "no-store"))
-            .finish());
+        return Ok(see_other(&filter.address()));
     }
     record_read(&state, &viewer, None, FORMAT, applied(&filter.query)).await?;
     let is_behind = is_behind(&state).await?;

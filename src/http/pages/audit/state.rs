@@ -6,11 +6,11 @@ use carnet_events::ids::{ExportId, PrincipalId, Timestamp};
 use maud::{Markup, html};
 use serde_json::{Value, json};
 
+use super::super::units::field_value;
 use super::super::words::audit as words;
 use super::booklet::Asked;
 use super::change::{Change, Row, compare};
 use super::entry::{fact, optional};
-use super::filter::field_value;
 use super::people::People;
 use super::{show, walk};
 use crate::http::account_exports::history;

@@ -3,9 +3,9 @@
 use carnet_actors::ExportView;
 use maud::{Markup, html};
 
+use super::super::units::field_value;
 use super::super::words::audit as words;
 use super::booklet::{Asked, step_address};
-use super::filter::field_value;
 use super::state::Step;
 
 /// The form. With scripts the slider works as it is moved; arrow keys move it by one revision.

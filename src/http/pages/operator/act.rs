@@ -1,7 +1,9 @@
 //! What operators do: a form that says what will happen and asks why, then the act, then the page of what was acted on,
 //! with the event that records it. Works the same without scripts.
 
-use actix_web::http::{StatusCode, header};
+use std::time::Duration;
+
+use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use carnet_events::domain::tenant::LimitKind;
 use carnet_events::ids::{ExportId, NodeId, PrincipalId, TenantId, Timestamp};
@@ -18,6 +20,8 @@ use crate::http::codes::Code;
 use crate::http::operator::access::Operator;
 use crate::http::operator::actions::{self, Action, Done, Exempted, Exemption};
 use crate::http::pages::form::{Form, csrf_field};
+use crate::http::pages::see_other;
+use crate::http::pages::units::moment;
 use crate::http::pages::words::operator::acts as words;
 use crate::http::problem::Problem;
 use crate::http::query::query;
@@ -26,9 +30,8 @@ use crate::http::state::AppState;
 /// How the pseudonym of a tenant's person begins; 32 hexadecimal digits follow.
 const PSEUDONYM: &str = "p-";
 const PSEUDONYM_DIGITS: usize = 32;
-/// Days that an exemption holds, unless another time is chosen.
-const EXEMPT_DAYS: u64 = 7;
-const DAY_SECONDS: u64 = 24 * 60 * 60;
+/// How long an exemption holds, unless another time is chosen: a week.
+const EXEMPT_FOR: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// What an act is done to; each takes one of them.
 #[derive(Debug, Default, Deserialize)]
@@ -156,12 +159,6 @@ fn exemption(form: &Form) -> Result<Exemption, Problem> {
     })
 }
 
-/// A moment as browsers write it, in UTC: `2026-11-21T12:00`, with seconds or without.
-fn moment(text: &str) -> Option<Timestamp> {
-    let seconds = if text.len() == 16 { ":00" } else { "" };
-    format!("{text}{seconds}Z").parse().ok()
-}
-
 pub(super) async fn ask(
     request: HttpRequest,
     caller: SignedIn,
@@ -203,7 +200,7 @@ pub(super) async fn carry_out(
         },
     };
     match outcome {
-        Ok(done) => Ok(see(&after(place, &done))),
+        Ok(done) => Ok(see_other(&after(place, &done))),
         Err(problem) if problem.code() == Code::NotFound => Err(problem),
         Err(problem) => {
             let sheet = Sheet {
@@ -214,7 +211,9 @@ pub(super) async fn carry_out(
                 problem: Some(&problem),
                 person: None,
             };
-            sheet.answer(&state, problem.code().status()).await
+            let mut response = sheet.answer(&state, problem.code().status()).await?;
+            problem.add_headers(&mut response);
+            Ok(response)
         }
     }
 }
@@ -226,13 +225,6 @@ fn after(place: String, done: &Done) -> String {
         Some(written) => format!("{place}?event={}", written.revision),
         None => format!("{place}?unchanged=true"),
     }
-}
-
-pub(super) fn see(address: &str) -> HttpResponse {
-    HttpResponse::SeeOther()
-        .insert_header((header::LOCATION, address))
-        .insert_header((header::CACHE_CONTROL, "no-store"))
-        .finish()
 }
 
 /// The form of an act.
@@ -328,9 +320,7 @@ impl Sheet<'_> {
 
     fn exemption(&self, now: Timestamp) -> Markup {
         let chosen = |value: &str| self.sent("limit") == value;
-        let until = now
-            .plus(std::time::Duration::from_secs(EXEMPT_DAYS * DAY_SECONDS))
-            .to_string();
+        let until = now.plus(EXEMPT_FOR).to_string();
         let until = match self.sent("until") {
             "" => until.get(..16).unwrap_or_default(),
             sent => sent,
@@ -371,22 +361,6 @@ impl Sheet<'_> {
                 input #person type="text" name="person" maxlength="256" autocomplete="off" value=(person) aria-describedby="person-hint";
                 span.hint #person-hint { (words::PERSON_HINT) }
             }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn moments_are_read_as_browsers_write_them() {
-        let read = |text| moment(text).map(|at| at.to_string());
-        let expected = Some("2026-11-21T12:00:00.000Z".to_owned());
-        assert_eq!(read("2026-11-21T12:00"), expected);
-        assert_eq!(read("2026-11-21T12:00:00"), expected);
-        for bad in ["", "tomorrow", "2026-11-21", "2026-11-21T12:00Z"] {
-            assert_eq!(read(bad), None, "{bad}");
         }
     }
 }

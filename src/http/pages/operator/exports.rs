@@ -14,6 +14,7 @@ use super::parts::{export_link, state as status_of, tenant_link};
 use super::{Place, admit, page};
 use crate::http::authenticate::SignedIn;
 use crate::http::codes::Code;
+use crate::http::pages::see_other;
 use crate::http::pages::units::{ago, lasting, time};
 use crate::http::pages::words::operator as words;
 use crate::http::problem::Problem;
@@ -239,5 +240,5 @@ pub(super) async fn find(
         (_, Ok(tenant)) => super::parts::tenant_address(&tenant),
         (Err(_), Err(_)) => return Err(Code::NotFound.into()),
     };
-    Ok(super::act::see(&place))
+    Ok(see_other(&place))
 }

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::act::see;
 use super::admit;
 use crate::http::authenticate::SignedIn;
 use crate::http::pages::form::Form;
+use crate::http::pages::see_other;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
 
@@ -26,5 +26,5 @@ pub(super) async fn verify(
     if tokio::time::timeout(PATIENCE, trying).await.is_err() {
         tracing::warn!("the storages took too long to be tried");
     }
-    Ok(see("/operator#storages"))
+    Ok(see_other("/operator#storages"))
 }

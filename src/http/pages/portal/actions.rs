@@ -8,12 +8,13 @@ use maud::{Markup, html};
 use super::new::Filled;
 use super::present::titles;
 use super::started::Started;
-use super::{Shown, details, see, viewer};
+use super::{Shown, details, viewer};
 use crate::http::account_exports::{cancel, create, link as links};
 use crate::http::authenticate::SignedIn;
 use crate::http::codes::Code;
 use crate::http::pages::form::{Form, csrf_field};
 use crate::http::pages::frame::{Desk, Frame};
+use crate::http::pages::see_other;
 use crate::http::pages::words::portal as words;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
@@ -23,14 +24,14 @@ const HOME: &str = "/settings?section=data-exports";
 
 /// Somebody came back to the address of the form.
 pub(super) async fn home() -> HttpResponse {
-    see(HOME)
+    see_other(HOME)
 }
 
 /// Somebody came back to the address of a form of one export.
 pub(super) async fn back_to_details(id: web::Path<String>) -> HttpResponse {
     // Whatever stands there is part of a path of ours, and looked up on arrival.
     let id = percent_encoding::utf8_percent_encode(&id, percent_encoding::NON_ALPHANUMERIC);
-    see(&format!("/settings/data-exports/{id}").replace("%2D", "-"))
+    see_other(&format!("/settings/data-exports/{id}").replace("%2D", "-"))
 }
 
 /// Starts an export. When that isn't possible the page comes back with the reason, and with all that was filled in.
@@ -44,14 +45,18 @@ pub(super) async fn start(
     let form = Form::read(&request, payload, &viewer.caller).await?;
     let filled = Filled::sent(&form);
     let save = filled.saves();
-    let asked = filled.request();
+    let again = match filled.tries_again() {
+        Some(id) => Some(viewer.find(&state, id, "portal").await?.id),
+        None => None,
+    };
+    let asked = filled.request(again);
     if asked.categories.is_empty() {
         let problem = Problem::from(Code::MalformedRequest);
         return refused(&state, &viewer, &form, "nothing_chosen", &problem).await;
     }
     let key = form.filled("once").map(|once| key(once, &asked));
     match create::ask(&state, &viewer, asked, key).await {
-        Ok(id) => Ok(see(&format!(
+        Ok(id) => Ok(see_other(&format!(
             "{HOME}&notice=started{}",
             Started { id, save }.query()
         ))),
@@ -84,7 +89,9 @@ async fn refused(
         notice: Some(notice),
         ..Shown::default()
     };
-    super::render(state, viewer, &shown, status).await
+    let mut response = super::render(state, viewer, &shown, status).await?;
+    problem.add_headers(&mut response);
+    Ok(response)
 }
 
 /// Asks whether an export is really to be cancelled.
@@ -97,7 +104,7 @@ pub(super) async fn ask_cancel(
     let viewer = Viewer::new(&state, caller.0, &request, Right::Export).await?;
     let found = viewer.find(&state, &id, "portal").await?;
     if found.export.outcome().is_some() {
-        return Ok(see(&format!("{HOME}&notice=not_cancellable")));
+        return Ok(see_other(&format!("{HOME}&notice=not_cancellable")));
     }
     let what = titles(&state, &found.export.request.categories).join(", ");
     Ok(page(
@@ -133,7 +140,7 @@ pub(super) async fn cancel(
         Err(problem) if problem.code() == Code::NotCancellable => "not_cancellable",
         Err(problem) => return Err(problem),
     };
-    Ok(see(&format!("{HOME}&notice={notice}")))
+    Ok(see_other(&format!("{HOME}&notice={notice}")))
 }
 
 /// Makes a link and shows it. It stands on this one page alone, for whoever has it can download.
@@ -168,7 +175,7 @@ pub(super) async fn revoke_links(
     let found = viewer.find(&state, &id, "portal").await?;
     Form::read(&request, payload, &viewer.caller).await?;
     links::revoke(&state, &viewer, &found).await?;
-    Ok(see(&format!(
+    Ok(see_other(&format!(
         "/settings/data-exports/{}?notice=links_revoked",
         found.id
     )))

@@ -22,7 +22,7 @@ mod present;
 mod stamps;
 mod started;
 
-use actix_web::http::{StatusCode, header};
+use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use carnet_events::domain::export::Status;
 use maud::{Markup, html};
@@ -145,7 +145,7 @@ async fn page(
     }
     let part = part(asked.status.as_deref(), asked.page)?;
     let filled = match &asked.again {
-        Some(id) => Filled::again(&viewer.find(&state, id, "portal").await?.export),
+        Some(id) => Filled::again(&viewer.find(&state, id, "portal").await?),
         None => Filled::default(),
     };
     let notice = asked.notice.as_deref().and_then(words::done);
@@ -218,12 +218,4 @@ async fn render(
         title: words::TITLE,
     };
     Ok(frame.page_with(status, &content))
-}
-
-/// Back to the page, with a notice of what was done.
-fn see(address: &str) -> HttpResponse {
-    HttpResponse::SeeOther()
-        .insert_header((header::LOCATION, address))
-        .insert_header((header::CACHE_CONTROL, "no-store"))
-        .finish()
 }

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use carnet_events::domain::export::Export;
+use carnet_actors::ExportView;
+use carnet_events::ids::ExportId;
 use carnet_projections::exports::LastRows;
 use maud::{Markup, html};
 use uuid::Uuid;
@@ -35,6 +36,8 @@ pub(super) struct Filled {
     reason: Option<String>,
     /// The browser is to save the file; `None`: as usual.
     save: Option<bool>,
+    /// The export that is tried again.
+    again: Option<String>,
 }
 
 impl Filled {
@@ -48,12 +51,13 @@ impl Filled {
             scope: field("scope"),
             reason: field("reason"),
             save: Some(form.filled("save").is_some()),
+            again: field("again"),
         }
     }
 
     /// As an earlier export was asked for.
-    pub(super) fn again(export: &Export) -> Self {
-        let request = &export.request;
+    pub(super) fn again(found: &ExportView) -> Self {
+        let request = &found.export.request;
         let compression = match request.layers.first() {
             Some(carnet_events::domain::request::Layer::Gzip) => "gzip",
             Some(carnet_events::domain::request::Layer::Zstd) => "zstd",
@@ -63,6 +67,7 @@ impl Filled {
             categories: Some(request.categories.clone()),
             compression: Some(compression.to_owned()),
             scope: request.scope.as_ref().map(|scope| scope.id.clone()),
+            again: Some(found.id.to_string()),
             ..Self::default()
         }
     }
@@ -72,14 +77,20 @@ impl Filled {
         self.save == Some(true)
     }
 
+    /// The export that is tried again.
+    pub(super) fn tries_again(&self) -> Option<&str> {
+        self.again.as_deref()
+    }
+
     /// As the API would be asked.
-    pub(super) fn request(self) -> NewExport {
+    pub(super) fn request(self, retry_of: Option<ExportId>) -> NewExport {
         NewExport {
             categories: self.categories.unwrap_or_default(),
             format: self.format,
             compression: self.compression,
             scope: self.scope,
             reason: self.reason,
+            retry_of,
         }
     }
 
@@ -106,6 +117,7 @@ pub(super) fn render(
             (csrf_field(&viewer.caller))
             // Sent twice by an impatient click, it is one export.
             input type="hidden" name="once" value=(Uuid::new_v4());
+            @if let Some(again) = filled.tries_again() { input type="hidden" name="again" value=(again); }
             fieldset.categories {
                 legend { (words::CATEGORIES) }
                 @for category in categories { (choice(category, last.get(category.id()), filled.has(category.id()))) }

@@ -8,7 +8,6 @@ mod oidc;
 mod out;
 mod return_to;
 
-use actix_web::http::header;
 use actix_web::middleware::from_fn;
 use actix_web::{HttpRequest, HttpResponse, web};
 use carnet_events::domain::session::{EndCause, SignInBy};
@@ -16,6 +15,7 @@ use serde::Deserialize;
 
 use super::frame::Desk;
 use super::problems::as_pages;
+use super::see_other;
 use crate::auth::{CALLBACK, Identity, SIGNED_OUT, Way};
 use crate::http::codes::Code;
 use crate::http::problem::Problem;
@@ -76,11 +76,4 @@ async fn complete(
     cookies::set(request, cookies::SESSION, &cookie, None);
     let home = Desk::home_of(&caller, &state.config).unwrap_or(Desk::Portal);
     Ok(see_other(wanted.unwrap_or(home.address())))
-}
-
-fn see_other(address: &str) -> HttpResponse {
-    HttpResponse::SeeOther()
-        .insert_header((header::LOCATION, address))
-        .insert_header((header::CACHE_CONTROL, "no-store"))
-        .finish()
 }

@@ -175,6 +175,17 @@ async fn a_failure_says_what_to_do_and_fills_in_the_form_to_try_again() {
         !filled.contains(r#"id="category-users" checked"#),
         "{filled}"
     );
+    // Whoever reads the history sees what the second one was for.
+    let kept = format!(r#"name="again" value="{id}""#);
+    assert!(filled.contains(&kept), "{filled}");
+    let fields = [("categories", "tickets"), ("again", id)];
+    post(&ada, FORM, &fields).await.expect(200);
+    let list = ada.get("/api/account-exports").await.expect(200).json();
+    let second = list["items"][0]["id"].as_str().unwrap();
+    let path = format!("/audit/exports/{second}?revision=0");
+    let booklet = ada.get(&path).await.expect(200).text();
+    let (_, retry_of) = booklet.split_once("retry_of</code>").unwrap();
+    assert!(retry_of[..200].contains(id), "{booklet}");
 }
 
 #[tokio::test]

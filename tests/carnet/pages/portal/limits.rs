@@ -50,7 +50,9 @@ async fn a_used_up_limit_disables_the_button_until_it_opens_again() {
     );
     assert!(why.contains("(in 45 min)"), "{why}");
     // The form says the same, should it be sent all the same.
-    let refused = start(&ada, &["tickets"]).await.expect(429).text();
+    let refused = start(&ada, &["tickets"]).await.expect(429);
+    assert!(refused.header("retry-after").parse::<u64>().unwrap() > 0);
+    let refused = refused.text();
     assert!(
         refused.contains("Not started: you have used up"),
         "{refused}"
