@@ -23,7 +23,6 @@ pub(super) fn csrf_field(caller: &Caller) -> Markup {
 #[derive(Debug)]
 pub(super) struct Form(Vec<(String, String)>);
 
-#[allow(dead_code, reason = "desks take it up as they come")]
 impl Form {
     /// Reads a form. Whoever calls this has decided access before.
     ///

@@ -158,7 +158,6 @@ fn brand() -> Markup {
 }
 
 /// A part of a page, fetched to be swapped in.
-#[allow(dead_code, reason = "desks take it up as they come")]
 pub(super) fn fragment(content: Markup) -> HttpResponse {
     html_answer(StatusCode::OK, content)
 }

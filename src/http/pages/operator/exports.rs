@@ -63,21 +63,20 @@ impl Asked {
         })
     }
 
-    /// The address of the next page.
-    fn older(&self, last: &ExportRow) -> String {
-        let before = format!("{}~{}", last.export.created_at.as_millis(), last.id);
-        let mut address = format!("/operator/exports?before={before}");
-        for (name, value) in [
-            ("status", &self.status),
-            ("tenant", &self.tenant),
-            ("code", &self.code),
-        ] {
-            if !value.trim().is_empty() {
-                let value = utf8_percent_encode(value.trim(), NON_ALPHANUMERIC);
-                address.push_str(&format!("&{name}={value}"));
-            }
-        }
-        address
+    /// The address of the page that begins after `last`; without it, of the first.
+    fn page_after(&self, last: Option<&ExportRow>) -> String {
+        let before = last.map(|row| format!("{}~{}", row.export.created_at.as_millis(), row.id));
+        let pairs = [
+            ("before", before.as_deref().unwrap_or("")),
+            ("status", self.status.trim()),
+            ("tenant", self.tenant.trim()),
+            ("code", self.code.trim()),
+        ];
+        let asked = pairs.iter().filter(|(_, value)| !value.is_empty());
+        let asked: Vec<_> = asked
+            .map(|(name, value)| format!("{name}={}", utf8_percent_encode(value, NON_ALPHANUMERIC)))
+            .collect();
+        format!("/operator/exports?{}", asked.join("&"))
     }
 }
 
@@ -144,8 +143,8 @@ fn list(asked: &Asked, found: &EverywherePage, now: Timestamp) -> Markup {
                 tbody { @for row in &found.rows { (line(row, now)) } }
             }
             nav.pages aria-label=(words::PAGES) {
-                @if asked.before.is_some() { a.button href=(format!("/operator/exports?status={}", asked.status)) { (words::NEWEST) } }
-                @if let Some(last) = found.rows.last().filter(|_| found.more) { a.button href=(asked.older(last)) rel="next" { (words::OLDER) } }
+                @if asked.before.is_some() { a.button href=(asked.page_after(None)) { (words::NEWEST) } }
+                @if let Some(last) = found.rows.last().filter(|_| found.more) { a.button href=(asked.page_after(Some(last))) rel="next" { (words::OLDER) } }
             }
         }
     }
