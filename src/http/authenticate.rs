@@ -84,11 +84,15 @@ async fn resume(request: &HttpRequest, state: &AppState) -> Result<Arc<Caller>, 
     let accept = single(request.headers(), &header::ACCEPT);
     let is_stream = accept == Some("text/event-stream");
     let as_use = !is_stream && request.path() != ASKED_BY_ITSELF;
-    let resumed = state
-        .sessions
-        .resume(cookie, as_use, state.clock.now())
-        .await?;
-    let resumed = match resumed {
+    let (sessions, cookie) = (Arc::clone(&state.sessions), cookie.to_owned());
+    let now = state.clock.now();
+    // Brought to its end even if the browser doesn't wait: a refresh token may be good for one use, and what the provider
+    // gives for it must not be lost.
+    let resumed =
+        actix_web::rt::spawn(async move { sessions.resume(&cookie, as_use, now).await }).await;
+    let resumed =
+        resumed.map_err(|error| Problem::internal("a session can't be resumed", &error))?;
+    let resumed = match resumed? {
         Resumption::Good(resumed) => resumed,
         Resumption::None => return Err(refusal("")),
         Resumption::Refused(session) => {
