@@ -109,10 +109,13 @@ test("a closed tenant can neither ask nor download, until it is opened again", a
   await carryOut(operator, "closed");
   await expect(admin.locator("#why-not")).toContainText("Exports are closed for your organisation.");
   await expect(admin.getByRole("button", { name: "Start export" })).toHaveAttribute("aria-disabled", "true");
+  await expect(row(admin, kept)).toContainText("Can't be downloaded while exports are closed");
+  await expect(row(admin, kept).getByRole("link", { name: "Download" })).toHaveCount(0);
   expect(await download()).toBe(403);
   await operator.getByRole("link", { name: "Reopen" }).click();
   await carryOut(operator, "reopened");
   await expect(admin.locator("#why-not")).toHaveCount(0);
+  await expect(row(admin, kept).getByRole("link", { name: "Download" })).toBeVisible();
   expect(await download()).toBe(200);
 });
 

@@ -8,11 +8,10 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::actions;
-use super::history::failure;
+use super::history::{blocked, failure};
 use super::people::People;
 use super::present::{title, titles};
 use super::stamps::Booklet;
-use crate::http::account_exports::gate;
 use crate::http::account_exports::link::LinkView;
 use crate::http::authenticate::SignedIn;
 use crate::http::codes::Code;
@@ -61,9 +60,7 @@ pub(super) async fn render(
     let export = &found.export;
     let tenant = state.system.tenant(&viewer.tenant).await?.tenant;
     let now = state.clock.now();
-    let holder = gate::Holder::Caller(&viewer.caller);
-    let blocked = gate::check(state, &tenant, export, &holder, now).err();
-    let blocked = blocked.map(|blocked| blocked.code);
+    let blocked = blocked(state, viewer, &tenant, export, now);
     let booklet = Booklet::read(state, viewer, found.id).await?;
     let mut people = People::new(state, viewer);
     let request = &export.request;
@@ -185,6 +182,7 @@ fn available(
             (None, None) => { (words::AVAILABLE) " " (words::NO_END) },
             (Some(Code::ArtifactDamaged), _) => (words::DAMAGED),
             (Some(_), Some(end)) if export.status_at(now) == Status::Expired => { (words::AVAILABLE) ": " (words::ENDED) (time(end)) },
+            (Some(Code::TenantClosed), _) => (words::CLOSED),
             (Some(_), _) => (words::CHANGED),
         }
         @if export.held { " " (words::HELD) }

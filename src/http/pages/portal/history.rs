@@ -1,6 +1,7 @@
 //! What was exported: a page of it, with what can be done with each.
 
 use carnet_events::domain::export::{Export, Stage, Status};
+use carnet_events::domain::tenant::Tenant;
 use carnet_events::ids::{ExportId, Timestamp};
 use carnet_projections::exports::{ExportPage, ExportRow};
 use maud::{Markup, html};
@@ -79,16 +80,14 @@ impl History {
             list::read(state, viewer, part.status, part.page, PAGE_SIZE).await?;
         let tenant = state.system.tenant(&viewer.tenant).await?.tenant;
         let (mut people, now) = (People::new(state, viewer), state.clock.now());
-        let holder = gate::Holder::Caller(&viewer.caller);
         let mut shown = Vec::with_capacity(rows.len());
         for ExportRow { id, export, .. } in rows {
             let request = &export.request;
-            let blocked = gate::check(state, &tenant, &export, &holder, now).err();
             shown.push(Row {
                 id,
                 titles: titles(state, &request.categories),
                 who: people.asker(request.origin, &request.principal).await?,
-                blocked: blocked.map(|blocked| blocked.code),
+                blocked: blocked(state, viewer, &tenant, &export, now),
                 failure: failure(state, &export),
                 export,
             });
@@ -185,6 +184,7 @@ impl History {
         html! {
             @match (status, row.blocked, end) {
                 (Status::Completed, Some(Code::ArtifactDamaged), _) => span { (words::DAMAGED) },
+                (Status::Completed, Some(Code::TenantClosed), _) => span { (words::CLOSED) },
                 (Status::Completed, Some(_), _) => span { (words::CHANGED) },
                 (Status::Completed, None, Some(end)) => div {
                     (time(end))
@@ -254,6 +254,23 @@ fn actions(row: &Row, status: Status) -> Markup {
             }
             a.button.quiet #{ "details-of-" (id) } href=(own) { (words::DETAILS) }
         }
+    }
+}
+
+/// Why a file can't be had now; `None`: it can. A download's answer is the same for a closed tenant and changed
+/// rights; its people are told which, for only one of them calls for a new export.
+pub(super) fn blocked(
+    state: &AppState,
+    viewer: &Viewer,
+    tenant: &Tenant,
+    export: &Export,
+    now: Timestamp,
+) -> Option<Code> {
+    let holder = gate::Holder::Caller(&viewer.caller);
+    let blocked = gate::check(state, tenant, export, &holder, now).err()?;
+    match tenant.serves_at(now) {
+        true => Some(blocked.code),
+        false => Some(Code::TenantClosed),
     }
 }
 

@@ -200,6 +200,8 @@ pub(in crate::http::pages) const OLDER: &str = "Older";
 pub(in crate::http::pages) const PAGES: &str = "Pages of the history";
 pub(in crate::http::pages) const CHANGED: &str =
     "No longer available: the rules or your permissions have changed since. Start a new export.";
+pub(in crate::http::pages) const CLOSED: &str =
+    "Can't be downloaded while exports are closed for your organisation.";
 pub(in crate::http::pages) const DAMAGED: &str =
     "The stored file is damaged. Start a new export; your operators have been told.";
 pub(in crate::http::pages) const CATCHING_UP: &str =
