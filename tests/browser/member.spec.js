@@ -10,7 +10,7 @@ const server = serve({
 });
 
 test.describe.configure({ mode: "serial" });
-test.beforeAll(() => server.grow("acme", 150_000));
+test.beforeAll(() => server.grow("acme", 75_000));
 let first;
 
 /** A second member, whom the demo has no card for: signed in by a token. */
