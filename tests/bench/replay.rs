@@ -57,6 +57,8 @@ async fn bench() {
             .await
             .expect("projections");
         projections.wait_until_current().await.expect("replayed");
+        let status = projections.status(Timestamp::EPOCH).await;
+        assert!(status.is_live(), "a projection stopped: {status:?}");
         let (took, cpu) = (began.elapsed(), cpu_time().saturating_sub(cpu));
         projections.shutdown().await;
         let speed = events as f64 / took.as_secs_f64();

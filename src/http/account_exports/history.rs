@@ -138,18 +138,20 @@ pub(super) async fn get(
             format!("`page_size` lies between 1 and {MAX_PAGE_SIZE}."),
         ));
     }
-    let page = read(&state, &viewer, found.id, asked.after.as_deref(), size).await?;
+    let after = asked.after.as_deref();
+    let page = read(&state, &viewer, found.id, "json", after, size).await?;
     Ok(HttpResponse::Ok()
         .insert_header((header::CACHE_CONTROL, "private, no-cache"))
         .json(page))
 }
 
 /// A page of the history of an export that the viewer has found, beginning after the `next` of the page before. That it
-/// was read is recorded first.
+/// was read, and in which `format`, is recorded first.
 pub(in crate::http) async fn read(
     state: &AppState,
     viewer: &Viewer,
     export: ExportId,
+    format: &str,
     after: Option<&str>,
     size: usize,
 ) -> Result<HistoryPage, Problem> {
@@ -158,7 +160,7 @@ pub(in crate::http) async fn read(
     let read = AuditRead {
         principal: viewer.principal.clone(),
         export: Some(export),
-        format: "json".to_owned(),
+        format: format.to_owned(),
         filters: BTreeMap::new(),
     };
     viewer.record(state, AccessEvent::AuditRead(read)).await?;

@@ -43,7 +43,7 @@ impl Booklet {
         viewer: &Viewer,
         export: ExportId,
     ) -> Result<Self, Problem> {
-        let page = history::read(state, viewer, export, None, MOST).await?;
+        let page = history::read(state, viewer, export, "html", None, MOST).await?;
         let mut people = People::new(state, viewer);
         let mut stamps = Vec::new();
         for item in &page.items {
