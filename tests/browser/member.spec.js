@@ -39,7 +39,7 @@ test("a member exports what needs no permission, and others see only that somebo
   await expect(other.locator("li.job")).toContainText("started by somebody else");
   const button = other.getByRole("button", { name: "Start export" });
   await expect(button).toHaveAttribute("aria-disabled", "true");
-  await expect(button).toHaveAccessibleDescription(/in use by somebody else/);
+  await expect(button).toHaveAccessibleDescription(/somebody else started is under way/);
   await expect(other.locator("li.job").getByRole("link")).toHaveCount(0);
   await tellsNothingOf(other, "max", first);
   await completed(member, first);

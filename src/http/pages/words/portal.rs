@@ -61,7 +61,7 @@ pub(in crate::http::pages) fn blocked(code: &str) -> &'static str {
 
 pub(in crate::http::pages) const ACTIVE_YOURS: &str =
     "Your export is under way. The next one can start when it has finished or you cancel it.";
-pub(in crate::http::pages) const ACTIVE_SOMEBODYS: &str = "An export of your organisation is in use by somebody else. The next one can start when it has finished.";
+pub(in crate::http::pages) const ACTIVE_SOMEBODYS: &str = "An export that somebody else started is under way. The next one can start when it has finished.";
 pub(in crate::http::pages) fn active_of(who: &str) -> String {
     format!("An export by {who} is under way. The next one can start when it has finished.")
 }
