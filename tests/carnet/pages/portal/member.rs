@@ -30,7 +30,10 @@ async fn members_see_their_own_exports_and_that_somebody_else_has_one() {
     assert!(!own.contains("category-users"), "{own}");
     let other = page(&kim).await;
     assert!(other.contains(r#"aria-disabled="true""#), "{other}");
-    assert!(other.contains("somebody else started is under way"), "{other}");
+    assert!(
+        other.contains("somebody else started is under way"),
+        "{other}"
+    );
     for hidden in [id, "max-the-member", r#"id="cancel-"#, "Slow</b>"] {
         assert!(!other.contains(hidden), "{hidden}: {other}");
     }
