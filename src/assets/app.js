@@ -119,7 +119,12 @@
     streams.add(stream);
     return stream;
   };
-  addEventListener("pagehide", () => { for (const stream of streams) stream.close(); });
+  const closeStreams = () => { for (const stream of streams) stream.close(); };
+  addEventListener("pagehide", closeStreams);
+  // Signing out ends them at the server, which may be quicker than the browser leaves the page.
+  document.addEventListener("submit", (event) => {
+    if (event.target.getAttribute("action") === "/sign-out") closeStreams();
+  });
 
   document.addEventListener("click", (event) => {
     const button = event.target.closest?.("button[data-copy]");
