@@ -104,8 +104,9 @@ async fn clients_that_stop_reading_hold_up_nobody_and_are_let_go_after_a_while()
     assert_eq!(ada.export(&["users"]).await["status"], "completed");
 
     // They never read again, and don't hang up either: their connections are ended for them.
-    until("the stalled downloads to be ended", || async {
-        (ada.get(&path).await.status == 200).then_some(())
+    until("both stalled downloads to be ended", || async {
+        let room = [(); 2].map(|()| stalled(&server, &adas, &path));
+        room.iter().all(Option::is_some).then_some(())
     })
     .await;
     let ended = ada.audited("download_ended", 1).await;
