@@ -65,7 +65,7 @@ impl Finding {
 /// What needs somebody, the worst first.
 pub(super) fn findings(now: &Now) -> Vec<Finding> {
     let mut found = Vec::new();
-    check(now, "store", &mut found, words::STORE, words::STORE_TODO);
+    check(now, "store", &mut found, words::STORE, words::STORE_REMEDY);
     storages(now, &mut found);
     clock(now, &mut found);
     projections(now, &mut found);
@@ -74,13 +74,13 @@ pub(super) fn findings(now: &Now) -> Vec<Finding> {
         "token_keys",
         &mut found,
         words::TOKEN_KEYS,
-        words::TOKEN_KEYS_TODO,
+        words::TOKEN_KEYS_REMEDY,
     );
     match &now.figures {
         None => found.push(Finding::new(
             Level::Bad,
             words::FIGURES,
-            words::FIGURES_TODO,
+            words::FIGURES_REMEDY,
         )),
         Some(figures) => {
             stuck(figures, &mut found);
@@ -103,7 +103,7 @@ fn storages(now: &Now, found: &mut Vec<Finding>) {
     for storage in &now.storages {
         if let Some(problem) = &storage.problem {
             let what = words::storage(&storage.key, problem);
-            let finding = Finding::new(Level::Bad, what, words::STORAGE_TODO);
+            let finding = Finding::new(Level::Bad, what, words::STORAGE_REMEDY);
             found.push(finding.link("/operator#storages", words::STORAGE_LINK));
         }
     }
@@ -114,7 +114,7 @@ fn clock(now: &Now, found: &mut Vec<Finding>) {
         found.push(Finding::new(
             Level::Bad,
             words::clock(skew),
-            words::CLOCK_TODO,
+            words::CLOCK_REMEDY,
         ));
     }
 }
@@ -122,24 +122,24 @@ fn clock(now: &Now, found: &mut Vec<Finding>) {
 fn projections(now: &Now, found: &mut Vec<Finding>) {
     if let Some(trouble) = &now.projections.trouble {
         let what = words::because(words::PROJECTIONS, trouble);
-        found.push(Finding::new(Level::Bad, what, words::PROJECTIONS_TODO));
+        found.push(Finding::new(Level::Bad, what, words::PROJECTIONS_REMEDY));
     }
     for one in &now.projections.projections {
         let name = one.name.as_str();
         match &one.state {
             RunState::Stopped { reason } => {
                 let what = words::stopped(name, reason);
-                let finding = Finding::new(Level::Bad, what, words::STOPPED_TODO);
+                let finding = Finding::new(Level::Bad, what, words::STOPPED_REMEDY);
                 let form = format!("/operator/act/rebuild?projection={name}");
                 found.push(finding.link(form, words::STOPPED_LINK));
             }
             RunState::CatchingUp => {
                 let what = words::catching_up(name, one.lag_events);
-                found.push(Finding::new(Level::Warn, what, words::CATCHING_UP_TODO));
+                found.push(Finding::new(Level::Warn, what, words::CATCHING_UP_REMEDY));
             }
             RunState::Live if one.lag_ms > LONG_LAG_MS => {
                 let what = words::behind(name, one.lag_ms);
-                found.push(Finding::new(Level::Warn, what, words::BEHIND_TODO));
+                found.push(Finding::new(Level::Warn, what, words::BEHIND_REMEDY));
             }
             RunState::Live => {}
         }
@@ -151,19 +151,19 @@ fn stuck(figures: &Figures, found: &mut Vec<Finding>) {
         return;
     };
     let what = words::stuck(figures.stuck.total);
-    let finding = Finding::new(Level::Bad, what, words::STUCK_TODO).since(Some(first.alive_at));
+    let finding = Finding::new(Level::Bad, what, words::STUCK_REMEDY).since(Some(first.alive_at));
     found.push(finding.link("/operator/exports?stuck=true", words::STUCK_LINK));
 }
 
 fn switches(figures: &Figures, found: &mut Vec<Finding>) {
     if figures.intake.paused {
-        let finding = Finding::new(Level::Warn, words::PAUSED, words::PAUSED_TODO);
+        let finding = Finding::new(Level::Warn, words::PAUSED, words::PAUSED_REMEDY);
         let finding = finding.since(figures.intake.at);
         found.push(finding.link("/operator/act/resume_intake", words::PAUSED_LINK));
     }
     for node in figures.nodes.iter().filter(|node| node.is_draining()) {
         let what = words::draining(&node.node.to_string(), node.running);
-        let finding = Finding::new(Level::Warn, what, words::DRAINING_TODO);
+        let finding = Finding::new(Level::Warn, what, words::DRAINING_REMEDY);
         let form = format!("/operator/act/undrain?node={}", node.node);
         found.push(
             finding
@@ -186,8 +186,8 @@ fn queue(now: &Now, figures: &Figures, found: &mut Vec<Finding>) {
     let queued = statuses.get(&Status::Queued).copied().unwrap_or(0);
     let running = statuses.get(&Status::Running).copied().unwrap_or(0);
     let todo = match running >= u64::from(now.max_running) {
-        true => words::QUEUE_BUSY_TODO,
-        false => words::QUEUE_IDLE_TODO,
+        true => words::QUEUE_BUSY_REMEDY,
+        false => words::QUEUE_IDLE_REMEDY,
     };
     let finding = Finding::new(Level::Warn, words::queue(queued), todo).since(Some(from));
     found.push(finding.link("/operator/exports?status=queued", words::QUEUE_LINK));
@@ -208,12 +208,12 @@ fn failures(figures: &Figures, found: &mut Vec<Finding>) {
     }
     if hour.attempts_lost > 0 {
         let what = words::lost(hour.attempts_lost);
-        found.push(Finding::new(Level::Warn, what, words::LOST_TODO));
+        found.push(Finding::new(Level::Warn, what, words::LOST_REMEDY));
     }
     let damaged = figures.overview.last_day.blocked.get("artifact_damaged");
     if let Some(count) = damaged.filter(|count| **count > 0) {
         let what = words::damaged(*count);
-        found.push(Finding::new(Level::Bad, what, words::DAMAGED_TODO));
+        found.push(Finding::new(Level::Bad, what, words::DAMAGED_REMEDY));
     }
 }
 

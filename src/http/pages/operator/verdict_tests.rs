@@ -239,7 +239,7 @@ fn a_queue_is_told_when_it_waits_long_and_not_on_purpose() {
         figures.overview.oldest_queued = Some(waiting(minutes(6), None));
         figures.overview.statuses = [(Status::Queued, 9), (Status::Running, 2)].into();
     });
-    assert_eq!(busy.todo, words::QUEUE_BUSY_TODO);
+    assert_eq!(busy.todo, words::QUEUE_BUSY_REMEDY);
 }
 
 #[test]

@@ -5,40 +5,40 @@ use std::time::Duration;
 use crate::http::pages::units::{grouped, lasting};
 
 pub(in crate::http::pages) const STORE: &str = "The event store can't be written";
-pub(in crate::http::pages) const STORE_TODO: &str = "Nothing is accepted or changed meanwhile, and nothing is lost. Look at the store's disk, permissions and connection.";
+pub(in crate::http::pages) const STORE_REMEDY: &str = "Nothing is accepted or changed meanwhile, and nothing is lost. Look at the store's disk, permissions and connection.";
 pub(in crate::http::pages) const TOKEN_KEYS: &str = "The identity provider's keys can't be fetched";
-pub(in crate::http::pages) const TOKEN_KEYS_TODO: &str =
+pub(in crate::http::pages) const TOKEN_KEYS_REMEDY: &str =
     "Nobody new can sign in. Check that the service reaches `auth.jwks_url`.";
-pub(in crate::http::pages) const STORAGE_TODO: &str = "Its tenants' requests are refused until it works. Look at space, permissions and credentials; it is tried again every minute.";
+pub(in crate::http::pages) const STORAGE_REMEDY: &str = "Its tenants' requests are refused until it works. Look at space, permissions and credentials; it is tried again every minute.";
 pub(in crate::http::pages) const STORAGE_LINK: &str = "Verify now";
-pub(in crate::http::pages) const CLOCK_TODO: &str =
+pub(in crate::http::pages) const CLOCK_REMEDY: &str =
     "This node decides nothing until they agree. Check its time service.";
 pub(in crate::http::pages) const PROJECTIONS: &str = "The projections can't go on";
-pub(in crate::http::pages) const PROJECTIONS_TODO: &str =
+pub(in crate::http::pages) const PROJECTIONS_REMEDY: &str =
     "Lists and figures grow stale; exports go on. Look at the disk of `projections.path`.";
-pub(in crate::http::pages) const STOPPED_TODO: &str = "An event can't be applied to it. Install a release that can, or rebuild it if the file was damaged.";
+pub(in crate::http::pages) const STOPPED_REMEDY: &str = "An event can't be applied to it. Install a release that can, or rebuild it if the file was damaged.";
 pub(in crate::http::pages) const STOPPED_LINK: &str = "Rebuild it";
-pub(in crate::http::pages) const CATCHING_UP_TODO: &str =
+pub(in crate::http::pages) const CATCHING_UP_REMEDY: &str =
     "Nothing to do: lists are complete once it is done.";
-pub(in crate::http::pages) const BEHIND_TODO: &str =
+pub(in crate::http::pages) const BEHIND_REMEDY: &str =
     "Look at the machine's load and the disk of `projections.path`.";
 pub(in crate::http::pages) const FIGURES: &str = "The board's figures can't be read";
-pub(in crate::http::pages) const FIGURES_TODO: &str = "What is known without them stands below. Look at the file `projections.path`; it can be thrown away and is filled again.";
-pub(in crate::http::pages) const STUCK_TODO: &str = "Another node takes them over within two leases, if there is one. If they stay, requeue or fail them.";
+pub(in crate::http::pages) const FIGURES_REMEDY: &str = "What is known without them stands below. Look at the file `projections.path`; it can be thrown away and is filled again.";
+pub(in crate::http::pages) const STUCK_REMEDY: &str = "Another node takes them over within two leases, if there is one. If they stay, requeue or fail them.";
 pub(in crate::http::pages) const STUCK_LINK: &str = "Show them";
 pub(in crate::http::pages) const PAUSED: &str = "The intake is paused: requests are refused";
-pub(in crate::http::pages) const PAUSED_TODO: &str = "Resume it when the reason is gone.";
+pub(in crate::http::pages) const PAUSED_REMEDY: &str = "Resume it when the reason is gone.";
 pub(in crate::http::pages) const PAUSED_LINK: &str = "Resume";
-pub(in crate::http::pages) const DRAINING_TODO: &str =
+pub(in crate::http::pages) const DRAINING_REMEDY: &str =
     "Stop it once nothing runs on it, or let it work again.";
 pub(in crate::http::pages) const DRAINING_LINK: &str = "Let it work again";
-pub(in crate::http::pages) const QUEUE_BUSY_TODO: &str =
+pub(in crate::http::pages) const QUEUE_BUSY_REMEDY: &str =
     "All workers are busy. Add a node or raise `workers.max_running` if this lasts.";
-pub(in crate::http::pages) const QUEUE_IDLE_TODO: &str = "Workers are free, so something holds it up: a draining node, a skewed clock or an unverified storage.";
+pub(in crate::http::pages) const QUEUE_IDLE_REMEDY: &str = "Workers are free, so something holds it up: a draining node, a skewed clock or an unverified storage.";
 pub(in crate::http::pages) const QUEUE_LINK: &str = "Show the queue";
 pub(in crate::http::pages) const FAILED_LINK: &str = "Show them";
-pub(in crate::http::pages) const LOST_TODO: &str = "A node ended or lost its connection while it worked. Look at its log; the exports were queued again.";
-pub(in crate::http::pages) const DAMAGED_TODO: &str = "Restore the files from a backup, or ask the tenants to export again; look at the storage's disk.";
+pub(in crate::http::pages) const LOST_REMEDY: &str = "A node ended or lost its connection while it worked. Look at its log; the exports were queued again.";
+pub(in crate::http::pages) const DAMAGED_REMEDY: &str = "Restore the files from a backup, or ask the tenants to export again; look at the storage's disk.";
 
 /// What it is, and why.
 pub(in crate::http::pages) fn because(what: &str, reason: &str) -> String {
