@@ -3,7 +3,7 @@
 
 use bytes::{Bytes, BytesMut};
 use rusqlite::types::ValueRef;
-use rusqlite::{Row, params};
+use rusqlite::{Connection, Row, params};
 use uuid::Uuid;
 
 use super::error::undone;
@@ -95,7 +95,11 @@ pub(super) fn of_all(
         && let Some(row) = rows.next().map_err(undone)?
     {
         scanned += 1;
-        to = row.get(0).map_err(undone)?;
+        let position = row.get(0).map_err(undone)?;
+        if position != to.saturating_add(1) {
+            gap(&reader.conn, to, position)?;
+        }
+        to = position;
         let (kind, stream) = (
             kind(row)?,
             reader
@@ -107,11 +111,30 @@ pub(super) fn of_all(
         }
     }
     let more = page.is_full() || scanned == SCANNED;
+    // Whoever follows without an end asks beyond every position; whoever has an end has seen an event there.
+    if !more && to < upto && upto < i64::MAX {
+        gap(&reader.conn, to, upto + 1)?;
+    }
     Ok(Scan {
         events: page.events,
         to,
         more,
     })
+}
+
+/// Judges a gap between two positions: only an erasure leaves one. Where nothing was ever erased, a page of the database
+/// has been overwritten in a way that its own format allows, and what comes after must not pass for the whole log.
+fn gap(conn: &Connection, before: i64, after: i64) -> Result<(), StoreError> {
+    let erased: bool = conn
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM erasures)")
+        .and_then(|mut statement| statement.query_row([], |row| row.get(0)))
+        .map_err(undone)?;
+    if erased {
+        return Ok(());
+    }
+    Err(StoreError::corrupt(format!(
+        "events are missing between the positions {before} and {after}; restore the file from a backup"
+    )))
 }
 
 struct Page {
