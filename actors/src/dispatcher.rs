@@ -115,7 +115,9 @@ impl Dispatcher {
         if self.shared.gate.skew().is_some() {
             return Some(WaitReason::ClockSkewed);
         }
-        let drained = self.shared.gate.is_stopping() || self.shared.platform.is_draining();
+        let gate = &self.shared.gate;
+        let drained =
+            gate.is_stopping() || gate.is_superseded() || self.shared.platform.is_draining();
         drained.then_some(WaitReason::Draining)
     }
 

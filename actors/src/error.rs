@@ -30,6 +30,9 @@ pub enum Error {
         /// How far the store is ahead, in milliseconds.
         skew_ms: i64,
     },
+    /// Another process serves as this node: this one decides nothing any more.
+    #[error("another process serves as this node; each needs a data directory of its own")]
+    Superseded,
     /// The process is being stopped.
     #[error("the service is stopping")]
     Stopping,
@@ -68,6 +71,7 @@ impl Error {
             Self::NotFound
             | Self::NotCancellable { .. }
             | Self::Illegal { .. }
+            | Self::Superseded
             | Self::Stopping
             | Self::DirectoryErased
             | Self::Corrupt { .. } => false,

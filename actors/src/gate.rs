@@ -12,6 +12,8 @@ const NONE: i64 = 0;
 pub(crate) struct Gate {
     /// The difference to the store's clock in milliseconds while it is too large, else zero.
     skew_ms: AtomicI64,
+    /// Another process serves as this node since.
+    superseded: AtomicBool,
     stopping: AtomicBool,
 }
 
@@ -35,8 +37,24 @@ impl Gate {
         Some(self.skew_ms.load(Ordering::Relaxed)).filter(|skew| *skew != NONE)
     }
 
+    /// Another process began to serve as this node: closes for good.
+    pub(crate) fn supersede(&self) {
+        if !self.superseded.swap(true, Ordering::Relaxed) {
+            tracing::error!(
+                "another process serves as this node, so this one stops deciding; give each its own data directory, and delete `node` in one that was copied"
+            );
+        }
+    }
+
+    pub(crate) fn is_superseded(&self) -> bool {
+        self.superseded.load(Ordering::Relaxed)
+    }
+
     /// Fails while no decision may be taken.
     pub(crate) fn may_decide(&self) -> Result<(), Error> {
+        if self.is_superseded() {
+            return Err(Error::Superseded);
+        }
         match self.skew() {
             None => Ok(()),
             Some(skew_ms) => Err(Error::ClockSkewed { skew_ms }),

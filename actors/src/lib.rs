@@ -29,6 +29,7 @@ mod error;
 mod export;
 mod gate;
 mod journal;
+mod key_check;
 mod live;
 mod log;
 mod options;
@@ -53,6 +54,7 @@ pub use api::{
     PlatformEntry, PlatformView, QueuePosition, Since, Standing, TenantView, WaitReason, Written,
 };
 pub use error::{Error, StartError};
+pub use key_check::{Keys, apply_keys};
 pub use log::log_id;
 pub use options::{Options, Retry};
 pub use system::{Ports, System};

@@ -54,6 +54,7 @@ async fn first(store: &dyn EventStore) -> Result<Option<Uuid>, Error> {
     {
         PlatformEvent::LogCreated(created) => Ok(Some(created.log)),
         PlatformEvent::ConfigurationApplied(_)
+        | PlatformEvent::KeysApplied(_)
         | PlatformEvent::IntakePaused(_)
         | PlatformEvent::IntakeResumed(_)
         | PlatformEvent::DrainStarted(_)

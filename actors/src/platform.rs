@@ -1,6 +1,6 @@
 //! What concerns every tenant: the log's id, the policies, the configuration, and what operators switched.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use carnet_events::codec::{Context, DomainEvent, decode, encode};
@@ -11,7 +11,7 @@ use carnet_events::domain::platform::{
 use carnet_events::domain::policy::{PolicyEvent, PolicyPublished};
 use carnet_events::envelope::Recorded;
 use carnet_events::ids::{Digest, NodeId, PrincipalId};
-use carnet_events::store::{Direction, Expected, ReadFrom, StoreError};
+use carnet_events::store::{Appended, Direction, Expected, ReadFrom, StoreError};
 use carnet_events::stream::StreamName;
 use futures::{StreamExt, TryStreamExt, stream};
 use uuid::Uuid;
@@ -31,11 +31,24 @@ const AT_ONCE: usize = 16;
 const MAX_NODES: usize = 1000;
 
 /// The platform's stream, folded.
-#[derive(Default)]
 pub(crate) struct Platform {
     newest: Mutex<Arc<PlatformView>>,
     /// Whether this node is being drained, as of the last look.
     draining: AtomicBool,
+    /// Where in the stream it stands that this process serves; [`NOWHERE`] before it does.
+    applied: AtomicU64,
+}
+
+const NOWHERE: u64 = u64::MAX;
+
+impl Default for Platform {
+    fn default() -> Self {
+        Self {
+            newest: Mutex::default(),
+            draining: AtomicBool::default(),
+            applied: AtomicU64::new(NOWHERE),
+        }
+    }
 }
 
 impl Platform {
@@ -55,6 +68,9 @@ impl Platform {
         }
         let draining = view.draining.contains_key(&shared.options.node);
         self.draining.store(draining, Ordering::Relaxed);
+        if self.is_superseded(shared, &view) {
+            shared.gate.supersede();
+        }
         let view = Arc::new(view);
         let mut newest = self.lock();
         if newest.revision < view.revision {
@@ -66,6 +82,15 @@ impl Platform {
     /// Whether this node was being drained when last looked.
     pub(crate) fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Relaxed)
+    }
+
+    /// Whether a process that began to serve after this one goes by this node's id: its data directory was copied. Each
+    /// would take the other for its own past and take over what it runs, without end.
+    fn is_superseded(&self, shared: &Shared, view: &PlatformView) -> bool {
+        let applied = self.applied.load(Ordering::Acquire);
+        let known = view.nodes.get(&shared.options.node);
+        view.revision >= Some(applied)
+            && known.is_some_and(|known| known.incarnation != shared.options.incarnation)
     }
 
     /// Records the configuration that this process serves with.
@@ -84,8 +109,10 @@ impl Platform {
         let id = Uuid::new_v5(&shared.options.incarnation.as_uuid(), b"configuration");
         let stream = StreamName::platform();
         let none = Context::default();
-        let appended = append(shared, &stream, Expected::Exists, id, &applied, &none).await?;
-        Ok(appended?)
+        let appended = append(shared, &stream, Expected::Exists, id, &applied, &none).await??;
+        self.applied
+            .store(appended.last_revision, Ordering::Release);
+        Ok(())
     }
 
     /// Pauses or resumes the intake of requests on all nodes.
@@ -229,7 +256,9 @@ fn evolve(view: &mut PlatformView, event: &Timed<PlatformEvent>) {
         by: by.clone(),
     };
     match &event.what {
-        PlatformEvent::LogCreated(_) | PlatformEvent::RebuildRequested(_) => {}
+        PlatformEvent::LogCreated(_)
+        | PlatformEvent::KeysApplied(_)
+        | PlatformEvent::RebuildRequested(_) => {}
         PlatformEvent::ConfigurationApplied(applied) => {
             let node = KnownNode {
                 incarnation: applied.incarnation,
@@ -277,7 +306,7 @@ pub(crate) async fn publish(
         let none = Context::default();
         match append(shared, &stream, Expected::NoStream, id, &published, &none).await? {
             // What stands there has the same digest, so it says the same.
-            Ok(()) | Err(StoreError::Conflict { .. }) => Ok(()),
+            Ok(_) | Err(StoreError::Conflict { .. }) => Ok(()),
             Err(error) => Err(error.into()),
         }
     };
@@ -294,9 +323,8 @@ async fn append<E: DomainEvent>(
     id: Uuid,
     event: &E,
     context: &Context,
-) -> Result<Result<(), StoreError>, Error> {
+) -> Result<Result<Appended, StoreError>, Error> {
     let now = shared.ports.clock.now();
     let event = encode(id, now, event, context).map_err(Error::corrupt)?;
-    let appended = shared.calls.record(stream, expected, vec![event]).await;
-    Ok(appended.map(|_| ()))
+    Ok(shared.calls.record(stream, expected, vec![event]).await)
 }

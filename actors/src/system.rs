@@ -293,6 +293,12 @@ impl System {
         self.shared().gate.skew()
     }
 
+    /// Whether another process serves as this node, so that this one decides nothing; for `/readyz`.
+    #[must_use]
+    pub fn is_superseded(&self) -> bool {
+        self.shared().gate.is_superseded()
+    }
+
     /// Stops in good order: takes no more commands and claims, lets running exports finish for `grace`, hands the rest
     /// back, writes what was counted, ends the actors. Calling it again does nothing.
     pub async fn shutdown(&self, grace: Duration) {

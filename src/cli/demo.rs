@@ -50,7 +50,11 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<(), Failure> {
     }
     telemetry::install_log()?;
     let known = config.clone();
-    serve(config, true, |address| {
+    let around = Around {
+        demo: true,
+        ..Around::default()
+    };
+    serve(config, around, |address| {
         let text = guide(&known, &file, address)?;
         output.text(&text)
     })

@@ -5,6 +5,7 @@
 
 mod config;
 mod demo;
+mod keys;
 mod openapi;
 mod operator;
 mod output;
@@ -53,6 +54,9 @@ enum Command {
     /// Show or check the configuration
     #[command(subcommand)]
     Config(config::Command),
+    /// Make the key file that nodes share, or change its keys
+    #[command(subcommand)]
+    Keys(keys::Command),
     /// Print the API's description (OpenAPI 3.1)
     Openapi,
 }
@@ -115,6 +119,7 @@ pub fn main() -> ExitCode {
         Command::Projections(command) => projections::run(&command, &mut output),
         Command::Operator(command) => operator::run(&command, &mut output),
         Command::Config(command) => config::run(&command, &mut output),
+        Command::Keys(command) => keys::run(&command, &mut output),
         Command::Openapi => openapi::run(&mut output),
     };
     match outcome {

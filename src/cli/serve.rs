@@ -14,20 +14,27 @@ use crate::telemetry;
 pub(super) struct Args {
     #[command(flatten)]
     config: ConfigFile,
+    /// Take this key file though the log was used with other keys, which are lost for good
+    #[arg(long)]
+    replace_keys: bool,
 }
 
 pub(super) fn run(args: &Args, output: &mut Output) -> Result<(), Failure> {
     let config = args.config.load()?;
     telemetry::install_log()?;
-    serve(config, false, |address| {
+    let around = Around {
+        replace_keys: args.replace_keys,
+        ..Around::default()
+    };
+    serve(config, around, |address| {
         output.line(&format!("carnet serves http://{address}"))
     })
 }
 
-/// Serves until SIGTERM or Ctrl-C, in earnest or as the demo; `ready` is told the address once requests are answered.
+/// Serves until SIGTERM or Ctrl-C; `ready` is told the address once requests are answered.
 pub(super) fn serve(
     config: Config,
-    demo: bool,
+    around: Around,
     ready: impl FnOnce(SocketAddr) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let metrics = telemetry::install_metrics()?;
@@ -36,8 +43,7 @@ pub(super) fn serve(
         let stop = Signals::listen()?;
         let around = Around {
             metrics: Some(metrics),
-            demo,
-            ..Around::default()
+            ..around
         };
         let service = Service::start(config, around).await?;
         ready(service.address())?;

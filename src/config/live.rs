@@ -112,7 +112,7 @@ impl Config {
             }
         }
         if self.keys.file.exists() {
-            match KeyRing::open(&self.keys.file) {
+            match KeyRing::open_existing(&self.keys.file) {
                 Ok(_) => {}
                 Err(error @ KeyError::Exposed { .. }) => {
                     let remedy = format!("run `chmod 600 {}`", self.keys.file.display());
@@ -126,6 +126,13 @@ impl Config {
                     "restore the file from its copy, or name another",
                 )),
             }
+        } else if self.store.is_shared() {
+            let file = self.keys.file.display();
+            found.errors.push(self.complaint(
+                "keys.file",
+                format!("{file} isn't there, and the nodes of one event store share their keys"),
+                format!("make it once with `carnet keys new {file}`, and give every node a copy"),
+            ));
         } else {
             place("keys.file", &self.keys.file, "the key file");
         }

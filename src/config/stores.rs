@@ -39,6 +39,12 @@ impl Default for Store {
 }
 
 impl Store {
+    /// Whether several nodes can use it at once.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        !self.url.starts_with("sqlite:") && !self.url.starts_with("memory:")
+    }
+
     pub(super) fn check(&self, at: &mut Complaints<'_>) {
         let known = self.url == "memory:"
             || self

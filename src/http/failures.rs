@@ -18,7 +18,7 @@ impl From<ActorError> for Problem {
             ActorError::NotFound => Code::NotFound.into(),
             ActorError::NotCancellable { .. } => Code::NotCancellable.into(),
             ActorError::DirectoryErased => Code::TenantClosed.into(),
-            ActorError::Overloaded | ActorError::Stopping => {
+            ActorError::Overloaded | ActorError::Superseded | ActorError::Stopping => {
                 Self::from(Code::Overloaded).retry_after(SOON)
             }
             ActorError::ClockSkewed { .. }

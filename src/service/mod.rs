@@ -12,9 +12,9 @@ use std::time::{Duration, Instant};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use carnet_actors::ports::{Clock, Ids, RandomIds, Runner, SystemClock};
-use carnet_actors::{Options, Ports, Retry, System};
-use carnet_events::ids::{Digest, Incarnation, TenantId};
-use carnet_events::store::{self, Access, StoreError};
+use carnet_actors::{Keys, Options, Ports, Retry, System};
+use carnet_events::ids::{Digest, Incarnation, NodeId, TenantId};
+use carnet_events::store::{self, Access, EventStore, StoreError};
 use carnet_projections::Projections;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::Semaphore;
@@ -27,6 +27,7 @@ use crate::export::{Exporter, Parts, Storages, StoragesError};
 use crate::http::{AppState, Server, ServerError, Streams};
 use crate::keys::{KeyError, KeyRing};
 
+use node::Node;
 pub use node::NodeError;
 
 /// How often the storages are tried.
@@ -50,6 +51,11 @@ pub enum StartError {
     /// The node's id.
     #[error(transparent)]
     Node(#[from] NodeError),
+    /// The keys of another service, or fresh ones.
+    #[error(
+        "the key file {} has none of the keys this log was used with; restore it from its copy or another node's. If they are lost for good, start once with `--replace-keys`: sessions and links end, and columns with `rule = \"hash\"` no longer match those of earlier exports", .0.display()
+    )]
+    ForeignKeys(PathBuf),
     /// An artifact storage.
     #[error(transparent)]
     Storage(#[from] StoragesError),
@@ -83,6 +89,8 @@ pub struct Around {
     pub metrics: Option<PrometheusHandle>,
     /// Whether it is the demo, in which people are chosen instead of signing in. No configuration can say so.
     pub demo: bool,
+    /// Keys are taken though the log was used with others, which are lost.
+    pub replace_keys: bool,
 }
 
 impl Default for Around {
@@ -93,6 +101,7 @@ impl Default for Around {
             ids: Arc::new(RandomIds),
             metrics: None,
             demo: false,
+            replace_keys: false,
         }
     }
 }
@@ -103,6 +112,8 @@ pub struct Service {
     address: SocketAddr,
     state: Arc<AppState>,
     verifying: tokio::task::JoinHandle<()>,
+    /// Held until the end: no other process is this node meanwhile.
+    _node: Node,
 }
 
 impl Service {
@@ -111,7 +122,7 @@ impl Service {
     /// # Errors
     /// Whatever keeps it from working, with what to do about it.
     pub async fn start(mut config: Config, around: Around) -> Result<Self, StartError> {
-        let Around { clock, ids, .. } = around;
+        let (clock, ids) = (Arc::clone(&around.clock), Arc::clone(&around.ids));
         // What can be refused without touching anything comes first, and the address before anything is written, so that
         // a second process on the same configuration changes nothing.
         refuse_unfit(&config).await?;
@@ -120,8 +131,10 @@ impl Service {
         let server = Server::bind(&config.server)?;
         let address = server.address().map_err(ServerError::Serve)?;
         let store = store::open(&config.store.url, Access::ReadWrite).await?;
-        let keys = Arc::new(KeyRing::open(&config.keys.file)?);
+        let keys = Arc::new(open_keys(&config)?);
+        let node = Node::open(&data_directory(&config), config.store.is_shared())?;
         let log_id = carnet_actors::log_id(store.as_ref(), ids.as_ref(), clock.as_ref()).await?;
+        check_keys(&config, &keys, node.id, store.as_ref(), &around).await?;
         let storages = open_storages(&config, log_id).await?;
         storages.verify(clock.now()).await;
         let projections = carnet_projections::Options::new(config.projections.path.clone());
@@ -143,7 +156,7 @@ impl Service {
             runner: Arc::clone(&runner),
             worklist: Arc::new(worklist),
         };
-        let system = System::start(options(&config, ids.as_ref())?, ports).await?;
+        let system = System::start(options(&config, node.id, ids.as_ref()), ports).await?;
         record_start(&system, &config, &catalog).await?;
         verifier.warm_up().await;
         let verifier = Arc::new(verifier);
@@ -184,6 +197,7 @@ impl Service {
             address,
             state,
             verifying,
+            _node: node,
         })
     }
 
@@ -262,11 +276,10 @@ fn way_in(config: &Config, demo: bool) -> Result<Way, StartError> {
 }
 
 /// The actors' settings as configured.
-fn options(config: &Config, ids: &dyn Ids) -> Result<Options, NodeError> {
+fn options(config: &Config, node: NodeId, ids: &dyn Ids) -> Options {
     let incarnation = Incarnation::from_uuid(ids.random());
-    let node = node::node_id(&data_directory(&config.store.url, &config.keys.file))?;
     let defaults = Options::new(node, incarnation);
-    Ok(Options {
+    Options {
         max_running: config.workers.max_running as usize,
         lease: config.workers.lease.get(),
         stall_after: config.workers.stall_after.get(),
@@ -278,7 +291,7 @@ fn options(config: &Config, ids: &dyn Ids) -> Result<Options, NodeError> {
         deletion_delay: config.artifacts.delete_after.get(),
         sweep_after: config.artifacts.sweep_after.get(),
         ..defaults
-    })
+    }
 }
 
 async fn open_storages(config: &Config, log_id: Uuid) -> Result<Arc<Storages>, StoragesError> {
@@ -300,10 +313,36 @@ fn compress_threads(max_running: u32) -> NonZeroUsize {
     NonZeroUsize::new(share).unwrap_or(NonZeroUsize::MIN)
 }
 
-/// Where the node's id is kept: beside the event store if that is a file, else beside the keys.
-fn data_directory(store_url: &str, keys: &Path) -> PathBuf {
-    let file = store_url.strip_prefix("sqlite:").map_or(keys, Path::new);
+/// Where the node's id is kept: beside the event store if that is a file, else beside its read models, which are this node's
+/// alone too; keys may be on a disk that nodes share.
+fn data_directory(config: &Config) -> PathBuf {
+    let store = config.store.url.strip_prefix("sqlite:");
+    let file = store.map_or(config.projections.path.as_path(), Path::new);
     file.parent().unwrap_or(Path::new(".")).to_owned()
+}
+
+fn open_keys(config: &Config) -> Result<KeyRing, KeyError> {
+    match config.store.is_shared() {
+        true => KeyRing::open_existing(&config.keys.file),
+        false => KeyRing::open(&config.keys.file),
+    }
+}
+
+/// Refuses keys that are not this log's.
+async fn check_keys(
+    config: &Config,
+    keys: &KeyRing,
+    node: NodeId,
+    store: &dyn EventStore,
+    around: &Around,
+) -> Result<(), StartError> {
+    let (ids, clock) = (around.ids.as_ref(), around.clock.as_ref());
+    let fingerprints = keys.fingerprints()?;
+    let replace = around.replace_keys;
+    match carnet_actors::apply_keys(store, ids, clock, node, &fingerprints, replace).await? {
+        Keys::Known => Ok(()),
+        Keys::Foreign => Err(StartError::ForeignKeys(config.keys.file.clone())),
+    }
 }
 
 /// Publishes the policies and records the configuration that this process serves with.

@@ -1,6 +1,6 @@
-//! The node's id: made once, kept beside the event store, so that a restarted process knows its own earlier work.
+//! The node's id: made once, kept in the node's data directory, so that a restarted process knows its own earlier work.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -20,6 +20,14 @@ pub enum NodeError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// Another process is this node.
+    #[error(
+        "another process serves with the data directory {directory}; stop that one, or give this node its own `projections.path`"
+    )]
+    InUse {
+        /// The directory.
+        directory: PathBuf,
+    },
     /// The file holds something else.
     #[error(
         "{file} holds no node id; restore it, or delete it once no other process of this node runs"
@@ -30,11 +38,52 @@ pub enum NodeError {
     },
 }
 
+/// This node, as long as it is kept.
+#[derive(Debug)]
+pub(super) struct Node {
+    pub(super) id: NodeId,
+    /// The operating system lets go of it when the process ends, however it does.
+    _lock: Option<File>,
+}
+
+impl Node {
+    /// The node of `directory`. With `lock` no other process can be it meanwhile; a store that is a file has a lock of its own.
+    ///
+    /// # Errors
+    /// When another process is this node, or its id can't be kept.
+    pub(super) fn open(directory: &Path, lock: bool) -> Result<Self, NodeError> {
+        let lock = lock.then(|| acquire(directory)).transpose()?;
+        Ok(Self {
+            id: node_id(directory)?,
+            _lock: lock,
+        })
+    }
+}
+
+fn acquire(directory: &Path) -> Result<File, NodeError> {
+    let path = directory.join("node.lock");
+    let io = |source| NodeError::Io {
+        file: path.clone(),
+        source,
+    };
+    fs::create_dir_all(directory).map_err(io)?;
+    let mut options = OpenOptions::new();
+    let file = options.write(true).create(true).truncate(false).open(&path);
+    let file = file.map_err(io)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(NodeError::InUse {
+            directory: directory.to_owned(),
+        }),
+        Err(TryLockError::Error(source)) => Err(io(source)),
+    }
+}
+
 /// The id kept in `directory`, made now if there is none.
 ///
 /// # Errors
 /// When the file can't be read or written, or holds something else.
-pub(super) fn node_id(directory: &Path) -> Result<NodeId, NodeError> {
+fn node_id(directory: &Path) -> Result<NodeId, NodeError> {
     let file = directory.join("node");
     let io = |source| NodeError::Io {
         file: file.clone(),
@@ -66,7 +115,7 @@ fn write_durably(directory: &Path, file: &Path, text: &str) -> std::io::Result<(
     out.write_all(text.as_bytes())?;
     out.sync_all()?;
     fs::rename(&draft, file)?;
-    fs::File::open(directory)?.sync_all()
+    File::open(directory)?.sync_all()
 }
 
 #[cfg(test)]
@@ -80,6 +129,19 @@ mod tests {
         let id = node_id(&folder.path().join("data")).unwrap();
         assert_eq!(node_id(&folder.path().join("data")).unwrap(), id);
         assert_ne!(node_id(&folder.path().join("other")).unwrap(), id);
+    }
+
+    #[test]
+    fn one_process_at_a_time_is_a_node() {
+        let folder = tempfile::tempdir().unwrap();
+        let node = Node::open(folder.path(), true).unwrap();
+        assert!(matches!(
+            Node::open(folder.path(), true),
+            Err(NodeError::InUse { .. })
+        ));
+        let id = node.id;
+        drop(node);
+        assert_eq!(Node::open(folder.path(), true).unwrap().id, id);
     }
 
     #[test]

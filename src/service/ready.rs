@@ -30,6 +30,7 @@ pub(super) fn checks(
         }),
         Arc::new(Artifacts(Arc::clone(storages))),
         Arc::new(Clocks(system.clone())),
+        Arc::new(Identity(system.clone())),
         Arc::new(ReadModels(projections.clone(), Arc::clone(clock))),
         Arc::new(TokenKeys(Arc::clone(verifier))),
     ]
@@ -97,6 +98,23 @@ impl ReadyCheck for Clocks {
         match self.0.clock_skew() {
             None => Ok(()),
             Some(skew_ms) => Err(format!("{skew_ms} ms ahead of the store's")),
+        }
+    }
+}
+
+/// No other process serves as this node.
+struct Identity(System);
+
+#[async_trait]
+impl ReadyCheck for Identity {
+    fn name(&self) -> &'static str {
+        "node"
+    }
+
+    async fn check(&self) -> Result<(), String> {
+        match self.0.is_superseded() {
+            false => Ok(()),
+            true => Err("another process serves as this node".to_owned()),
         }
     }
 }

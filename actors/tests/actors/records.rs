@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use carnet_actors::{Cause, System};
+use carnet_actors::ports::RandomIds;
+use carnet_actors::{Cause, Keys, System};
 use carnet_events::codec::decode;
 use carnet_events::domain::access::{AccessDenied, AccessEvent, Downloaded, LinkIssued};
 use carnet_events::domain::export::Status;
 use carnet_events::domain::policy::PolicyEvent;
-use carnet_events::ids::{Digest, ExportId};
+use carnet_events::ids::{Digest, ExportId, NodeId};
 use carnet_events::store::memory::MemoryStore;
 use carnet_events::store::{Direction, EventStore, ReadFrom};
 use carnet_events::stream::{StreamKind, StreamName};
@@ -277,6 +278,34 @@ async fn the_log_has_one_id_for_ever() {
     let first: Vec<_> = first.try_collect().await.unwrap();
     assert!(String::from_utf8_lossy(&first[0].data).contains(&again.log_id().to_string()));
     stop(again).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keys_that_are_not_the_logs_are_found_out() {
+    let world = World::new();
+    let system = world.start(1).await;
+    let key = |n| Digest::from_bytes([n; 32]);
+    let node = NodeId::from_uuid(Uuid::from_u128(1));
+    let (store, ids, clock) = (world.store.as_ref(), &RandomIds, &world.clock);
+    let apply = async |keys: &[Digest], replace| {
+        carnet_actors::apply_keys(store, ids, clock, node, keys, replace)
+            .await
+            .unwrap()
+    };
+    let head = async || store.head(&StreamName::platform()).await.unwrap();
+    assert_eq!(apply(&[key(1)], false).await, Keys::Known);
+    let recorded = head().await;
+    assert_eq!(apply(&[key(1)], false).await, Keys::Known);
+    assert_eq!(apply(&[key(9)], false).await, Keys::Foreign);
+    assert_eq!(head().await, recorded, "nothing new to say");
+    // A change of keys goes over one that both rings have.
+    assert_eq!(apply(&[key(1), key(2)], false).await, Keys::Known);
+    assert_eq!(apply(&[key(2), key(1)], false).await, Keys::Known);
+    assert_eq!(apply(&[key(2)], false).await, Keys::Known);
+    assert_eq!(apply(&[key(1)], false).await, Keys::Foreign);
+    assert_eq!(apply(&[key(1)], true).await, Keys::Known);
+    assert_eq!(apply(&[key(1)], false).await, Keys::Known);
+    stop(system).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

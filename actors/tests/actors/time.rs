@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use carnet_actors::{Error, System};
 use carnet_events::domain::export::{Deletion, Status};
-use carnet_events::ids::ExportId;
+use carnet_events::ids::{Digest, ExportId};
 
 use crate::faulty::FaultyStore;
 use crate::support::*;
@@ -116,6 +116,28 @@ async fn a_sweep_removes_only_what_can_never_be_published() {
     assert!(world.runner.has(&key));
     assert!(world.runner.has(&unknown));
     stop(system).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_processes_that_are_the_same_node_the_older_stops_deciding() {
+    let world = World::new();
+    let digest = Digest::from_bytes([1; 32]);
+    let older = world.start(1).await;
+    older.configuration_applied(digest, "0.1.0").await.unwrap();
+    completed(&older).await;
+    let newer = world.start(1).await;
+    world.pass(3 * SECOND, SECOND).await;
+    assert!(!older.is_superseded(), "the newer one doesn't serve yet");
+    newer.configuration_applied(digest, "0.1.0").await.unwrap();
+    world
+        .advance_until(SECOND, || async { older.is_superseded() })
+        .await;
+    let refused = ask(&older, request("acme", "ben")).await;
+    assert_eq!(refused, Err(Error::Superseded));
+    completed(&newer).await;
+    assert!(!newer.is_superseded());
+    stop(older).await;
+    stop(newer).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -25,6 +25,15 @@ pub struct ConfigurationApplied {
     pub version: String,
 }
 
+/// A node began to serve with other keys than those before it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeysApplied {
+    /// The node.
+    pub node: NodeId,
+    /// One fingerprint a key, the current one's first. They are derived from the keys and tell nothing of them.
+    pub keys: Vec<Digest>,
+}
+
 /// An operator stopped or allowed the intake of requests, on all nodes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Intake {
@@ -59,6 +68,8 @@ crate::codec::events! {
         LogCreated(LogCreated) = "log_created", 1;
         /// A process began to serve with a configuration.
         ConfigurationApplied(ConfigurationApplied) = "configuration_applied", 1;
+        /// A node began to serve with other keys.
+        KeysApplied(KeysApplied) = "keys_applied", 1;
         /// No more requests are taken.
         IntakePaused(Intake) = "intake_paused", 1;
         /// Requests are taken again.

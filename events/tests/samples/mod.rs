@@ -309,6 +309,10 @@ pub(crate) fn platform() -> Vec<PlatformEvent> {
             digest: digest(9),
             version: "0.1.0".to_owned(),
         }),
+        PlatformEvent::KeysApplied(KeysApplied {
+            node: node(),
+            keys: vec![digest(10), digest(11)],
+        }),
         PlatformEvent::IntakePaused(Intake { principal: who() }),
         PlatformEvent::IntakeResumed(Intake { principal: who() }),
         PlatformEvent::DrainStarted(Drain {

@@ -359,7 +359,9 @@ impl Fold {
         event: &PlatformEvent,
     ) -> rusqlite::Result<()> {
         match event {
-            PlatformEvent::LogCreated(_) | PlatformEvent::RebuildRequested(_) => {}
+            PlatformEvent::LogCreated(_)
+            | PlatformEvent::KeysApplied(_)
+            | PlatformEvent::RebuildRequested(_) => {}
             PlatformEvent::ConfigurationApplied(applied) => self.nodes.applied(at, applied),
             PlatformEvent::IntakePaused(by) => {
                 intake::set(tables, self.generation, true, &by.principal, at)?;

@@ -115,6 +115,9 @@ fn details(event: &PlatformEvent) -> Value {
         PlatformEvent::ConfigurationApplied(applied) => json!({
             "node": applied.node, "version": applied.version, "configuration": applied.digest,
         }),
+        PlatformEvent::KeysApplied(applied) => {
+            json!({"node": applied.node, "keys": applied.keys})
+        }
         PlatformEvent::IntakePaused(_) | PlatformEvent::IntakeResumed(_) => json!({}),
         PlatformEvent::DrainStarted(drain) | PlatformEvent::DrainEnded(drain) => {
             json!({"node": drain.node})

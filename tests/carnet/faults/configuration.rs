@@ -284,3 +284,32 @@ fn a_storage_of_another_log_is_refused() {
         marker
     );
 }
+
+#[tokio::test]
+async fn keys_that_the_log_does_not_know_keep_the_service_from_starting() {
+    let site = Site::new(3);
+    let keys = site.path().join("data/keys");
+    let server = Server::start(&site);
+    let admin = server.client(&site.token("acme", "ada"));
+    admin.export(&["tickets"]).await;
+    server.stop();
+    let kept = site.path().join("kept");
+    fs::rename(&keys, &kept).unwrap();
+    let log = Server::try_start(&site)
+        .err()
+        .expect("fresh keys are refused");
+    assert!(
+        log.contains("none of the keys this log was used with") && log.contains("--replace-keys"),
+        "{log}"
+    );
+    // Restored, all is as it was; a key added by the command line is recognised.
+    fs::rename(&kept, &keys).unwrap();
+    let added = site.carnet(&["keys", "add", "data/keys", "--json"]);
+    assert!(added.status.success(), "{added:?}");
+    Server::start(&site).stop();
+    let used = site.carnet(&["keys", "use", "data/keys", "--json"]);
+    assert!(used.status.success(), "{used:?}");
+    Server::start(&site).stop();
+    let again = site.carnet(&["keys", "new", "data/keys"]);
+    assert!(!again.status.success() && keys.exists());
+}

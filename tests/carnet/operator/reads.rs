@@ -125,7 +125,12 @@ async fn the_platforms_log_says_who_did_what_and_why() {
         .collect();
     assert_eq!(
         kinds,
-        ["intake_paused", "configuration_applied", "log_created"]
+        [
+            "intake_paused",
+            "configuration_applied",
+            "keys_applied",
+            "log_created"
+        ]
     );
     assert_eq!(rest["next"], Value::Null);
     for wrong in ["page_size=0", "before=-1", "more=1"] {

@@ -66,6 +66,7 @@ impl Finding {
 pub(super) fn findings(now: &Now) -> Vec<Finding> {
     let mut found = Vec::new();
     check(now, "store", &mut found, words::STORE, words::STORE_REMEDY);
+    check(now, "node", &mut found, words::NODE, words::NODE_REMEDY);
     storages(now, &mut found);
     clock(now, &mut found);
     projections(now, &mut found);

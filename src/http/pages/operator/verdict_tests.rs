@@ -46,9 +46,16 @@ fn well() -> Now {
     Now {
         at: AT,
         range: Range::Hour,
-        checks: ["store", "artifacts", "clock", "projections", "token_keys"]
-            .map(|name| (name, None))
-            .into(),
+        checks: [
+            "store",
+            "artifacts",
+            "clock",
+            "node",
+            "projections",
+            "token_keys",
+        ]
+        .map(|name| (name, None))
+        .into(),
         figures: Some(Figures {
             overview: Overview {
                 statuses: BTreeMap::new(),
@@ -112,6 +119,15 @@ fn an_event_store_that_cant_be_written_is_told_with_its_reason() {
     });
     assert_eq!(found.level, Level::Bad);
     assert!(found.what.contains("disk full"));
+}
+
+#[test]
+fn a_process_whose_node_another_one_is_has_to_go() {
+    let found = only(|now, _| {
+        now.checks
+            .insert("node", Some("another process".to_owned()));
+    });
+    assert_eq!(found.level, Level::Bad);
 }
 
 #[test]

@@ -6,6 +6,8 @@ use crate::http::pages::units::{grouped, lasting};
 
 pub(in crate::http::pages) const STORE: &str = "The event store can't be written";
 pub(in crate::http::pages) const STORE_REMEDY: &str = "Nothing is accepted or changed meanwhile, and nothing is lost. Look at the store's disk, permissions and connection.";
+pub(in crate::http::pages) const NODE: &str = "This process decides nothing any more";
+pub(in crate::http::pages) const NODE_REMEDY: &str = "Its data directory was copied. Give each process its own, delete `node` in the copy, and start this one again.";
 pub(in crate::http::pages) const TOKEN_KEYS: &str = "The identity provider's keys can't be fetched";
 pub(in crate::http::pages) const TOKEN_KEYS_REMEDY: &str =
     "Nobody new can sign in. Check that the service reaches `auth.jwks_url`.";

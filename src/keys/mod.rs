@@ -1,23 +1,20 @@
 //! The key ring: one master secret per file, everything else derived from it.
 //!
 //! The file is text, one key a line (`<key id> <64 hex digits>`), the first the current one and later ones kept so that
-//! what they made can still be read. It is made with mode 0600 when absent and refused when others can read it.
+//! what they made can still be read (`file`). It is refused when others can read it.
 //! Derivation is HKDF-SHA-256 (RFC 5869) with one label per purpose, so no two uses share a key.
 
-use std::fs;
-use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+mod file;
+
+use std::io;
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::hkdf::{HKDF_SHA256, Prk, Salt};
-use aws_lc_rs::rand;
-use carnet_events::ids::TenantId;
+use carnet_events::ids::{Digest, TenantId};
 
 /// Ties the extraction to this use of the master secret.
 const SALT: &[u8] = b"carnet key ring 1";
 const MASTER_BYTES: usize = 32;
-/// A ring larger than this is some other file.
-const MAX_FILE_BYTES: u64 = 64 * 1024;
 const MAX_KEYS: usize = 100;
 
 /// A derived key.
@@ -36,6 +33,8 @@ pub enum Purpose<'a> {
     Sessions,
     /// Makes the tokens that forms carry.
     Forms,
+    /// Makes nothing: it is what the log knows a key by.
+    Fingerprint,
 }
 
 /// Why the key file can't be used.
@@ -48,6 +47,20 @@ pub enum KeyError {
         path: PathBuf,
         /// What the system said.
         source: io::Error,
+    },
+    /// It isn't there, and isn't made because nodes share it.
+    #[error(
+        "key file {path} isn't there, and nodes of one event store share their keys: make it once with `carnet keys new {path}`, and give every node a copy"
+    )]
+    Absent {
+        /// The file.
+        path: PathBuf,
+    },
+    /// There is one already.
+    #[error("{path} is there already; to change keys, add one with `carnet keys add`")]
+    Exists {
+        /// The file.
+        path: PathBuf,
     },
     /// Others may read it.
     #[error("key file {path} can be read by others (mode {mode:o}); run `chmod 600` on it")]
@@ -96,33 +109,51 @@ impl KeyRing {
     /// # Errors
     /// When it can't be read or made, isn't a key file, or can be read by group or others.
     pub fn open(path: &Path) -> Result<Self, KeyError> {
-        let io = |source| KeyError::Io {
-            path: path.to_owned(),
-            source,
-        };
-        match fs::metadata(path) {
-            Ok(_) => {}
-            Err(e) if e.kind() == io::ErrorKind::NotFound => create(path)?,
-            Err(e) => return Err(io(e)),
-        }
-        let metadata = fs::metadata(path).map_err(io)?;
-        let mode = metadata.permissions().mode() & 0o777;
-        if mode & 0o077 != 0 {
-            return Err(KeyError::Exposed {
-                path: path.to_owned(),
-                mode,
-            });
-        }
-        if metadata.len() > MAX_FILE_BYTES {
-            return Err(KeyError::Malformed {
-                path: path.to_owned(),
-                line: 0,
-            });
-        }
-        let text = fs::read_to_string(path).map_err(io)?;
+        file::make_if_absent(path)?;
+        Self::open_existing(path)
+    }
+
+    /// Opens the ring at `path`, which nodes share: one that each made for itself would be of no use.
+    ///
+    /// # Errors
+    /// When it isn't there, can't be read, isn't a key file, or can be read by group or others.
+    pub fn open_existing(path: &Path) -> Result<Self, KeyError> {
+        let text = file::read(path)?;
         Self::parse(&text).map_err(|line| KeyError::Malformed {
             path: path.to_owned(),
             line,
+        })
+    }
+
+    /// Makes a ring with one fresh key at `path`, where nothing may be yet.
+    ///
+    /// # Errors
+    /// When something is there, or it can't be made.
+    pub fn make(path: &Path) -> Result<Self, KeyError> {
+        file::make(path)?;
+        Self::open_existing(path)
+    }
+
+    /// Adds a fresh key to the ring at `path`, as the last one: it is recognised from then on, but makes nothing yet.
+    ///
+    /// # Errors
+    /// When the ring can't be read or written, or is full.
+    pub fn add(path: &Path) -> Result<Self, KeyError> {
+        file::rewrite(path, |lines| {
+            let line = file::fresh_line()?;
+            lines.push(line.trim().to_owned());
+            Ok(())
+        })
+    }
+
+    /// Makes the last key of the ring at `path` the current one. The others stay, so that what they made can still be read.
+    ///
+    /// # Errors
+    /// When the ring can't be read or written.
+    pub fn promote(path: &Path) -> Result<Self, KeyError> {
+        file::rewrite(path, |lines| {
+            lines.rotate_right(1);
+            Ok(())
         })
     }
 
@@ -131,7 +162,7 @@ impl KeyRing {
     /// # Errors
     /// When the system has no randomness to give.
     pub fn ephemeral() -> Result<Self, KeyError> {
-        Self::parse(&fresh_line()?).map_err(|_| KeyError::Crypto)
+        Self::parse(&file::fresh_line()?).map_err(|_| KeyError::Crypto)
     }
 
     fn parse(text: &str) -> Result<Self, usize> {
@@ -152,6 +183,21 @@ impl KeyRing {
         } else {
             Ok(Self { keys })
         }
+    }
+
+    /// What the log knows the keys by, the current one's first. Derived like any other key, so it tells nothing of them.
+    ///
+    /// # Errors
+    /// As [`current`](Self::current).
+    pub fn fingerprints(&self) -> Result<Vec<Digest>, KeyError> {
+        let derive = |key: &Key| Ok(Digest::from_bytes(key.derive(Purpose::Fingerprint)?));
+        self.keys.iter().map(derive).collect()
+    }
+
+    /// The ids of the keys, the current one's first.
+    #[must_use]
+    pub fn ids(&self) -> Vec<&str> {
+        self.keys.iter().map(|key| key.id.as_str()).collect()
     }
 
     /// The id of the current key; it stands beside whatever was made with it.
@@ -197,6 +243,7 @@ impl Key {
             Purpose::Cursors => (b"cursors", b""),
             Purpose::Sessions => (b"sessions", b""),
             Purpose::Forms => (b"forms", b""),
+            Purpose::Fingerprint => (b"fingerprint", b""),
         };
         let mut key = [0; 32];
         let info = [label, b"\0", context];
@@ -209,69 +256,12 @@ impl Key {
     }
 }
 
-fn fresh_line() -> Result<String, KeyError> {
-    let (mut id, mut master) = ([0; 4], [0; MASTER_BYTES]);
-    rand::fill(&mut id).map_err(|_| KeyError::Crypto)?;
-    rand::fill(&mut master).map_err(|_| KeyError::Crypto)?;
-    Ok(format!("{} {}\n", hex::encode(id), hex::encode(master)))
-}
-
-/// Writes a new ring beside its place and links it there: two processes starting at once agree on one, and a crash
-/// leaves a whole file or none.
-fn create(path: &Path) -> Result<(), KeyError> {
-    let io = |source| KeyError::Io {
-        path: path.to_owned(),
-        source,
-    };
-    let parent = path
-        .parent()
-        .filter(|p| !p.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(parent)
-        .map_err(io)?;
-    let mut suffix = [0; 8];
-    rand::fill(&mut suffix).map_err(|_| KeyError::Crypto)?;
-    let mut name = path.as_os_str().to_owned();
-    name.push(format!(".new-{}", hex::encode(suffix)));
-    let draft = PathBuf::from(name);
-    let written = write_new(&draft).and_then(|()| match fs::hard_link(&draft, path) {
-        Err(e) if e.kind() != io::ErrorKind::AlreadyExists => Err(io(e)),
-        _ => Ok(()),
-    });
-    let _ = fs::remove_file(&draft);
-    written?;
-    fs::File::open(parent)
-        .and_then(|dir| dir.sync_all())
-        .map_err(io)
-}
-
-fn write_new(draft: &Path) -> Result<(), KeyError> {
-    let io = |source| KeyError::Io {
-        path: draft.to_owned(),
-        source,
-    };
-    let mut file = fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(draft)
-        .map_err(io)?;
-    let text = format!(
-        "# Carnet's keys. Keep this file secret, and keep a copy of it.\n{}",
-        fresh_line()?
-    );
-    file.write_all(text.as_bytes())
-        .and_then(|()| file.sync_all())
-        .map_err(io)
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt as _;
 
     #[test]
     fn a_ring_is_made_once_and_is_private() {
@@ -288,6 +278,49 @@ mod tests {
             0o600
         );
         assert_eq!(fs::read_dir(dir.path().join("new")).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_ring_that_nodes_share_is_never_made_by_chance() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("keys");
+        assert!(matches!(
+            KeyRing::open_existing(&path),
+            Err(KeyError::Absent { .. })
+        ));
+        assert!(!path.exists());
+        KeyRing::make(&path).unwrap();
+        let before = fs::read(&path).unwrap();
+        assert!(matches!(KeyRing::make(&path), Err(KeyError::Exists { .. })));
+        assert_eq!(fs::read(&path).unwrap(), before);
+    }
+
+    #[test]
+    fn keys_are_changed_in_two_steps_and_none_is_lost() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("keys");
+        let first = KeyRing::make(&path).unwrap();
+        let added = KeyRing::add(&path).unwrap();
+        assert_eq!(added.current_id(), first.current_id());
+        assert_eq!(added.ids().len(), 2);
+        let promoted = KeyRing::promote(&path).unwrap();
+        assert_eq!(promoted.current_id(), added.ids()[1]);
+        let read = KeyRing::open_existing(&path).unwrap();
+        assert_eq!(read.ids(), promoted.ids());
+        assert_eq!(
+            read.with_id(first.current_id(), Purpose::Links),
+            first.current(Purpose::Links).ok()
+        );
+        assert_eq!(
+            read.fingerprints().unwrap()[1],
+            first.fingerprints().unwrap()[0]
+        );
+        assert_eq!(
+            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
+        assert!(fs::read_to_string(&path).unwrap().starts_with("# "));
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
     }
 
     #[test]
@@ -311,6 +344,7 @@ mod tests {
             Purpose::Cursors,
             Purpose::Sessions,
             Purpose::Forms,
+            Purpose::Fingerprint,
             Purpose::Columns(&a),
             Purpose::Columns(&b),
         ]
