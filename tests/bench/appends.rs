@@ -19,6 +19,7 @@
     reason = "it has nobody to hand an error to"
 )]
 
+#[path = "../support/postgres/mod.rs"]
 mod postgres;
 
 use std::sync::Arc;
@@ -49,7 +50,10 @@ async fn main() {
         .ok()
         .and_then(|text| text.parse().ok())
         .unwrap_or(5);
-    let peer = Postgres::start(WRITERS.into_iter().max().unwrap_or(1) + 10);
+    let peer = {
+        let connections = WRITERS.into_iter().max().unwrap_or(1) + 10;
+        Postgres::start(&[&format!("max_connections = {connections}")])
+    };
     if let Err(reason) = &peer {
         println!("no peer: {reason}");
     }

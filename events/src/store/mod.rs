@@ -6,6 +6,7 @@
 pub(crate) mod concurrency;
 mod error;
 pub mod memory;
+pub mod postgres;
 pub mod sqlite;
 mod types;
 mod url;

@@ -1,0 +1,3 @@
+//! `postgres://` — what has to do with PostgreSQL.
+
+pub mod connect;

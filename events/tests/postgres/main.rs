@@ -1,0 +1,14 @@
+//! What has to do with PostgreSQL, on a real one.
+#![allow(missing_docs, unreachable_pub, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests"
+)]
+
+#[path = "../../../tests/support/postgres/mod.rs"]
+mod server;
+
+mod connect;
+mod tls;

@@ -1,0 +1,108 @@
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use carnet_events::store::postgres::connect::ConnectError;
+use tempfile::TempDir;
+
+use crate::connect::connect;
+use crate::server::Postgres;
+
+fn openssl(directory: &Path, arguments: &str) {
+    let status = Command::new("openssl")
+        .args(arguments.split(' '))
+        .current_dir(directory)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .expect("openssl, which comes with Debian's package postgresql");
+    assert!(status.success(), "openssl {arguments}");
+}
+
+/// A server whose certificate is for `localhost`, signed by `ca.pem`; and a directory with that and a foreign CA.
+fn server() -> (Postgres, TempDir) {
+    let files = tempfile::tempdir().unwrap();
+    let at = files.path();
+    for ca in ["ca", "foreign"] {
+        openssl(
+            at,
+            &format!(
+                "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN={ca} -keyout {ca}.key -out {ca}.pem"
+            ),
+        );
+    }
+    openssl(
+        at,
+        "req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=localhost -keyout server.key -out server.csr",
+    );
+    std::fs::write(at.join("names"), "subjectAltName=DNS:localhost\n").unwrap();
+    openssl(
+        at,
+        "x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile names -out server.pem",
+    );
+    let postgres = Postgres::start(&["ssl_min_protocol_version = 'TLSv1.2'"]).unwrap();
+    for (from, to) in [("server.pem", "server.crt"), ("server.key", "server.key")] {
+        postgres.put(&at.join(from), to).unwrap();
+    }
+    (postgres, files)
+}
+
+#[tokio::test]
+async fn every_sslmode_asks_what_it_says() {
+    let (postgres, files) = server();
+    let by_address = postgres.url("postgres");
+    let by_name = by_address.replace("127.0.0.1", "localhost");
+    let with = |url: &str, mode: &str, roots: Option<&str>| {
+        let roots = roots.map(|file| format!("&sslrootcert={}", files.path().join(file).display()));
+        format!("{url}?sslmode={mode}{}", roots.unwrap_or_default())
+    };
+
+    // Before the server can do TLS.
+    let required = with(&by_name, "require", None);
+    let error = connect(&required).await.unwrap_err();
+    assert!(matches!(error, ConnectError::Tls { .. }), "{error:?}");
+    connect(&with(&by_name, "prefer", None)).await.unwrap();
+
+    postgres.execute("ALTER SYSTEM SET ssl = on").unwrap();
+    postgres.reload().unwrap();
+    let encrypted = async |url: String| {
+        let connection = connect(&url).await?;
+        let sql = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()";
+        let row = connection.query_typed_one(sql, &[]).await.unwrap();
+        Ok::<bool, ConnectError>(row.get(0))
+    };
+    while encrypted(required.clone()).await.is_err() {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    for (url, mode, roots, is_encrypted) in [
+        (&by_name, "disable", None, false),
+        (&by_name, "prefer", None, true),
+        (&by_name, "require", None, true),
+        (&by_address, "require", Some("ca.pem"), true),
+        (&by_address, "verify-ca", Some("ca.pem"), true),
+        (&by_name, "verify-full", Some("ca.pem"), true),
+        (&by_name, "verify-full", Some("server.pem"), true),
+    ] {
+        let got = encrypted(with(url, mode, roots)).await;
+        assert_eq!(got, Ok(is_encrypted), "{mode} {roots:?}");
+    }
+    for (url, mode, roots) in [
+        (&by_address, "verify-full", Some("ca.pem")),
+        (&by_address, "verify-full", Some("server.pem")),
+        (&by_name, "verify-full", Some("foreign.pem")),
+        (&by_name, "verify-ca", Some("foreign.pem")),
+        (&by_name, "require", Some("foreign.pem")),
+        (&by_name, "verify-full", Some("system")),
+    ] {
+        let url = match roots {
+            Some("system") => format!("{url}?sslmode={mode}&sslrootcert=system"),
+            roots => with(url, mode, roots),
+        };
+        let error = encrypted(url).await.unwrap_err();
+        assert!(
+            matches!(error, ConnectError::Tls { .. }),
+            "{mode} {roots:?}: {error:?}"
+        );
+        assert!(error.to_string().contains("sslrootcert"), "{error}");
+    }
+}
