@@ -8,6 +8,8 @@ use tokio_util::sync::CancellationToken;
 use super::Config;
 use super::live::Inspection;
 use crate::export::catalog::{Catalog, Category, SourceConfig};
+use crate::export::error::ExportError;
+use crate::export::source::postgres::is_postgres;
 use crate::export::source::{Snapshot, source};
 
 impl Config {
@@ -24,7 +26,11 @@ impl Config {
                 Err(problem) => found.errors.push(self.complaint(
                     &format!("source.{number}.url"),
                     problem,
-                    "write the path of a database that exists and may be read; relative ones begin at this file",
+                    if is_postgres(&configured.url) {
+                        "correct the url, or let the server take this connection; the service starts when every source answers"
+                    } else {
+                        "write the path of a database that exists and may be read; relative ones begin at this file"
+                    },
                 )),
             }
         }
@@ -40,11 +46,16 @@ impl Config {
         let shape = match snapshot.describe(category.id(), &category.rules.query) {
             Ok(shape) => shape,
             Err(error) => {
-                found.errors.push(self.complaint(
-                    &key("query"),
-                    error.to_string(),
-                    "write a query that this source accepts",
-                ));
+                let remedy = match error {
+                    ExportError::SourceDenied { .. } => {
+                        "let the source's user read what the query reads"
+                    }
+                    ExportError::QueryFailed { .. } => "write a query that this source accepts",
+                    _ => "see whether the source is well, and try again",
+                };
+                found
+                    .errors
+                    .push(self.complaint(&key("query"), error.to_string(), remedy));
                 return;
             }
         };
@@ -64,6 +75,13 @@ impl Config {
                 &key("query"),
                 "the query doesn't bind :tenant",
                 "limit it to the tenant, as in `where tenant_id = :tenant`",
+            ));
+        }
+        for misfit in shape.misfits(&category.rules.columns) {
+            found.errors.push(self.complaint(
+                &key(&format!("columns.{}", misfit.column)),
+                misfit.problem,
+                misfit.remedy,
             ));
         }
         let given: BTreeSet<&str> = shape.columns.iter().map(String::as_str).collect();

@@ -56,6 +56,34 @@ pub enum ExportError {
         /// The source.
         source_name: String,
     },
+    /// The source lets us in under no such name, or not near what the query reads.
+    #[error("source {source_name} denies access: {reason}")]
+    SourceDenied {
+        /// The source.
+        source_name: String,
+        /// The category that was read, if it was one.
+        category: Option<String>,
+        /// The driver's words.
+        reason: String,
+    },
+    /// A statement took longer than it may.
+    #[error("source {source_name} took too long: {reason}")]
+    SourceTimeout {
+        /// The source.
+        source_name: String,
+        /// The category that was read, if it was one.
+        category: Option<String>,
+        /// The driver's words.
+        reason: String,
+    },
+    /// The source ended the reading in favour of something else: a standby, of what its primary did.
+    #[error("source {source_name} ended the reading: {reason}")]
+    SourceConflict {
+        /// The source.
+        source_name: String,
+        /// The driver's words.
+        reason: String,
+    },
     /// The source refuses the category's query.
     #[error("category {category}: the query failed: {reason}")]
     QueryFailed {
@@ -145,6 +173,9 @@ impl ExportError {
             Self::RowTooLarge { .. } => "cell_too_large",
             Self::SourceUnavailable { .. } => "source_unavailable",
             Self::SourceBusy { .. } => "source_busy",
+            Self::SourceDenied { .. } => "source_denied",
+            Self::SourceTimeout { .. } => "source_timeout",
+            Self::SourceConflict { .. } => "source_conflict",
             Self::QueryFailed { .. } => "query_failed",
             Self::UnknownCategory { .. } => "unknown_category",
             Self::PolicyChanged { .. } => "policy_changed",
@@ -161,9 +192,11 @@ impl ExportError {
     #[must_use]
     pub const fn retryable(&self) -> bool {
         match self {
-            Self::SourceUnavailable { .. } | Self::SourceBusy { .. } | Self::Internal { .. } => {
-                true
-            }
+            Self::SourceUnavailable { .. }
+            | Self::SourceBusy { .. }
+            | Self::SourceTimeout { .. }
+            | Self::SourceConflict { .. }
+            | Self::Internal { .. } => true,
             Self::Artifact(ArtifactError::TooLarge { .. }) => false,
             Self::Artifact(ArtifactError::Storage(error)) => !matches!(error, StorageError::Full),
             Self::Artifact(_) => true,
@@ -171,6 +204,7 @@ impl ExportError {
             | Self::IsolationViolation { .. }
             | Self::Value { .. }
             | Self::RowTooLarge { .. }
+            | Self::SourceDenied { .. }
             | Self::QueryFailed { .. }
             | Self::UnknownCategory { .. }
             | Self::PolicyChanged { .. }
@@ -213,9 +247,25 @@ impl ExportError {
                 .with("category", category)
                 .with("column", column)
                 .with("problem", problem.to_string()),
-            Self::SourceUnavailable { source_name, .. } | Self::SourceBusy { source_name } => {
-                failure.with("source", source_name)
+            Self::SourceDenied {
+                source_name,
+                category,
+                ..
             }
+            | Self::SourceTimeout {
+                source_name,
+                category,
+                ..
+            } => {
+                let failure = failure.with("source", source_name);
+                match category {
+                    Some(category) => failure.with("category", category),
+                    None => failure,
+                }
+            }
+            Self::SourceUnavailable { source_name, .. }
+            | Self::SourceBusy { source_name }
+            | Self::SourceConflict { source_name, .. } => failure.with("source", source_name),
             Self::RowTooLarge { category }
             | Self::QueryFailed { category, .. }
             | Self::UnknownCategory { category }

@@ -107,10 +107,7 @@ fn measure_core() {
     );
 
     let file: File = toml::from_str(CATALOG).unwrap();
-    let source = SourceConfig {
-        name: "main".into(),
-        url: "sqlite:none".into(),
-    };
+    let source = SourceConfig::new("main", "sqlite:none");
     let file = File {
         category: file
             .category
@@ -281,10 +278,7 @@ async fn exporter(database: &Path, directory: &Path, factor: u64) -> Exporter {
         )
     };
     let file: File = toml::from_str(&CATALOG.replace("QUERY", &query)).unwrap();
-    let source = SourceConfig {
-        name: "main".into(),
-        url: format!("sqlite:{}", database.display()),
-    };
+    let source = SourceConfig::new("main", &format!("sqlite:{}", database.display()));
     let catalog = Arc::new(Catalog::compile(&[source], &file.category).unwrap());
     let url = format!("file:{}", directory.join("artifacts").display());
     let parts = Parts {

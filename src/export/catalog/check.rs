@@ -57,7 +57,7 @@ impl Catalog {
                 Err(error) => Findings::of(format!("[[source]] {:?}", config.name), errors).add(
                     "url",
                     error.to_string(),
-                    "check that the file is there, is a database and can be read by this user",
+                    "check that the database is there and can be read by this user",
                 ),
             }
         }
@@ -97,6 +97,13 @@ fn check_query(rules: &Rules, snapshot: &dyn Snapshot, findings: &mut Findings<'
             "query",
             "the source finds no parameter :tenant in it",
             "restrict it to one tenant, as in `where tenant_id = :tenant`",
+        );
+    }
+    for misfit in shape.misfits(&rules.columns) {
+        findings.add(
+            &format!("columns.{}", misfit.column),
+            misfit.problem,
+            misfit.remedy,
         );
     }
     let names: Vec<&str> = shape.columns.iter().map(String::as_str).collect();

@@ -32,10 +32,7 @@ fn checked(query: &str, columns: &[&str], tenant_column: Option<&str>) -> CheckR
         query: query.into(),
         columns: columns.iter().map(column).collect(),
     };
-    let source = SourceConfig {
-        name: "main".into(),
-        url: format!("sqlite:{}", path.display()),
-    };
+    let source = SourceConfig::new("main", &format!("sqlite:{}", path.display()));
     Catalog::compile(&[source], &[category]).unwrap().check()
 }
 
@@ -96,10 +93,7 @@ fn statements_that_are_no_select_are_refused() {
 fn a_source_that_is_not_there_is_named_and_not_made() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("absent.db");
-    let source = SourceConfig {
-        name: "main".into(),
-        url: format!("sqlite:{}", path.display()),
-    };
+    let source = SourceConfig::new("main", &format!("sqlite:{}", path.display()));
     let report = Catalog::compile(&[source], &[]).unwrap().check();
     assert_eq!(report.errors.len(), 1);
     assert_eq!(report.errors[0].section, "[[source]] \"main\"");

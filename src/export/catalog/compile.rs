@@ -1,15 +1,18 @@
 //! From configuration to categories: every rule of the catalog is checked here, and everything wrong is said at once.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use super::error::Findings;
-use super::parameters::{Parameter, parameters};
+use super::parameters::{Parameter, parameters, parameters_of_postgres};
 use super::{
     Catalog, CatalogError, CatalogErrors, Category, CategoryConfig, Class, Column, ColumnConfig,
     ColumnType, Detect, Policy, Rule, RuleName, Rules, SourceConfig,
 };
+use crate::config::Span;
 use crate::export::neutralise;
+use crate::export::source::postgres;
 
 /// Categories a catalog may have.
 const MAX_CATEGORIES: usize = 256;
@@ -19,6 +22,8 @@ const MAX_COLUMNS: usize = 500;
 const MAX_QUERY: usize = 64 * 1024;
 /// Characters a mask may leave readable.
 const MAX_KEPT: u8 = 8;
+/// What a source's `statement_timeout` may be.
+const STATEMENT_TIMEOUTS: RangeInclusive<Span> = Span::seconds(1)..=Span::days(7);
 
 pub(super) fn compile(
     sources: &[SourceConfig],
@@ -52,7 +57,15 @@ pub(super) fn compile(
                 format!("name one of: {names}"),
             );
         }
-        compiled.insert(config.id.clone(), Arc::new(category(config, &mut findings)));
+        let source = sources.iter().find(|source| source.name == config.source);
+        let is_postgres = source.is_some_and(|source| postgres::is_postgres(&source.url));
+        let read = if is_postgres {
+            parameters_of_postgres
+        } else {
+            parameters
+        };
+        let category = category(config, read(&config.query), &mut findings);
+        compiled.insert(config.id.clone(), Arc::new(category));
     }
     if errors.is_empty() {
         Ok(Catalog {
@@ -78,17 +91,55 @@ fn check_sources(sources: &[SourceConfig], errors: &mut Vec<CatalogError>) {
         if !seen.insert(&source.name) {
             findings.add("name", "another source has it", "give each source its own");
         }
+        if postgres::is_postgres(&source.url) {
+            check_postgres(source, &mut findings);
+            continue;
+        }
         if source.url.strip_prefix("sqlite:").is_none_or(str::is_empty) {
             findings.add(
                 "url",
                 "it names no database this build can read",
-                "write sqlite:path/to/file.db",
+                "write sqlite:path/to/file.db, or postgres://USER:PASSWORD@HOST/DATABASE",
+            );
+        }
+        if source.statement_timeout.is_some() {
+            findings.add(
+                "statement_timeout",
+                "it is for PostgreSQL alone",
+                "remove it: `workers.stall_after` ends what makes no progress",
             );
         }
     }
 }
 
-fn category(config: &CategoryConfig, findings: &mut Findings<'_>) -> Category {
+fn check_postgres(source: &SourceConfig, findings: &mut Findings<'_>) {
+    if let Some(problem) = postgres::url_problem(&source.url) {
+        findings.add(
+            "url",
+            problem,
+            "write postgres://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=verify-full, with what stands for a delimiter percent-encoded",
+        );
+    }
+    if let Some(timeout) = source.statement_timeout
+        && !STATEMENT_TIMEOUTS.contains(&timeout)
+    {
+        findings.add(
+            "statement_timeout",
+            format!("{timeout} is out of bounds"),
+            format!(
+                "set it between {} and {}",
+                STATEMENT_TIMEOUTS.start(),
+                STATEMENT_TIMEOUTS.end()
+            ),
+        );
+    }
+}
+
+fn category(
+    config: &CategoryConfig,
+    parameters: BTreeSet<Parameter>,
+    findings: &mut Findings<'_>,
+) -> Category {
     if !is_identifier(&config.id) {
         findings.add("id", "it is not an id", "use 1 to 64 of a-z, 0-9, _ and -");
     }
@@ -114,7 +165,7 @@ fn category(config: &CategoryConfig, findings: &mut Findings<'_>) -> Category {
             );
         }
     }
-    let binds_scope = query(&config.query, findings);
+    let binds_scope = query(&config.query, &parameters, findings);
     let columns = columns(config, findings);
     for (key, name) in [
         ("tenant_column", &config.tenant_column),
@@ -143,7 +194,7 @@ fn category(config: &CategoryConfig, findings: &mut Findings<'_>) -> Category {
 }
 
 /// Checks what the text of a query shows by itself; whether it binds `:scope`.
-fn query(query: &str, findings: &mut Findings<'_>) -> bool {
+fn query(query: &str, found: &BTreeSet<Parameter>, findings: &mut Findings<'_>) -> bool {
     if query.len() > MAX_QUERY {
         findings.add(
             "query",
@@ -152,8 +203,7 @@ fn query(query: &str, findings: &mut Findings<'_>) -> bool {
         );
         return false;
     }
-    let found = parameters(query);
-    for parameter in &found {
+    for parameter in found {
         match parameter {
             Parameter::Named(name) if name == "tenant" || name == "scope" => {}
             Parameter::Named(name) => {

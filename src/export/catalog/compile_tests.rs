@@ -203,13 +203,7 @@ fn ids_sources_and_identity_columns_are_checked() {
         "names nobody",
     );
     refused(
-        compile(
-            &[SourceConfig {
-                name: "m".into(),
-                url: "ftp://x".into(),
-            }],
-            &[],
-        ),
+        compile(&[SourceConfig::new("m", "ftp://x")], &[]),
         "url",
         "can read",
     );

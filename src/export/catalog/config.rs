@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::column::{Class, ColumnType, Detect, RuleName};
+use crate::config::Span;
 
 /// One `[[source]]`: a database that categories read from.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
@@ -14,8 +15,23 @@ use super::column::{Class, ColumnType, Detect, RuleName};
 pub struct SourceConfig {
     /// The name categories refer to.
     pub name: String,
-    /// Where it is: `sqlite:path/to/file.db`.
+    /// Where it is: `sqlite:path/to/file.db`, or `postgres://USER:PASSWORD@HOST/DATABASE`.
     pub url: String,
+    /// How long the server may work on one category; PostgreSQL alone. None: an hour.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub statement_timeout: Option<Span>,
+}
+
+impl SourceConfig {
+    /// A source of this name at this URL, all else by default.
+    #[must_use]
+    pub fn new(name: &str, url: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            url: url.to_owned(),
+            statement_timeout: None,
+        }
+    }
 }
 
 /// One `[[category]]`: a named slice of tenant data.

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use crate::export::source::postgres::parameters::Numbered;
+
 /// What stands in a query where a value is bound.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Parameter {
@@ -11,7 +13,16 @@ pub(super) enum Parameter {
     Other(String),
 }
 
-/// The parameters of `query`.
+/// The parameters of a query that PostgreSQL is to read, whose quotes and operators are others.
+pub(super) fn parameters_of_postgres(query: &str) -> BTreeSet<Parameter> {
+    let Numbered { names, others, .. } = Numbered::of(query);
+    let named = names.into_iter().map(Parameter::Named);
+    named
+        .chain(others.into_iter().map(Parameter::Other))
+        .collect()
+}
+
+/// The parameters of `query`, for SQLite.
 pub(super) fn parameters(query: &str) -> BTreeSet<Parameter> {
     let mut found = BTreeSet::new();
     let mut rest = query;

@@ -40,7 +40,12 @@ impl Identity {
             }
             Cell::Integer(value) => self.integer == Some(value),
             Cell::Bytes(bytes) => self.uuid.is_some_and(|uuid| uuid.as_bytes() == bytes),
-            Cell::Null | Cell::Bool(_) | Cell::Double(_) => false,
+            Cell::Null
+            | Cell::Bool(_)
+            | Cell::Double(_)
+            | Cell::Timestamp(_)
+            | Cell::Date(_)
+            | Cell::Refused(_) => false,
         }
     }
 }

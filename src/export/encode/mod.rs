@@ -187,9 +187,13 @@ fn write_field(
     hash: &HashKey,
     out: &mut Vec<u8>,
 ) -> Result<(), ValueError> {
-    if cell == Cell::Null {
-        out.extend_from_slice(b"null");
-        return Ok(());
+    match cell {
+        Cell::Null => {
+            out.extend_from_slice(b"null");
+            return Ok(());
+        }
+        Cell::Refused(problem) => return Err(problem),
+        _ => {}
     }
     match field.column.rule {
         Rule::Keep => write_value(field.column_type, cell, Scan::No, text, out),

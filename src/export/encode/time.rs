@@ -55,6 +55,72 @@ pub fn write_date(out: &mut Vec<u8>, text: &[u8]) -> bool {
     valid
 }
 
+/// Microseconds in a day.
+const DAY: i64 = 86_400_000_000;
+
+/// Appends a point in time, given in microseconds since 1970-01-01 UTC, in the same form. `false`, and nothing appended, when its year is not
+/// one of 0000 to 9999.
+#[must_use]
+pub fn write_timestamp_micros(out: &mut Vec<u8>, micros: i64) -> bool {
+    let (days, time) = (micros.div_euclid(DAY), micros.rem_euclid(DAY));
+    if !i32::try_from(days).is_ok_and(|days| write_date_days(out, days)) {
+        return false;
+    }
+    let (seconds, fraction) = (time / 1_000_000, time % 1_000_000);
+    let [_, _, hour @ ..] = decimals(seconds / 3600);
+    let [_, _, minute @ ..] = decimals(seconds / 60 % 60);
+    let [_, _, second @ ..] = decimals(seconds % 60);
+    let [_, millis @ ..] = decimals(fraction / 1000);
+    let [_, beyond @ ..] = decimals(fraction % 1000);
+    out.push(b'T');
+    out.extend_from_slice(&hour);
+    out.push(b':');
+    out.extend_from_slice(&minute);
+    out.push(b':');
+    out.extend_from_slice(&second);
+    out.push(b'.');
+    out.extend_from_slice(&millis);
+    if fraction % 1000 != 0 {
+        out.extend_from_slice(&beyond);
+    }
+    out.push(b'Z');
+    true
+}
+
+/// Appends a date, given in days since 1970-01-01. `false`, and nothing appended, when its year is not one of 0000 to 9999.
+#[must_use]
+pub fn write_date_days(out: &mut Vec<u8>, days: i32) -> bool {
+    /// Days of 400 years, after which the calendar repeats itself.
+    const ERA: i64 = 146_097;
+    /// From 0000-03-01 to 1970-01-01. A year that begins in March has its leap day at its end.
+    const EPOCH: i64 = 719_468;
+    let days = i64::from(days) + EPOCH;
+    let (era, day) = (days.div_euclid(ERA), days.rem_euclid(ERA));
+    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let day = day - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    let year = era * 400 + year + i64::from(month <= 2);
+    if !(0..=9999).contains(&year) {
+        return false;
+    }
+    let [_, _, month @ ..] = decimals(month);
+    let [_, _, day @ ..] = decimals(day);
+    out.extend_from_slice(&decimals(year));
+    out.push(b'-');
+    out.extend_from_slice(&month);
+    out.push(b'-');
+    out.extend_from_slice(&day);
+    true
+}
+
+/// The last four decimals of a number that isn't negative.
+fn decimals(value: i64) -> [u8; 4] {
+    let digit = |place: i64| b'0' + (value / place % 10) as u8;
+    [digit(1000), digit(100), digit(10), digit(1)]
+}
+
 struct Parts<'a> {
     /// The time as written; only when there is an offset to be taken off.
     local: Option<DateTime>,
@@ -184,6 +250,47 @@ mod tests {
             "0000-01-01 00:00:00+01:00",
         ] {
             assert_eq!(timestamp(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn numbers_of_days_and_microseconds_are_written_as_the_calendar_has_them() {
+        let (low, high) = (
+            Date::new(0, 1, 1).unwrap(),
+            Date::new(9999, 12, 31).unwrap(),
+        );
+        let epoch = Date::new(1970, 1, 1).unwrap();
+        let mut day = low;
+        loop {
+            let days = (day - epoch).get_days();
+            let mut out = Vec::new();
+            assert!(write_date_days(&mut out, days));
+            assert_eq!(String::from_utf8(out).unwrap(), day.to_string());
+            match day.checked_add(17.days()) {
+                Ok(next) if next <= high => day = next,
+                _ => break,
+            }
+        }
+        let micros = |micros: i64| {
+            let mut out = Vec::new();
+            write_timestamp_micros(&mut out, micros).then(|| String::from_utf8(out).unwrap())
+        };
+        for (given, written) in [
+            (0, "1970-01-01T00:00:00.000Z"),
+            (-1, "1969-12-31T23:59:59.999999Z"),
+            (1_705_313_730_120_000, "2024-01-15T10:15:30.120Z"),
+            (-62_167_219_200_000_000, "0000-01-01T00:00:00.000Z"),
+            (253_402_300_799_999_999, "9999-12-31T23:59:59.999999Z"),
+        ] {
+            assert_eq!(micros(given).as_deref(), Some(written));
+        }
+        for beyond in [
+            -62_167_219_200_000_001,
+            253_402_300_800_000_000,
+            i64::MIN,
+            i64::MAX,
+        ] {
+            assert_eq!(micros(beyond), None);
         }
     }
 

@@ -3,14 +3,18 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::time::{write_date, write_timestamp};
+use super::time::{write_date, write_date_days, write_timestamp, write_timestamp_micros};
 use crate::export::canonical::number::{MAX_SAFE_INTEGER, write_double, write_integer};
 use crate::export::catalog::ColumnType;
 use crate::export::error::ValueError;
 use crate::export::source::{Cell, MAX_CELL};
 
-/// Digits that a bigint or decimal may have.
-const MAX_DIGITS: usize = 1_000;
+/// The longest a bigint or decimal may be, in bytes: as long as PostgreSQL's longest, 131072 digits before the point and 16383 after it.
+const MAX_DIGITS: usize = 147_457;
+
+const YEARS: ValueError = ValueError::Range {
+    hint: "its year is one of 0000 to 9999; write column::text in the query for others",
+};
 
 /// Appends a value that isn't null. Text and json are not for here.
 pub(super) fn write(
@@ -25,16 +29,8 @@ pub(super) fn write(
         ColumnType::Float => float(out, cell),
         ColumnType::Bool => boolean(out, cell),
         ColumnType::Uuid => uuid(out, cell),
-        ColumnType::Timestamp => {
-            let hint = "a timestamp is text, `YYYY-MM-DD HH:MM:SS` or RFC 3339; write datetime(column, 'unixepoch') in the query for Unix seconds";
-            quoted(out, cell, hint, write_timestamp)
-        }
-        ColumnType::Date => quoted(
-            out,
-            cell,
-            "a date is text, `YYYY-MM-DD`; write date(column) in the query for a time",
-            write_date,
-        ),
+        ColumnType::Timestamp => timestamp(out, cell),
+        ColumnType::Date => date(out, cell),
         ColumnType::Bytes => bytes(out, cell),
         ColumnType::Text | ColumnType::Json => Err(wrong("text and json are written elsewhere")),
     }
@@ -166,16 +162,33 @@ fn uuid(out: &mut Vec<u8>, cell: Cell<'_>) -> Result<(), ValueError> {
     Ok(())
 }
 
-fn quoted(
-    out: &mut Vec<u8>,
-    cell: Cell<'_>,
-    hint: &'static str,
-    write: fn(&mut Vec<u8>, &[u8]) -> bool,
-) -> Result<(), ValueError> {
+fn timestamp(out: &mut Vec<u8>, cell: Cell<'_>) -> Result<(), ValueError> {
     out.push(b'"');
     match cell {
-        Cell::Text(text) if write(out, text) => {}
-        _ => return Err(wrong(hint)),
+        Cell::Text(text) if write_timestamp(out, text) => {}
+        Cell::Timestamp(micros) if write_timestamp_micros(out, micros) => {}
+        Cell::Timestamp(_) => return Err(YEARS),
+        _ => {
+            return Err(wrong(
+                "a timestamp is text, `YYYY-MM-DD HH:MM:SS` or RFC 3339; write datetime(column, 'unixepoch') in the query for Unix seconds",
+            ));
+        }
+    }
+    out.push(b'"');
+    Ok(())
+}
+
+fn date(out: &mut Vec<u8>, cell: Cell<'_>) -> Result<(), ValueError> {
+    out.push(b'"');
+    match cell {
+        Cell::Text(text) if write_date(out, text) => {}
+        Cell::Date(days) if write_date_days(out, days) => {}
+        Cell::Date(_) => return Err(YEARS),
+        _ => {
+            return Err(wrong(
+                "a date is text, `YYYY-MM-DD`; write date(column) in the query for a time",
+            ));
+        }
     }
     out.push(b'"');
     Ok(())

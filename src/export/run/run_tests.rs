@@ -89,10 +89,7 @@ impl Fixture {
             .unwrap();
         connection.execute_batch(tables).unwrap();
         let file: File = toml::from_str(categories).unwrap();
-        let source = SourceConfig {
-            name: "main".into(),
-            url: format!("sqlite:{}", database.display()),
-        };
+        let source = SourceConfig::new("main", &format!("sqlite:{}", database.display()));
         let catalog = Arc::new(Catalog::compile(&[source], &file.category).unwrap());
         let url = format!("file:{}", directory.path().join("artifacts").display());
         let storages = Storages::open(&url, &BTreeMap::new(), "log-1").await;

@@ -8,10 +8,14 @@ use carnet_events::ids::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::catalog::SourceConfig;
-use super::error::ExportError;
+use super::error::{ExportError, ValueError};
 
+pub mod postgres;
+mod shape;
 mod sqlite;
 
+pub use postgres::PostgresSource;
+pub use shape::{Misfit, Shape, SourceType};
 pub use sqlite::SqliteSource;
 
 /// The largest value that is read or written, in bytes.
@@ -63,17 +67,6 @@ pub trait Snapshot {
     ) -> Result<(), ExportError>;
 }
 
-/// What a source says of a query.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Shape {
-    /// The names of the result's columns, in its order.
-    pub columns: Vec<String>,
-    /// The parameters, as written: `:tenant`.
-    pub parameters: Vec<String>,
-    /// Whether it can't change anything.
-    pub read_only: bool,
-}
-
 /// The values of a query's parameters.
 #[derive(Debug, Clone, Copy)]
 pub struct Bindings<'a> {
@@ -119,6 +112,12 @@ pub enum Cell<'a> {
     Text(&'a [u8]),
     /// Bytes.
     Bytes(&'a [u8]),
+    /// A point in time, in microseconds since 1970-01-01 UTC.
+    Timestamp(i64),
+    /// A calendar date, in days since 1970-01-01.
+    Date(i32),
+    /// A value that the source can't give exactly, and why.
+    Refused(ValueError),
 }
 
 /// The source with this configuration. Nothing is opened yet.
@@ -126,6 +125,9 @@ pub enum Cell<'a> {
 /// # Errors
 /// When no driver of this build reads such a URL.
 pub fn source(config: &SourceConfig) -> Result<Arc<dyn Source>, ExportError> {
+    if postgres::is_postgres(&config.url) {
+        return Ok(Arc::new(PostgresSource::new(config)?));
+    }
     match config.url.strip_prefix("sqlite:") {
         Some(path) if !path.is_empty() => Ok(Arc::new(SqliteSource::new(
             config.name.clone(),

@@ -116,6 +116,7 @@ impl Snapshot for SqliteSnapshot {
             .collect();
         Ok(Shape {
             columns: statement.column_names().map(str::to_owned).collect(),
+            types: Vec::new(),
             parameters,
             read_only: statement.readonly() && statement.column_count() > 0,
         })

@@ -56,10 +56,7 @@ mod tests {
     }
 
     fn said(columns: &[(&str, RuleName)]) -> String {
-        let source = SourceConfig {
-            name: "main".to_owned(),
-            url: "sqlite:t.db".to_owned(),
-        };
+        let source = SourceConfig::new("main", "sqlite:t.db");
         let tenant = ("tenant_id", RuleName::Drop);
         let columns = columns.iter().chain([&tenant]);
         let category = CategoryConfig {

@@ -55,6 +55,18 @@ pub(in crate::http::pages) fn explain(
             "The database with your data was busy for too long.".to_owned(),
             "Try again in a few minutes.",
         ),
+        "source_denied" => (
+            format!("The database didn't let this service read {category}."),
+            ASK_OPERATOR,
+        ),
+        "source_timeout" => (
+            format!("Reading {category} took too long."),
+            "Try again when less is going on; if it happens again, tell your operator.",
+        ),
+        "source_conflict" => (
+            "The database with your data had to end the reading early.".to_owned(),
+            "Try again in a few minutes.",
+        ),
         "query_failed" => (format!("{category} couldn't be read."), ASK_OPERATOR),
         "unknown_category" => (
             format!("{category} can no longer be exported."),

@@ -45,6 +45,20 @@ fn every_error() -> Vec<ExportError> {
         ExportError::SourceBusy {
             source_name: source_name(),
         },
+        ExportError::SourceDenied {
+            source_name: source_name(),
+            category: Some(category()),
+            reason: reason(),
+        },
+        ExportError::SourceTimeout {
+            source_name: source_name(),
+            category: Some(category()),
+            reason: reason(),
+        },
+        ExportError::SourceConflict {
+            source_name: source_name(),
+            reason: reason(),
+        },
         ExportError::QueryFailed {
             category: category(),
             reason: reason(),

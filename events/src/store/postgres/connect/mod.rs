@@ -25,7 +25,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_postgres::config::{Host, TargetSessionAttrs};
-use tokio_postgres::{AsyncMessage, Client, Notification};
+use tokio_postgres::{AsyncMessage, CancelToken, Client, Notification};
 
 use self::tls::Tls;
 
@@ -131,7 +131,19 @@ impl Address {
                 }
             }
         });
-        Ok(Connection { client, task })
+        Ok(Connection {
+            client,
+            task: Task(task),
+        })
+    }
+
+    /// Asks the server to end what a connection made here has it do. Whether it did shows there.
+    ///
+    /// # Errors
+    /// When the server can't be asked.
+    pub async fn cancel(&self, token: CancelToken) -> Result<(), ConnectError> {
+        let asked = token.cancel_query(self.tls.clone()).await;
+        asked.map_err(|error| error::translate(self, &error))
     }
 
     /// The hosts and the database, for messages.
@@ -172,7 +184,17 @@ impl std::fmt::Debug for Address {
 #[derive(Debug)]
 pub struct Connection {
     client: Client,
-    task: JoinHandle<()>,
+    task: Task,
+}
+
+impl Connection {
+    /// Takes leave of the server once it has answered everything; it needn't find out by itself.
+    pub async fn close(self) {
+        let Self { client, mut task } = self;
+        drop(client);
+        // It ends by itself now that there is nobody to drive for.
+        let _ = (&mut task.0).await;
+    }
 }
 
 impl std::ops::Deref for Connection {
@@ -189,8 +211,12 @@ impl std::ops::DerefMut for Connection {
     }
 }
 
-impl Drop for Connection {
+/// What drives a connection.
+#[derive(Debug)]
+struct Task(JoinHandle<()>);
+
+impl Drop for Task {
     fn drop(&mut self) {
-        self.task.abort();
+        self.0.abort();
     }
 }

@@ -140,6 +140,15 @@ pub(in crate::http::pages) fn failed_todo(code: &str) -> &'static str {
         "source_unavailable" | "source_busy" => {
             "A source can't be read. Check that it is up and that the service may read it."
         }
+        "source_denied" => {
+            "A source lets the service in no more, or not near a category's tables. `carnet config check` says what is missing."
+        }
+        "source_timeout" => {
+            "A category's query took longer than the source's `statement_timeout`. Look at its plan, or raise that."
+        }
+        "source_conflict" => {
+            "A standby ended a reading in favour of its primary's changes. Set `hot_standby_feedback` there, or read from the primary."
+        }
         "query_failed" => "A source refuses a category's query. Try it by hand and correct it.",
         "storage_full" => "The artifact storage is full: make room.",
         "storage_failed" => "The artifact storage refused to write. Look at the log and verify it.",
