@@ -12,7 +12,7 @@ use super::error::{Complaint, Complaints, ConfigError};
 use super::{Config, paths};
 
 /// What every overriding variable begins with.
-const PREFIX: &str = "CARNET__";
+pub(super) const PREFIX: &str = "CARNET__";
 
 /// A configuration file is small; a larger one is some other file.
 const MAX_FILE_BYTES: u64 = 4 * 1024 * 1024;

@@ -3,6 +3,7 @@
 //! - One struct per section, each with its bounds; unknown keys are refused.
 //! - Relative paths are relative to **the directory of the configuration file**, wherever the process was started;
 //!   a path given by an environment variable likewise.
+//! - `CARNET_SECRETS` names a directory whose files stand for such variables; the environment itself overrides them.
 //! - Everything wrong is reported at once, with file, key and remedy ([`ConfigError`]).
 //! - `default.toml` beside this file shows every key with its default; a test keeps it true.
 
@@ -17,6 +18,7 @@ mod oidc;
 mod paths;
 mod print;
 mod secret;
+mod secret_files;
 mod server;
 mod session;
 mod sources;
@@ -40,6 +42,7 @@ pub use limits::{Limits, Window};
 pub use live::Inspection;
 pub use oidc::Oidc;
 pub use secret::{MASK, Secret};
+pub use secret_files::DIRECTORY_VARIABLE;
 pub use server::Server;
 pub use session::Session;
 pub use stores::{Keys, Projections, Store};
@@ -85,13 +88,19 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads `file` and the process's environment, checks bounds and makes paths absolute. Touches nothing else: whether
+    /// Reads `file`, the files of [`DIRECTORY_VARIABLE`] and the process's environment, checks bounds and makes paths absolute. Touches nothing else: whether
     /// directories can be written and sources answer is seen at start, and by `carnet config check`.
     ///
     /// # Errors
     /// Everything that is wrong, with file, key and remedy.
     pub fn load(file: &Path) -> Result<Self, ConfigError> {
-        load::from_file(file, std::env::vars_os())
+        let directory = std::env::var_os(DIRECTORY_VARIABLE);
+        let mut variables = match directory.filter(|directory| !directory.is_empty()) {
+            Some(directory) => secret_files::read(Path::new(&directory))?,
+            None => Vec::new(),
+        };
+        variables.extend(std::env::vars_os());
+        load::from_file(file, variables)
     }
 
     /// Whether a module is on for a tenant by configuration; an event may have switched it since.
