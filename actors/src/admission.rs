@@ -150,7 +150,7 @@ async fn admitted(
     let store = &shared.ports.store;
     let mut events = store.read(&stream, ReadFrom::End, Direction::Backwards, usize::MAX);
     while let Some(recorded) = shared.calls.next(&mut events).await? {
-        let (metadata, event) = decode::<TenantEvent>(&recorded).map_err(Error::corrupt)?;
+        let (metadata, event) = decode::<TenantEvent>(&recorded)?;
         if let TenantEvent::ExportAdmitted(admitted) = event.what
             && admitted.export == export
         {

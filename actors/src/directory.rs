@@ -248,7 +248,7 @@ impl Directories {
         let mut revision = known.revision;
         let mut directory = Arc::unwrap_or_clone(known.directory);
         while let Some(recorded) = shared.calls.next(&mut events).await? {
-            let (_, event) = decode::<DirectoryEvent>(&recorded).map_err(Error::corrupt)?;
+            let (_, event) = decode::<DirectoryEvent>(&recorded)?;
             revision = Some(recorded.revision);
             directory = directory.evolve(&event.what);
         }
@@ -273,11 +273,7 @@ async fn stored_key(shared: &Shared, house: &House) -> Result<Option<String>, Er
     let Some(first) = shared.calls.next(&mut events).await? else {
         return Ok(None);
     };
-    match decode::<DirectoryEvent>(&first)
-        .map_err(Error::corrupt)?
-        .1
-        .what
-    {
+    match decode::<DirectoryEvent>(&first)?.1.what {
         DirectoryEvent::KeyCreated(created) => Ok(Some(created.key)),
         DirectoryEvent::PersonSeen(_) | DirectoryEvent::ReasonGiven(_) => {
             Err(Error::corrupt("a directory does not begin with its key"))

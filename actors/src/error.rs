@@ -1,5 +1,6 @@
 //! Why the actors could not do what they were asked. Business refusals are answers, not errors.
 
+use carnet_events::codec::DecodeError;
 use carnet_events::domain::export::Status;
 use carnet_events::store::StoreError;
 
@@ -51,6 +52,12 @@ pub enum Error {
     /// The tenant's directory was erased: its persons are not known any more, and none is ever taken up again.
     #[error("the tenant's directory was erased")]
     DirectoryErased,
+    /// A newer release wrote to the stream: this node decides nothing on it, and goes on once it is upgraded.
+    #[error("{reason}")]
+    Newer {
+        /// What it is, and where.
+        reason: String,
+    },
     /// What the store holds can't be read.
     #[error("the event log can't be read: {reason}")]
     Corrupt {
@@ -74,6 +81,7 @@ impl Error {
             | Self::Superseded
             | Self::Stopping
             | Self::DirectoryErased
+            | Self::Newer { .. }
             | Self::Corrupt { .. } => false,
         }
     }
@@ -108,6 +116,17 @@ impl From<StoreError> for Error {
                 Self::Illegal { reason }
             }
             StoreError::Corrupt { reason } => Self::Corrupt { reason },
+        }
+    }
+}
+
+impl From<DecodeError> for Error {
+    fn from(error: DecodeError) -> Self {
+        match error.is_newer() {
+            true => Self::Newer {
+                reason: error.to_string(),
+            },
+            false => Self::corrupt(error),
         }
     }
 }

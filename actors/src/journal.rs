@@ -226,7 +226,7 @@ where
         while let Some(recorded) = self.calls.next(&mut events).await? {
             found |= looked_for == Some(recorded.id);
             revision = Some(recorded.revision);
-            let (_, event) = decode::<D::Event>(&recorded).map_err(Error::corrupt)?;
+            let (_, event) = decode::<D::Event>(&recorded)?;
             state = D::evolve(state, &event);
         }
         let fold = Fold {

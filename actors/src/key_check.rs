@@ -75,7 +75,7 @@ async fn newest(store: &dyn EventStore) -> Result<Option<Vec<Digest>>, Error> {
     let stream = StreamName::platform();
     let mut events = store.read(&stream, ReadFrom::End, Direction::Backwards, usize::MAX);
     while let Some(recorded) = events.next().await.transpose()? {
-        let (_, event) = decode::<PlatformEvent>(&recorded).map_err(Error::corrupt)?;
+        let (_, event) = decode::<PlatformEvent>(&recorded)?;
         if let PlatformEvent::KeysApplied(applied) = event.what {
             return Ok(Some(applied.keys));
         }

@@ -47,11 +47,7 @@ async fn first(store: &dyn EventStore) -> Result<Option<Uuid>, Error> {
     let Some(recorded) = events.next().await.transpose()? else {
         return Ok(None);
     };
-    match decode::<PlatformEvent>(&recorded)
-        .map_err(Error::corrupt)?
-        .1
-        .what
-    {
+    match decode::<PlatformEvent>(&recorded)?.1.what {
         PlatformEvent::LogCreated(created) => Ok(Some(created.log)),
         PlatformEvent::ConfigurationApplied(_)
         | PlatformEvent::KeysApplied(_)

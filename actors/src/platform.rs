@@ -62,7 +62,7 @@ impl Platform {
         let mut view = Arc::unwrap_or_clone(known);
         let mut events = shared.calls.read_after(&stream, view.revision);
         while let Some(recorded) = shared.calls.next(&mut events).await? {
-            let (_, event) = decode::<PlatformEvent>(&recorded).map_err(Error::corrupt)?;
+            let (_, event) = decode::<PlatformEvent>(&recorded)?;
             evolve(&mut view, &event);
             view.revision = Some(recorded.revision);
         }
@@ -234,7 +234,7 @@ impl Platform {
         let mut events = store.read(&stream, from, Direction::Backwards, max);
         let mut entries = Vec::new();
         while let Some(recorded) = shared.calls.next(&mut events).await? {
-            let (metadata, event) = decode::<PlatformEvent>(&recorded).map_err(Error::corrupt)?;
+            let (metadata, event) = decode::<PlatformEvent>(&recorded)?;
             entries.push(PlatformEntry {
                 revision: recorded.revision,
                 id: recorded.id,

@@ -28,6 +28,7 @@ use carnet_events::envelope::{Metadata, Position, Recorded};
 use carnet_events::ids::Timestamp;
 use carnet_events::stream::StreamName;
 
+mod releases;
 mod samples;
 
 fn folder() -> PathBuf {
@@ -159,11 +160,17 @@ fn a_newer_version_and_an_unknown_type_are_told_plainly() {
     assert!(
         newer
             .to_string()
-            .contains("version 99, this release reads up to 1"),
+            .contains("newer release, this one reads up to 1: upgrade this node"),
         "{newer}"
     );
     let unknown = decode::<ExportEvent>(&recorded("exploded", 1, b"{}".to_vec())).unwrap_err();
-    assert!(unknown.to_string().contains("`exploded`"), "{unknown}");
+    assert!(
+        unknown
+            .to_string()
+            .contains("`exploded` was written by a newer release"),
+        "{unknown}"
+    );
+    assert!(newer.is_newer() && unknown.is_newer());
 }
 
 #[test]

@@ -160,6 +160,10 @@ codes! {
     StoreUnavailable = "store_unavailable", SERVICE_UNAVAILABLE, "The history can't be written now",
         "The event store doesn't answer or can't be written. Nothing was changed; a request whose fate is unknown can be repeated safely with the same `Idempotency-Key`.",
         "Try again after the time in `Retry-After`; operators look at /readyz.";
+    /// A newer release wrote to the stream.
+    NodeOutdated = "node_outdated", SERVICE_UNAVAILABLE, "This node must be upgraded",
+        "The history holds something that a newer release of this service wrote and this node can't read. So it decides nothing about it; nothing was changed and nothing is lost.",
+        "Try again after the time in `Retry-After`: another node may answer. Operators upgrade this node; it goes on by itself.";
     /// The storage isn't verified.
     StorageUnverified = "storage_unverified", SERVICE_UNAVAILABLE, "The storage isn't verified",
         "Exports run only when the storage for their files has been verified by writing, reading and deleting a test file.",

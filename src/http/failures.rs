@@ -12,6 +12,9 @@ use crate::auth::SessionError;
 
 const SOON: Duration = Duration::from_secs(1);
 
+/// By then another node may be asked, or this one be upgraded.
+const UPGRADE: Duration = Duration::from_secs(10);
+
 impl From<ActorError> for Problem {
     fn from(error: ActorError) -> Self {
         match &error {
@@ -27,11 +30,18 @@ impl From<ActorError> for Problem {
                 tracing::warn!(error = %error, "a command or read found no working event store");
                 Self::from(Code::StoreUnavailable).retry_after(SOON)
             }
+            ActorError::Newer { .. } => node_outdated(&error),
             ActorError::Illegal { .. } | ActorError::Corrupt { .. } => {
                 Self::internal("a command failed", &error)
             }
         }
     }
+}
+
+/// A newer release wrote what this node would have to read.
+fn node_outdated(error: &dyn std::fmt::Display) -> Problem {
+    tracing::error!(%error, "this node is older than the history it works on");
+    Problem::from(Code::NodeOutdated).retry_after(UPGRADE)
 }
 
 impl From<ProjectionError> for Problem {
@@ -50,6 +60,8 @@ impl From<SessionError> for Problem {
                 tracing::warn!(error = %error, "the identity provider can't be asked");
                 Self::from(Code::SignInUnavailable).retry_after(SOON)
             }
+            SessionError::Read(error) if error.is_newer() => node_outdated(&error),
+            SessionError::Read(error) => Self::internal("a session's record can't be read", &error),
             SessionError::Record(error) => {
                 Self::internal("a session's record can't be written", &error)
             }

@@ -16,6 +16,7 @@ mod config;
 mod faults;
 mod kill;
 mod logs;
+mod mixed_versions;
 mod operator;
 mod pages;
 mod sessions;

@@ -176,7 +176,7 @@ impl System {
         let shared = self.shared();
         if let Some(recorded) = &recorded
             && let Some(view) = self.export(export).await?
-            && let (_, event) = decode::<ExportEvent>(recorded).map_err(Error::corrupt)?
+            && let (_, event) = decode::<ExportEvent>(recorded)?
             && let ExportEvent::Requeued(requeued) = event.what
         {
             shared.live.cancel_up_to(export, requeued.attempt);

@@ -125,7 +125,7 @@ impl System {
             let Some(recorded) = calls.next(&mut events).await? else {
                 break;
             };
-            let (metadata, event) = decode::<ExportEvent>(&recorded).map_err(Error::corrupt)?;
+            let (metadata, event) = decode::<ExportEvent>(&recorded)?;
             state = ExportDecider::evolve(state, &event);
             let wanted = after.is_none_or(|after| recorded.revision > after);
             if let (true, Some(export)) = (wanted, state.export()) {

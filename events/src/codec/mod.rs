@@ -1,8 +1,10 @@
 //! Between domain events and the bytes in the store.
 //!
 //! An event is stored under its type's name as JSON, with the version of its schema in the metadata. Bytes once written
-//! are never changed: an event of an older version is brought up to date while it is read (`upcast.rs`).
+//! are never changed: an event of an older version is brought up to date while it is read (`upcast.rs`). A new version is
+//! read by one release before the next one writes it (`held.rs`).
 
+mod held;
 mod upcast;
 
 use bytes::Bytes;
@@ -70,8 +72,10 @@ impl Json<'_> {
 /// An event that can't be read.
 #[derive(Debug, thiserror::Error)]
 pub enum DecodeError {
-    /// No event of this stream's kind has this type.
-    #[error("{stream}@{revision}: no event of type `{kind}` belongs into such a stream")]
+    /// No event of this stream's kind has this type: types are added, never taken away.
+    #[error(
+        "{stream}@{revision}: `{kind}` was written by a newer release, this one knows no such event: upgrade this node"
+    )]
     UnknownType {
         /// Where it stands.
         stream: StreamName,
@@ -82,7 +86,7 @@ pub enum DecodeError {
     },
     /// It was written by a newer release.
     #[error(
-        "{stream}@{revision}: `{kind}` has version {version}, this release reads up to {newest}; upgrade it"
+        "{stream}@{revision}: version {version} of `{kind}` was written by a newer release, this one reads up to {newest}: upgrade this node"
     )]
     Newer {
         /// Where it stands.
@@ -110,6 +114,17 @@ pub enum DecodeError {
     },
 }
 
+impl DecodeError {
+    /// Whether a newer release wrote it, and reads it.
+    #[must_use]
+    pub fn is_newer(&self) -> bool {
+        match self {
+            Self::UnknownType { .. } | Self::Newer { .. } => true,
+            Self::Malformed { .. } => false,
+        }
+    }
+}
+
 /// What an event carries besides itself: who and what caused it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Context {
@@ -128,7 +143,7 @@ pub struct Context {
 /// Writes an event as it is stored.
 ///
 /// # Errors
-/// None for any value there is; the signature is that of the serialiser.
+/// When its type is so new that the release before this one couldn't read it.
 pub fn encode<E: DomainEvent>(
     id: Uuid,
     at: Timestamp,
@@ -136,6 +151,8 @@ pub fn encode<E: DomainEvent>(
     context: &Context,
 ) -> serde_json::Result<NewEvent> {
     let kind = event.kind();
+    let newest = E::newest_version(kind).unwrap_or(1);
+    let (schema, data) = held::written(E::STREAM, kind, newest, event.to_json()?)?;
     let metadata = Metadata {
         recorded_at: at,
         tenant: context.tenant.clone(),
@@ -143,12 +160,12 @@ pub fn encode<E: DomainEvent>(
         causation: context.causation,
         correlation: context.correlation,
         trace: context.trace.clone(),
-        schema: E::newest_version(kind).unwrap_or(1),
+        schema,
     };
     Ok(NewEvent {
         id,
         kind: kind.into(),
-        data: Bytes::from(event.to_json()?),
+        data: Bytes::from(data),
         metadata: metadata.to_bytes()?,
     })
 }

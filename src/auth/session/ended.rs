@@ -111,10 +111,7 @@ async fn read(
     let mut events = store.read(stream, from, Direction::Forwards, usize::MAX);
     let (mut revision, mut ended) = (known, Vec::new());
     while let Some(recorded) = events.next().await.transpose()? {
-        let (_, event) =
-            codec::decode::<SessionEvent>(&recorded).map_err(|error| StoreError::Corrupt {
-                reason: error.to_string(),
-            })?;
+        let (_, event) = codec::decode::<SessionEvent>(&recorded)?;
         if let SessionEvent::Ended(end) = event.what {
             ended.push(end.session);
         }

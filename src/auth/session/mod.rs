@@ -13,6 +13,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use carnet_events::codec::DecodeError;
 use carnet_events::domain::session::{EndCause, SignInBy};
 use carnet_events::ids::{PrincipalId, TenantId, Timestamp};
 use carnet_events::store::{EventStore, StoreError};
@@ -126,6 +127,9 @@ pub enum SessionError {
     /// The log can't be read or written.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The log holds a record that can't be read.
+    #[error("a session's record can't be read: {0}")]
+    Read(#[from] DecodeError),
     /// The event can't be written as JSON.
     #[error("a session's record can't be written: {0}")]
     Record(#[from] serde_json::Error),

@@ -18,7 +18,7 @@ pub(in crate::http::pages) const CLOCK_REMEDY: &str =
 pub(in crate::http::pages) const PROJECTIONS: &str = "The projections can't go on";
 pub(in crate::http::pages) const PROJECTIONS_REMEDY: &str =
     "Lists and figures grow stale; exports go on. Look at the disk of `projections.path`.";
-pub(in crate::http::pages) const STOPPED_REMEDY: &str = "An event can't be applied to it. Install a release that can, or rebuild it if the file was damaged.";
+pub(in crate::http::pages) const STOPPED_REMEDY: &str = "An event can't be applied to it. If a newer release wrote that, upgrade this node: it goes on where it stopped. Rebuild it if its file was damaged.";
 pub(in crate::http::pages) const STOPPED_LINK: &str = "Rebuild it";
 pub(in crate::http::pages) const CATCHING_UP_REMEDY: &str =
     "Nothing to do: lists are complete once it is done.";
