@@ -1,7 +1,8 @@
 //! A bounded cache.
 
-use std::collections::HashMap;
 use std::hash::Hash;
+
+use foldhash::HashMap;
 
 /// Keeps at least the `capacity` entries used last, and never more than twice as many.
 ///
@@ -18,8 +19,8 @@ impl<K: Hash + Eq, V> Cache<K, V> {
     pub(crate) fn new(capacity: usize) -> Self {
         Self {
             capacity,
-            young: HashMap::new(),
-            old: HashMap::new(),
+            young: HashMap::default(),
+            old: HashMap::default(),
         }
     }
 
@@ -37,8 +38,8 @@ impl<K: Hash + Eq, V> Cache<K, V> {
     }
 
     pub(crate) fn clear(&mut self) {
-        self.young = HashMap::new();
-        self.old = HashMap::new();
+        self.young = HashMap::default();
+        self.old = HashMap::default();
     }
 }
 

@@ -39,13 +39,13 @@ struct Inner {
 }
 
 impl Projections {
-    /// Opens the file and begins to bring the projections up to date. Has to be called within a tokio runtime, which
+    /// Opens the files and begins to bring the projections up to date. Has to be called within a tokio runtime, which
     /// must outlive them.
     ///
     /// # Errors
-    /// When the store can't be read, or the file can't be used.
+    /// When the store can't be read, or the files can't be used.
     pub async fn start(store: Arc<dyn EventStore>, options: Options) -> Result<Self, Error> {
-        let readers = Readers::new(options.path.clone(), options.readers);
+        let readers = Readers::new(options.readers);
         let (commands, commanded) = mpsc::channel(4);
         let (closing, closed) = watch::channel(false);
         let (reported, report) = watch::channel(Report::default());
@@ -174,11 +174,11 @@ impl Projections {
         answer.await.map_err(|_| Error::ShutDown)?
     }
 
-    /// Ends the runner after the batch it is at, and waits until the file is closed.
+    /// Ends the runner after the batch it is at, and waits until the files are closed.
     pub async fn shutdown(&self) {
         self.inner.closing.send_replace(true);
         let mut report = self.inner.report.clone();
-        // The sender is dropped with the runner, its file already closed.
+        // The sender is dropped with the runner, its files already closed.
         while report.changed().await.is_ok() {}
     }
 }

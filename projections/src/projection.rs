@@ -14,15 +14,18 @@ pub(crate) struct Blueprint {
     pub(crate) version: u32,
     /// The streams it is folded from. An event of another can't stop it.
     pub(crate) streams: &'static [StreamKind],
+    /// The table of the texts that stand as numbers in the others. All projections are read through one connection, so no
+    /// two tables may have the same name.
+    pub(crate) names: &'static str,
     pub(crate) tables: &'static [Table],
     /// What makes queries fast. Left out while history is read and made at its end, which is a good deal faster than
     /// keeping them up to date on the way; applying events must not rely on them.
     pub(crate) indices: &'static [Index],
-    /// Makes one that writes into the tables of a generation.
-    pub(crate) make: fn(generation: u32, options: &Options) -> Box<dyn Projection>,
+    /// Makes one that has nothing in memory.
+    pub(crate) make: fn(options: &Options) -> Box<dyn Projection>,
 }
 
-/// A table; queries see it under its name, whichever generation is in use.
+/// A table.
 pub(crate) struct Table {
     pub(crate) name: &'static str,
     /// Columns, constraints and options, as they follow the name in `CREATE TABLE`.
@@ -74,9 +77,4 @@ pub(crate) enum ApplyError {
     /// A row is not what was written there.
     #[error("a row can't be read: {0}")]
     BadRow(String),
-}
-
-/// `sql` with the tables' names of a generation: `{g}` stands for its number.
-pub(crate) fn of_generation(sql: &str, generation: u32) -> String {
-    sql.replace("{g}", &generation.to_string())
 }

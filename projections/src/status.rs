@@ -8,7 +8,7 @@ use rusqlite::{Connection, OpenFlags};
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::database::meta;
+use crate::database::{Found, found, meta};
 use crate::{Error, ProjectionName};
 
 /// How all projections stand.
@@ -164,10 +164,10 @@ pub struct Behind {
     pub stopped: bool,
 }
 
-/// What a projections' file says about a projection, whether or not a service keeps it.
+/// What a projection's file says about it, whether or not a service keeps it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct StoredStatus {
-    /// Its name, as it was written; a newer release may know more of them.
+    /// Its name.
     pub name: String,
     /// The version of its tables.
     pub version: u32,
@@ -183,21 +183,31 @@ pub struct StoredStatus {
     pub stopped: Option<String>,
 }
 
-/// Reads how far the projections in the file at `path` are, without a runner; empty when there is no such file.
+/// Reads how far the projections are whose files belong to `path`, without a runner; empty when there are none.
 ///
 /// # Errors
-/// When the file is not one of projections, or can't be read.
+/// When a file is not one of projections, or can't be read.
 pub fn stored_status(path: &Path) -> Result<Vec<StoredStatus>, Error> {
-    if !path.try_exists()? {
-        return Ok(Vec::new());
-    }
+    let mut found = found(path)?;
+    found.retain(Found::is_whole);
+    found.sort_by_key(|file| (file.name, std::cmp::Reverse(file.generation)));
+    found.dedup_by_key(|file| file.name);
+    found.iter().map(stored).collect()
+}
+
+fn stored(file: &Found) -> Result<StoredStatus, Error> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags)?;
-    let not_ours = || Error::NotOurs {
-        path: path.to_owned(),
-    };
-    if !meta::is_ours(&connection)? {
-        return Err(not_ours());
-    }
-    Ok(meta::all(&connection)?)
+    let connection = Connection::open_with_flags(&file.path, flags)?;
+    let at = meta::get(&connection)?.ok_or_else(|| Error::NotOurs {
+        path: file.path.clone(),
+    })?;
+    Ok(StoredStatus {
+        name: file.name.as_str().to_owned(),
+        version: at.version,
+        generation: file.generation,
+        position: at.position,
+        newest_event_at: at.newest,
+        events: at.events,
+        stopped: at.stopped,
+    })
 }

@@ -2,7 +2,7 @@
 //!
 //! `cargo bench -p carnet-projections --bench replay` writes a log of a million events (`CARNET_BENCH_EVENTS` for another
 //! number) into an SQLite event store under `target/`, once, and then measures how long projections that know nothing of it
-//! take to be up to date, indices included. Five runs; the median counts.
+//! take to be up to date, indices included. Five runs (`CARNET_BENCH_RUNS` for another number); the median counts.
 
 #![allow(
     clippy::unwrap_used,
@@ -27,7 +27,6 @@ use carnet_events::store::EventStore;
 use carnet_events::store::sqlite::SqliteStore;
 use carnet_projections::{Options, Projections};
 
-const RUNS: usize = 5;
 const PROMISE: f64 = 300_000.0;
 
 fn main() {
@@ -40,18 +39,19 @@ fn main() {
 }
 
 async fn bench() {
-    let events: usize = std::env::var("CARNET_BENCH_EVENTS")
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(1_000_000);
+    let (events, runs) = (
+        number("CARNET_BENCH_EVENTS", 1_000_000),
+        number("CARNET_BENCH_RUNS", 5),
+    );
     let directory = directory();
     let store = log(&directory, events).await;
     println!("replay of {events} events into exports, audit_log, operations, worklist");
 
     let mut speeds = Vec::new();
-    for run in 1..=RUNS {
-        let path = directory.join("projections.db");
-        remove(&path);
+    for run in 1..=runs {
+        let folder = directory.join("projections");
+        let _ = std::fs::remove_dir_all(&folder);
+        let path = folder.join("projections.db");
         let (began, cpu) = (Instant::now(), cpu_time());
         let projections = Projections::start(Arc::clone(&store), Options::new(&path))
             .await
@@ -62,17 +62,25 @@ async fn bench() {
         let (took, cpu) = (began.elapsed(), cpu_time().saturating_sub(cpu));
         projections.shutdown().await;
         let speed = events as f64 / took.as_secs_f64();
-        println!("run {run}: {took:.2?}, {speed:.0} events/s ({cpu:.2?} of processor time)");
+        let each = cpu.as_secs_f64() * 1e6 / events as f64;
+        println!(
+            "run {run}: {took:.2?}, {speed:.0} events/s ({each:.2} µs of processor time each)"
+        );
         speeds.push(speed);
     }
     speeds.sort_by(f64::total_cmp);
-    let median = speeds.get(RUNS / 2).copied().unwrap_or_default();
+    let median = speeds.get(runs / 2).copied().unwrap_or_default();
     let verdict = if median >= PROMISE {
         "kept"
     } else {
         "not kept"
     };
     println!("median {median:.0} events/s; promised {PROMISE:.0}: {verdict}");
+}
+
+fn number(variable: &str, otherwise: usize) -> usize {
+    let text = std::env::var(variable).ok();
+    text.and_then(|text| text.parse().ok()).unwrap_or(otherwise)
 }
 
 fn directory() -> PathBuf {

@@ -1,12 +1,9 @@
 //! Entries counted while they are folded, so that nobody has to count a million of them: per day by type, and per
 //! week by type and principal. Not per day by principal: that would be nearly as many rows as there are entries.
 
-use std::collections::HashMap;
-
 use carnet_events::ids::Timestamp;
+use foldhash::HashMap;
 use rusqlite::Connection;
-
-use crate::projection::of_generation;
 
 /// A day in milliseconds. Days are those of UTC.
 pub(super) const DAY: i64 = 86_400_000;
@@ -60,17 +57,16 @@ pub(super) struct Counts {
 }
 
 impl Counts {
-    pub(super) fn new(generation: u32) -> Self {
+    pub(super) fn new() -> Self {
         let upsert = |rows: usize| {
             let rows = vec!["(?, ?, ?, ?, ?, ?)"; rows].join(", ");
-            let sql = format!(
-                "INSERT INTO audit_counts_{{g}} VALUES {rows}
+            format!(
+                "INSERT INTO audit_counts VALUES {rows}
                  ON CONFLICT DO UPDATE SET count = count + excluded.count"
-            );
-            of_generation(&sql, generation)
+            )
         };
         Self {
-            counts: HashMap::new(),
+            counts: HashMap::default(),
             upsert_one: upsert(1),
             upsert_many: upsert(AT_ONCE),
         }

@@ -134,7 +134,7 @@ fn most(tables: &Connection, counts: HashMap<i64, u64>) -> Result<Vec<PersonCoun
 
 /// The text that a number stands for.
 fn text(tables: &Connection, number: i64) -> Result<String, Error> {
-    let mut select = tables.prepare_cached("SELECT text FROM names WHERE id = ?")?;
+    let mut select = tables.prepare_cached("SELECT text FROM audit_names WHERE id = ?")?;
     Ok(select.query_row([number], |row| row.get(0))?)
 }
 

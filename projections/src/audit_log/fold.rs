@@ -11,11 +11,12 @@ use crate::ProjectionName;
 use crate::database::names::Names;
 use crate::database::to_sql;
 use crate::fact::{Fact, Known};
-use crate::projection::{ApplyError, Blueprint, Index, Projection, Table, of_generation};
+use crate::projection::{ApplyError, Blueprint, Index, Projection, Table};
 
 pub(crate) static BLUEPRINT: Blueprint = Blueprint {
     name: ProjectionName::AuditLog,
-    version: 3,
+    version: 4,
+    names: "audit_names",
     streams: &[
         StreamKind::Export,
         StreamKind::Tenant,
@@ -54,7 +55,7 @@ pub(crate) static BLUEPRINT: Blueprint = Blueprint {
             definition: "(tenant, export, at, seq, type, principal) WHERE export IS NOT NULL",
         },
     ],
-    make: |generation, _options| Box::new(Fold::new(generation)),
+    make: |_options| Box::new(Fold::new()),
 };
 
 /// Entries kept in memory until they are written together, in the table's order, so that those of a tenant come as one run:
@@ -68,7 +69,7 @@ const UNWRITTEN_COUNTS: usize = 65_536;
 const AT_ONCE: usize = 16;
 const COLUMNS: usize = 8;
 
-/// Writes entries into the table of one generation.
+/// Writes entries into the table.
 struct Fold {
     unwritten: Vec<Entry>,
     counts: Counts,
@@ -90,12 +91,12 @@ struct Entry {
 }
 
 impl Fold {
-    fn new(generation: u32) -> Self {
-        let insert = of_generation("INSERT INTO audit_log_{g} VALUES", generation);
+    fn new() -> Self {
+        let insert = "INSERT INTO audit_log VALUES";
         let row = "(?, ?, ?, ?, ?, ?, ?, ?)";
         Self {
             unwritten: Vec::new(),
-            counts: Counts::new(generation),
+            counts: Counts::new(),
             texts: String::new(),
             json: Vec::new(),
             insert_one: format!("{insert} {row}"),

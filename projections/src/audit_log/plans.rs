@@ -11,7 +11,7 @@ use super::{AuditCursor, AuditOrder, AuditQuery, density, facets, query};
 use crate::tests::plans::{assert_searched, plan, steps, tables};
 
 fn names(tables: &Connection) {
-    let names = "INSERT INTO names VALUES (1, 'acme'), (2, 'downloaded'), (3, 'ann')";
+    let names = "INSERT INTO audit_names VALUES (1, 'acme'), (2, 'downloaded'), (3, 'ann')";
     tables.execute_batch(names).unwrap();
 }
 
@@ -76,28 +76,28 @@ const EVERY: i64 = 94_608;
 fn fill(tables: &Connection) {
     tables
         .execute_batch(
-            "INSERT INTO names VALUES (1, 'acme');
+            "INSERT INTO audit_names VALUES (1, 'acme');
              WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 49)
-             INSERT INTO names SELECT 100 + i, printf('person-%d', i) FROM n;
-             INSERT INTO names VALUES (2, 'downloaded'), (3, 'completed'), (4, 'failed'), (5, 'expired'), (6, 'export_admitted'),
+             INSERT INTO audit_names SELECT 100 + i, printf('person-%d', i) FROM n;
+             INSERT INTO audit_names VALUES (2, 'downloaded'), (3, 'completed'), (4, 'failed'), (5, 'expired'), (6, 'export_admitted'),
                 (7, 'download_ended'), (8, 'audit_read'), (9, 'access_denied');",
         )
         .unwrap();
     tables
         .execute(
             "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < ?1 - 1)
-             INSERT INTO audit_log_1 SELECT 1, i * ?2, i, 2 + i * 7 / 5 % 8, iif(i % 3 = 0, NULL, 100 + i / 11 % 50),
+             INSERT INTO audit_log SELECT 1, i * ?2, i, 2 + i * 7 / 5 % 8, iif(i % 3 = 0, NULL, 100 + i / 11 % 50),
                 unhex(printf('%032x', i / 10)), NULL, NULL FROM n",
             [ENTRIES, EVERY],
         )
         .unwrap();
     tables
         .execute_batch(
-            "INSERT INTO audit_counts_1 SELECT tenant, 86400000, at / 86400000 * 86400000, type, -1, count(*)
-                FROM audit_log_1 GROUP BY 1, 2, 3, 4;
-             INSERT INTO audit_counts_1
+            "INSERT INTO audit_counts SELECT tenant, 86400000, at / 86400000 * 86400000, type, -1, count(*)
+                FROM audit_log GROUP BY 1, 2, 3, 4;
+             INSERT INTO audit_counts
                 SELECT tenant, 604800000, (at + 259200000) / 604800000 * 604800000 - 259200000, type, coalesce(principal, 0), count(*)
-                FROM audit_log_1 GROUP BY 1, 2, 3, 4, 5;",
+                FROM audit_log GROUP BY 1, 2, 3, 4, 5;",
         )
         .unwrap();
 }
@@ -145,10 +145,10 @@ fn what_is_too_much_to_look_at_is_told() {
     let mut tables = tables();
     fill(&tables);
     // All of it in four hours of one day, and no whole day of it is asked for.
-    let crowd = "UPDATE audit_log_1 SET at = seq * 72 / 1000 * 1000";
+    let crowd = "UPDATE audit_log SET at = seq * 72 / 1000 * 1000";
     tables.execute_batch(crowd).unwrap();
     tables
-        .execute_batch("INSERT INTO audit_log_1 SELECT tenant, at, seq + 200000, type, principal, NULL, NULL, NULL FROM audit_log_1")
+        .execute_batch("INSERT INTO audit_log SELECT tenant, at, seq + 200000, type, principal, NULL, NULL, NULL FROM audit_log")
         .unwrap();
     let query = AuditQuery {
         from: Some(Timestamp::EPOCH),

@@ -125,7 +125,7 @@ pub(super) fn asked(
         "SELECT e.at, e.seq, t.text, p.text, e.export, e.code, e.details FROM
             (SELECT tenant, at, seq FROM audit_log WHERE {} ORDER BY at {direction}, seq {direction} LIMIT ?) k
          CROSS JOIN audit_log e ON e.tenant = k.tenant AND e.at = k.at AND e.seq = k.seq
-         CROSS JOIN names t ON t.id = e.type LEFT JOIN names p ON p.id = e.principal
+         CROSS JOIN audit_names t ON t.id = e.type LEFT JOIN audit_names p ON p.id = e.principal
          ORDER BY k.at {direction}, k.seq {direction}",
         conditions.join(" AND ")
     );
@@ -134,10 +134,9 @@ pub(super) fn asked(
 
 /// The newest entry of all, by the event store's order.
 pub(super) fn end(tables: &Connection) -> Result<i64, Error> {
-    let sql = "SELECT coalesce(at_prepare, 0) FROM projections WHERE name = ?";
-    let end = tables
-        .query_row(sql, [ProjectionName::AuditLog.as_str()], |row| row.get(0))
-        .optional()?;
+    // Every file has such a table; the connection knows each by its projection's name.
+    let sql = "SELECT coalesce(at_prepare, 0) FROM audit_log.checkpoint";
+    let end = tables.query_row(sql, [], |row| row.get(0)).optional()?;
     Ok(end.unwrap_or(0))
 }
 
@@ -170,6 +169,6 @@ fn entry(row: &Row<'_>) -> Result<AuditEntry, Error> {
 
 /// The number of a text; `None` when no row can speak of it.
 pub(super) fn name(tables: &Connection, text: &str) -> Result<Option<i64>, Error> {
-    let mut select = tables.prepare_cached("SELECT id FROM names WHERE text = ?")?;
+    let mut select = tables.prepare_cached("SELECT id FROM audit_names WHERE text = ?")?;
     Ok(select.query_row([text], |row| row.get(0)).optional()?)
 }

@@ -1,4 +1,4 @@
-//! Opening the file, and telling what its errors mean.
+//! A projection's file as its one writer has it, and what its errors mean.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,57 +6,133 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::{meta, stable_plans};
-use crate::Error;
+use super::folder::{BESIDE, Folder, remove, with_suffix};
+use super::meta::{self, Checkpoint};
+use super::{stable_plans, tables};
+use crate::projection::Blueprint;
+use crate::{Error, ProjectionName};
 
-/// The file, open for the one writer there is.
+/// A projection's file, open for its one writer.
 pub(crate) struct File {
     pub(crate) connection: Connection,
-    path: PathBuf,
-    /// Locked for as long as this value lives: two runners would each overwrite what the other counts.
-    _lock: fs::File,
+    pub(crate) path: PathBuf,
+    pub(crate) generation: u32,
 }
 
 impl File {
-    /// Opens the file, or makes it. A damaged one is set aside as `<path>.damaged` and made anew.
+    /// Opens a whole file.
     ///
     /// # Errors
-    /// When it is a database of something else, is in use, or its directory can't be used.
-    pub(crate) fn open(path: &Path) -> Result<Self, Error> {
-        if let Some(directory) = path.parent() {
-            fs::create_dir_all(directory)?;
-        }
-        let lock = fs::File::create(beside(path, "-lock"))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(fs::TryLockError::WouldBlock) => {
-                return Err(Error::InUse {
-                    path: path.to_owned(),
-                });
-            }
-            Err(fs::TryLockError::Error(error)) => return Err(error.into()),
-        }
-        let connection = connect_or_replace(path)?;
+    /// When it is damaged, or can't be used.
+    pub(crate) fn open(path: PathBuf, generation: u32) -> rusqlite::Result<Self> {
+        let connection = connect(&path, OpenFlags::empty())?;
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        // What a power cut takes from this file is folded again from the event store, whose every commit is durable.
+        connection.pragma_update(None, "synchronous", "NORMAL")?;
+        connection.pragma_update(None, "wal_autocheckpoint", 4096)?;
+        connection.pragma_update(None, "journal_size_limit", 64 * 1024 * 1024)?;
+        Pages::OfHistory.keep(&connection)?;
         Ok(Self {
             connection,
-            path: path.to_owned(),
-            _lock: lock,
+            path,
+            generation,
         })
+    }
+
+    /// How far the projection in it is.
+    ///
+    /// # Errors
+    /// When that can't be read: then it is not a file that was ever whole.
+    pub(crate) fn checkpoint(&self) -> rusqlite::Result<Option<Checkpoint>> {
+        meta::get(&self.connection)
     }
 
     /// Which of its pages the writer keeps in memory from now on.
     pub(crate) fn keep_in_memory(&self, pages: Pages) -> rusqlite::Result<()> {
         pages.keep(&self.connection)
     }
+}
 
-    /// Sets the file aside and makes a new one.
+/// A new file, for being filled from the log's first event on. Nobody reads it before it is whole, and what breaks off is
+/// begun anew: so it needs no journal and no order of writes, and each of its pages is written about once.
+pub(crate) struct Filling {
+    pub(crate) connection: Connection,
+    path: PathBuf,
+    whole: PathBuf,
+    generation: u32,
+}
+
+impl Filling {
+    /// Makes the file with empty tables, and opens the one transaction it is filled in.
     ///
     /// # Errors
-    /// When its directory can't be used.
-    pub(crate) fn replace(&mut self) -> Result<(), Error> {
-        set_aside(&self.path)?;
-        self.connection = connect(&self.path)?;
-        Ok(())
+    /// When the directory can't be used.
+    pub(crate) fn create(
+        folder: &Folder,
+        blueprint: &Blueprint,
+        generation: u32,
+    ) -> Result<Self, Error> {
+        let path = folder.filling(blueprint.name, generation);
+        remove(&path)?;
+        let connection = connect(&path, OpenFlags::SQLITE_OPEN_CREATE)?;
+        // Takes effect only before the first table.
+        connection.pragma_update(None, "page_size", 8192)?;
+        connection.pragma_update(None, "journal_mode", "OFF")?;
+        connection.pragma_update(None, "synchronous", "OFF")?;
+        connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
+        Pages::OfHistory.keep(&connection)?;
+        connection.execute_batch("BEGIN EXCLUSIVE")?;
+        meta::create(&connection, "main")?;
+        tables::create(&connection, "main", blueprint)?;
+        Ok(Self {
+            connection,
+            path,
+            whole: folder.file(blueprint.name, generation),
+            generation,
+        })
+    }
+
+    /// Makes the indices, writes down how far it is, and makes it whole: on disk, under its name.
+    ///
+    /// # Errors
+    /// When the file can't be written.
+    pub(crate) fn finish(self, blueprint: &Blueprint, at: &Checkpoint) -> Result<File, Error> {
+        tables::index(&self.connection, "main", blueprint)?;
+        meta::put(&self.connection, at)?;
+        self.connection.execute_batch("COMMIT")?;
+        self.connection.close().map_err(|(_, error)| error)?;
+        fs::File::open(&self.path)?.sync_all()?;
+        // Of a file of the same name that a power cut has left.
+        for suffix in BESIDE {
+            remove(&with_suffix(&self.whole, suffix))?;
+        }
+        fs::rename(&self.path, &self.whole)?;
+        if let Some(directory) = self.whole.parent().filter(|it| !it.as_os_str().is_empty()) {
+            fs::File::open(directory)?.sync_all()?;
+        }
+        Ok(File::open(self.whole, self.generation)?)
+    }
+
+    /// Throws it away.
+    pub(crate) fn discard(self) {
+        drop(self.connection);
+        if let Err(error) = remove(&self.path) {
+            tracing::warn!(%error, "an unfinished file of a projection can't be removed");
+        }
+    }
+}
+
+/// Puts a damaged file where nobody takes it for one that can be used.
+///
+/// # Errors
+/// When the directory can't be used.
+pub(crate) fn set_aside(folder: &Folder, name: ProjectionName, path: &Path) -> Result<(), Error> {
+    for suffix in BESIDE {
+        remove(&with_suffix(path, suffix))?;
+    }
+    match fs::rename(path, folder.damaged(name)) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
+        _ => Ok(()),
     }
 }
 
@@ -73,75 +149,21 @@ pub(crate) enum Pages {
 impl Pages {
     fn keep(self, connection: &Connection) -> rusqlite::Result<()> {
         let mebibytes = match self {
-            Self::OfHistory => 64,
-            Self::OfThePresent => 16,
+            Self::OfHistory => 32,
+            Self::OfThePresent => 4,
         };
         connection.pragma_update(None, "cache_size", -mebibytes * 1024)
     }
 }
 
-fn connect_or_replace(path: &Path) -> Result<Connection, Error> {
-    match connect(path) {
-        Err(Error::Unavailable { source }) if Trouble::of(&source) == Trouble::Damaged => {
-            tracing::warn!(path = %path.display(), error = %source, "the projections' file is damaged and is made anew");
-            set_aside(path)?;
-            connect(path)
-        }
-        other => other,
-    }
-}
-
-fn connect(path: &Path) -> Result<Connection, Error> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
-        | OpenFlags::SQLITE_OPEN_CREATE
-        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+fn connect(path: &Path, more: OpenFlags) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | more;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(Duration::from_secs(5))?;
     stable_plans(&connection)?;
-    if !meta::is_ours(&connection)? {
-        if !meta::is_empty(&connection)? {
-            return Err(Error::NotOurs {
-                path: path.to_owned(),
-            });
-        }
-        // Takes effect only before the first table.
-        connection.pragma_update(None, "page_size", 8192)?;
-    }
-    connection.pragma_update(None, "journal_mode", "WAL")?;
-    // What a power cut takes from this file is folded again from the event store, whose every commit is durable.
-    connection.pragma_update(None, "synchronous", "NORMAL")?;
-    connection.pragma_update(None, "wal_autocheckpoint", 4096)?;
-    connection.pragma_update(None, "journal_size_limit", 64 * 1024 * 1024)?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
-    // For sorting, when indices are made.
-    connection.pragma_update(None, "threads", 2)?;
-    Pages::OfHistory.keep(&connection)?;
     connection.set_prepared_statement_cache_capacity(64);
-    meta::create(&connection)?;
     Ok(connection)
-}
-
-fn set_aside(path: &Path) -> Result<(), Error> {
-    for suffix in ["-wal", "-shm"] {
-        remove(&beside(path, suffix))?;
-    }
-    match fs::rename(path, beside(path, ".damaged")) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
-        _ => Ok(()),
-    }
-}
-
-fn remove(path: &Path) -> Result<(), Error> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
-        _ => Ok(()),
-    }
-}
-
-fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    name.into()
 }
 
 /// What an SQLite error means to the runner.

@@ -1,12 +1,14 @@
-//! The projections' file: opening it, its bookkeeping, its readers.
+//! The projections' files: where they are, opening them, their bookkeeping, their readers.
 
 mod file;
+mod folder;
 pub(crate) mod meta;
 pub(crate) mod names;
 mod readers;
 pub(crate) mod tables;
 
-pub(crate) use file::{File, Pages, Trouble};
+pub(crate) use file::{File, Filling, Pages, Trouble, set_aside};
+pub(crate) use folder::{Folder, Found, found};
 pub(crate) use readers::Readers;
 
 use carnet_events::envelope::Position;

@@ -1,30 +1,24 @@
 //! How many exports there are per tenant, principal and status, so that a total is never counted row by row.
 
-use std::collections::HashMap;
-
+use foldhash::HashMap;
 use rusqlite::{Connection, params};
-
-use crate::projection::of_generation;
 
 /// Stands for all principals of a tenant.
 pub(super) const EVERYONE: i64 = 0;
+
+const UPSERT: &str = "INSERT INTO exports_counts VALUES (?, ?, ?, ?)
+    ON CONFLICT DO UPDATE SET count = count + excluded.count";
 
 /// Changes to the counts, gathered over a batch.
 pub(super) struct Counts {
     /// By tenant, principal and status.
     changes: HashMap<(i64, i64, i64), i64>,
-    upsert: String,
 }
 
 impl Counts {
-    pub(super) fn new(generation: u32) -> Self {
+    pub(super) fn new() -> Self {
         Self {
-            changes: HashMap::new(),
-            upsert: of_generation(
-                "INSERT INTO exports_counts_{g} VALUES (?, ?, ?, ?)
-                 ON CONFLICT DO UPDATE SET count = count + excluded.count",
-                generation,
-            ),
+            changes: HashMap::default(),
         }
     }
 
@@ -42,7 +36,7 @@ impl Counts {
     }
 
     pub(super) fn write(&mut self, tables: &Connection) -> rusqlite::Result<()> {
-        let mut upsert = tables.prepare_cached(&self.upsert)?;
+        let mut upsert = tables.prepare_cached(UPSERT)?;
         for ((tenant, principal, status), change) in self.changes.drain() {
             if change != 0 {
                 upsert.execute(params![tenant, principal, status, change])?;

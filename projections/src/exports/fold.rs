@@ -1,20 +1,19 @@
 //! Applying events: the domain's own `evolve`, and a row per export.
 
-use std::collections::HashMap;
-
 use carnet_events::domain::export::{Deletion, ExportDecider, ExportEvent, ExportState};
 use carnet_events::domain::{Decider, Timed};
 use carnet_events::ids::{ExportId, Timestamp};
+use foldhash::HashMap;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::counts::Counts;
 use super::last_rows::Newest;
-use super::tables::{code, open_until};
+use super::tables::{code, failure, open_until};
 use crate::cache::Cache;
 use crate::database::names::Names;
 use crate::database::{from_sql, to_sql};
 use crate::fact::{Event, Fact, Known};
-use crate::projection::{ApplyError, Projection, of_generation};
+use crate::projection::{ApplyError, Projection};
 
 /// Exports kept in memory so that the next event need not read its row: about 3 KiB each.
 const CACHED: usize = 1024;
@@ -23,43 +22,49 @@ const CACHED: usize = 1024;
 /// end of their life.
 const UNWRITTEN: usize = 16_384;
 
-/// The fold behind the tables of one generation.
+/// The fold behind the tables.
 pub(super) struct Fold {
     cached: Cache<ExportId, Entry>,
     unwritten: HashMap<ExportId, Entry>,
     json: Vec<u8>,
     counts: Counts,
     newest: Newest,
-    select: String,
-    insert: String,
-    update: String,
 }
+
+const SELECT: &str =
+    "SELECT row, revision, status, (SELECT state FROM exports_states s WHERE s.row = e.row) AS state
+    FROM exports e WHERE id = ?";
+const INSERT: &str =
+    "INSERT INTO exports (id, tenant, principal, created_at, status, expires_at, revision, code)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
+const INSERT_STATE: &str = "INSERT INTO exports_states VALUES (?, ?)";
+const UPDATE: &str =
+    "UPDATE exports SET status = ?2, expires_at = ?3, revision = ?4, code = ?5 WHERE row = ?1";
+const UPDATE_STATE: &str = "UPDATE exports_states SET state = ?2 WHERE row = ?1";
 
 /// An export in memory.
 struct Entry {
     state: ExportState,
     revision: u64,
-    /// The status in its row, if it has one.
-    stored: Option<i64>,
+    /// Its row, if it has one.
+    stored: Option<Stored>,
+}
+
+/// What stands in the tables.
+#[derive(Clone, Copy)]
+struct Stored {
+    row: i64,
+    status: i64,
 }
 
 impl Fold {
-    pub(super) fn new(generation: u32) -> Self {
-        let sql = |text| of_generation(text, generation);
+    pub(super) fn new() -> Self {
         Self {
             cached: Cache::new(CACHED),
-            unwritten: HashMap::new(),
+            unwritten: HashMap::default(),
             json: Vec::new(),
-            counts: Counts::new(generation),
-            newest: Newest::new(generation),
-            select: sql("SELECT revision, status, state FROM exports_{g} WHERE id = ?"),
-            insert: sql(
-                "INSERT INTO exports_{g} (id, tenant, principal, created_at, status, expires_at, revision, state)
-                 VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            ),
-            update: sql(
-                "UPDATE exports_{g} SET status = ?2, expires_at = ?3, revision = ?4, state = ?5 WHERE id = ?1",
-            ),
+            counts: Counts::new(),
+            newest: Newest::new(),
         }
     }
 
@@ -68,13 +73,17 @@ impl Fold {
         if let Some(entry) = self.cached.take(&id) {
             return Ok(entry);
         }
-        let mut select = tables.prepare_cached(&self.select)?;
+        let mut select = tables.prepare_cached(SELECT)?;
         let row = select
             .query_row([id.as_uuid().as_bytes()], |row| {
-                Ok((row.get(0)?, row.get(1)?, row.get::<_, String>(2)?))
+                let stored = Stored {
+                    row: row.get(0)?,
+                    status: row.get(2)?,
+                };
+                Ok((stored, row.get(1)?, row.get::<_, String>(3)?))
             })
             .optional()?;
-        let Some((revision, status, state)) = row else {
+        let Some((stored, revision, state)) = row else {
             return Ok(Entry::missing());
         };
         let state = serde_json::from_str(&state)
@@ -82,7 +91,7 @@ impl Fold {
         Ok(Entry {
             state: ExportState::Present(Box::new(state)),
             revision: from_sql(revision),
-            stored: Some(status),
+            stored: Some(stored),
         })
     }
 
@@ -104,34 +113,37 @@ impl Fold {
             std::str::from_utf8(&self.json).map_err(|error| unreadable(error.to_string()))?;
         let status = code(export.status());
         let expires_at = open_until(export).map(Timestamp::as_millis);
+        let code = failure(export);
         let revision = to_sql(entry.revision);
-        let uuid = id.as_uuid();
         let tenant = names.id(tables, export.request.tenant.as_str())?;
         let principal = names.id(tables, export.request.principal.as_str())?;
-        if entry.stored.is_some() {
-            let mut update = tables.prepare_cached(&self.update)?;
-            update.execute(params![
-                uuid.as_bytes(),
-                status,
-                expires_at,
-                revision,
-                state
-            ])?;
-        } else {
-            let mut insert = tables.prepare_cached(&self.insert)?;
-            insert.execute(params![
-                uuid.as_bytes(),
-                tenant,
-                principal,
-                export.created_at.as_millis(),
-                status,
-                expires_at,
-                revision,
-                state,
-            ])?;
-        }
-        self.counts.moved(tenant, principal, entry.stored, status);
-        entry.stored = Some(status);
+        let row = match entry.stored {
+            Some(Stored { row, .. }) => {
+                let mut update = tables.prepare_cached(UPDATE)?;
+                update.execute(params![row, status, expires_at, revision, code])?;
+                let mut update = tables.prepare_cached(UPDATE_STATE)?;
+                update.execute(params![row, state])?;
+                row
+            }
+            None => {
+                let row = tables.prepare_cached(INSERT)?.insert(params![
+                    id.as_uuid().as_bytes(),
+                    tenant,
+                    principal,
+                    export.created_at.as_millis(),
+                    status,
+                    expires_at,
+                    revision,
+                    code,
+                ])?;
+                let mut insert = tables.prepare_cached(INSERT_STATE)?;
+                insert.execute(params![row, state])?;
+                row
+            }
+        };
+        let before = entry.stored.map(|stored| stored.status);
+        self.counts.moved(tenant, principal, before, status);
+        entry.stored = Some(Stored { row, status });
         Ok(())
     }
 }
@@ -190,7 +202,7 @@ impl Projection for Fold {
 
     fn forget(&mut self) {
         self.cached.clear();
-        self.unwritten = HashMap::new();
+        self.unwritten = HashMap::default();
         self.counts.forget();
         self.newest.forget();
     }

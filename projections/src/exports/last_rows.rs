@@ -1,6 +1,8 @@
 //! How many rows each category of a tenant had when it was last exported.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
+
+use foldhash::HashMap;
 
 use carnet_events::domain::export::Completed;
 use carnet_events::domain::request::{ExportKind, Request};
@@ -12,7 +14,6 @@ use super::query::name;
 use crate::Error;
 use crate::database::names::Names;
 use crate::database::{from_sql, to_sql};
-use crate::projection::of_generation;
 
 /// What a category came to when it was last exported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -23,21 +24,18 @@ pub struct LastRows {
     pub at: Timestamp,
 }
 
+const UPSERT: &str = "INSERT INTO exports_last_rows VALUES (?, ?, ?, ?)
+    ON CONFLICT DO UPDATE SET rows = excluded.rows, at = excluded.at WHERE excluded.at >= at";
+
 /// The newest counts, gathered until they are written.
 pub(super) struct Newest {
     counts: HashMap<(i64, Box<str>), LastRows>,
-    upsert: String,
 }
 
 impl Newest {
-    pub(super) fn new(generation: u32) -> Self {
+    pub(super) fn new() -> Self {
         Self {
-            counts: HashMap::new(),
-            upsert: of_generation(
-                "INSERT INTO exports_last_rows_{g} VALUES (?, ?, ?, ?)
-                 ON CONFLICT DO UPDATE SET rows = excluded.rows, at = excluded.at WHERE excluded.at >= at",
-                generation,
-            ),
+            counts: HashMap::default(),
         }
     }
 
@@ -74,7 +72,7 @@ impl Newest {
     }
 
     pub(super) fn write(&mut self, tables: &Connection) -> rusqlite::Result<()> {
-        let mut upsert = tables.prepare_cached(&self.upsert)?;
+        let mut upsert = tables.prepare_cached(UPSERT)?;
         for ((tenant, category), last) in self.counts.drain() {
             let (at, rows) = (last.at.as_millis(), to_sql(last.rows));
             upsert.execute(params![tenant, category, at, rows])?;

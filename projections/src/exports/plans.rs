@@ -20,20 +20,26 @@ fn fill(tables: &Connection) {
     let requested = Timed::new(Timestamp::EPOCH, requested);
     let state = ExportDecider::evolve(ExportDecider::initial(), &requested);
     let state = serde_json::to_string(state.export().unwrap()).unwrap();
-    let names = "INSERT INTO names VALUES (1, 'acme'), (2, 'ann'), (3, 'ben'), (4, 'cyd')";
+    let names = "INSERT INTO exports_names VALUES (1, 'acme'), (2, 'ann'), (3, 'ben'), (4, 'cyd')";
     tables.execute_batch(names).unwrap();
     tables
         .execute(
             "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < :exports - 1)
-             INSERT INTO exports_1 SELECT i, unhex(printf('%032x', i)), 1, 2 + i % 3, i * 60000,
-                iif(i >= :exports - 10, 0, 2 + i / 7 % 4), iif(i / 7 % 4 = 0, i * 60000 + 1000, NULL), 3, :state FROM n",
-            named_params! { ":exports": EXPORTS, ":state": state },
+             INSERT INTO exports SELECT i, unhex(printf('%032x', i)), 1, 2 + i % 3, i * 60000,
+                iif(i >= :exports - 10, 0, 2 + i / 7 % 4), iif(i / 7 % 4 = 0, i * 60000 + 1000, NULL), 3, NULL FROM n",
+            named_params! { ":exports": EXPORTS },
+        )
+        .unwrap();
+    tables
+        .execute(
+            "INSERT INTO exports_states SELECT row, ? FROM exports",
+            [state],
         )
         .unwrap();
     tables
         .execute_batch(
-            "INSERT INTO exports_counts_1 SELECT tenant, principal, status, count(*) FROM exports_1 GROUP BY 1, 2, 3;
-             INSERT INTO exports_counts_1 SELECT tenant, 0, status, count(*) FROM exports_1 GROUP BY 1, 3;",
+            "INSERT INTO exports_counts SELECT tenant, principal, status, count(*) FROM exports GROUP BY 1, 2, 3;
+             INSERT INTO exports_counts SELECT tenant, 0, status, count(*) FROM exports GROUP BY 1, 3;",
         )
         .unwrap();
 }

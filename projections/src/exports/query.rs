@@ -11,7 +11,8 @@ use super::{ExportPage, ExportQuery, ExportRow, MAX_PAGE_SIZE};
 use crate::database::from_sql;
 use crate::{Error, ProjectionName};
 
-pub(super) const COLUMNS: &str = "id, revision, status, created_at, state";
+pub(super) const COLUMNS: &str = "row, id, revision, status, created_at";
+const STATE: &str = "SELECT state FROM exports_states WHERE row = ?";
 const NEWEST_FIRST: &str = "ORDER BY created_at DESC, id DESC LIMIT :limit OFFSET :offset";
 
 /// The export files whose window is over at `:now` though `expired` is not recorded yet. Few, unless the service has
@@ -147,15 +148,12 @@ fn ahead(tables: &Connection, created_at: i64, id: ExportId) -> Result<u64, Erro
 
 pub(super) fn read(tables: &Connection, row: &Row<'_>) -> Result<ExportRow, Error> {
     let id = ExportId::from_uuid(Uuid::from_bytes(row.get("id")?));
-    let state = row.get_ref("state")?;
-    let export = state
-        .as_str()
-        .map_err(|error| error.to_string())
-        .and_then(|json| serde_json::from_str(json).map_err(|error| error.to_string()))
-        .map_err(|reason| Error::BadRow {
-            projection: ProjectionName::Exports,
-            reason: format!("export {id}: {reason}"),
-        })?;
+    let mut select = tables.prepare_cached(STATE)?;
+    let state: String = select.query_row([row.get::<_, i64>("row")?], |row| row.get(0))?;
+    let export = serde_json::from_str(&state).map_err(|error| Error::BadRow {
+        projection: ProjectionName::Exports,
+        reason: format!("export {id}: {error}"),
+    })?;
     let queued = row.get::<_, i64>("status")? == code(Status::Queued);
     let queue_position = if queued {
         Some(ahead(tables, row.get("created_at")?, id)?)
@@ -172,6 +170,6 @@ pub(super) fn read(tables: &Connection, row: &Row<'_>) -> Result<ExportRow, Erro
 
 /// The number of a tenant or principal; `None` when no row can speak of it.
 pub(super) fn name(tables: &Connection, text: &str) -> Result<Option<i64>, Error> {
-    let mut select = tables.prepare_cached("SELECT id FROM names WHERE text = ?")?;
+    let mut select = tables.prepare_cached("SELECT id FROM exports_names WHERE text = ?")?;
     Ok(select.query_row([text], |row| row.get(0)).optional()?)
 }

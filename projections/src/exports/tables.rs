@@ -10,14 +10,20 @@ use crate::projection::{Blueprint, Index, Table};
 
 pub(crate) static BLUEPRINT: Blueprint = Blueprint {
     name: ProjectionName::Exports,
-    version: 3,
+    version: 4,
+    names: "exports_names",
     streams: &[StreamKind::Export],
     tables: &[
         Table {
             name: "exports",
             definition: "(row INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, tenant INTEGER NOT NULL,
                 principal INTEGER NOT NULL, created_at INTEGER NOT NULL, status INTEGER NOT NULL, expires_at INTEGER,
-                revision INTEGER NOT NULL, state TEXT NOT NULL) STRICT",
+                revision INTEGER NOT NULL, code TEXT) STRICT",
+        },
+        // By the export's row. They are long and would be in the way when indices are made.
+        Table {
+            name: "exports_states",
+            definition: "(row INTEGER PRIMARY KEY, state TEXT NOT NULL) STRICT",
         },
         // `principal` 0 counts the whole tenant.
         Table {
@@ -72,10 +78,10 @@ pub(crate) static BLUEPRINT: Blueprint = Blueprint {
         Index {
             name: "exports_everywhere_by_code",
             table: "exports",
-            definition: "(json_extract(state, '$.stage.failed.code'), created_at, id) WHERE status = 3",
+            definition: "(code, created_at, id) WHERE code IS NOT NULL",
         },
     ],
-    make: |generation, _options| Box::new(Fold::new(generation)),
+    make: |_options| Box::new(Fold::new()),
 };
 
 /// The number of a status in the tables. Partial indices name some of them.
@@ -87,6 +93,18 @@ pub(super) const fn code(status: Status) -> i64 {
         Status::Failed => 3,
         Status::Cancelled => 4,
         Status::Expired => 5,
+    }
+}
+
+/// Why an export failed, as a code.
+pub(super) fn failure(export: &Export) -> Option<&str> {
+    match &export.stage {
+        Stage::Failed(ending) => Some(&ending.code),
+        Stage::Queued { .. }
+        | Stage::Running(_)
+        | Stage::Completed(_)
+        | Stage::Expired(_)
+        | Stage::Cancelled(_) => None,
     }
 }
 

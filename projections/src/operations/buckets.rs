@@ -8,7 +8,6 @@ use rusqlite::{Connection, params};
 
 use super::{Durations, Grain};
 use crate::Options;
-use crate::projection::of_generation;
 
 /// What is counted. The name is what stands in the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +71,11 @@ enum Key {
     Duration(u32),
 }
 
+const UPSERT: &str = "INSERT INTO operations_buckets VALUES (?, ?, ?, ?, ?)
+    ON CONFLICT DO UPDATE SET count = count + excluded.count";
+const PRUNE: &str = "DELETE FROM operations_buckets WHERE grain = ? AND start < ?";
+const NEWEST: &str = "SELECT max(start) FROM operations_buckets WHERE grain = ?";
+
 /// Counts gathered until they are written.
 pub(super) struct Buckets {
     /// The counts of each minute; there are few of a minute.
@@ -79,14 +83,10 @@ pub(super) struct Buckets {
     /// How many there are in all.
     len: usize,
     keep: [(Grain, Duration); 2],
-    upsert: String,
-    prune: String,
-    newest: String,
 }
 
 impl Buckets {
-    pub(super) fn new(generation: u32, options: &Options) -> Self {
-        let sql = |text| of_generation(text, generation);
+    pub(super) fn new(options: &Options) -> Self {
         Self {
             minutes: BTreeMap::new(),
             len: 0,
@@ -94,10 +94,6 @@ impl Buckets {
                 (Grain::Minute, options.keep_minutes),
                 (Grain::Hour, options.keep_hours),
             ],
-            upsert: sql("INSERT INTO operations_buckets_{g} VALUES (?, ?, ?, ?, ?)
-                 ON CONFLICT DO UPDATE SET count = count + excluded.count"),
-            prune: sql("DELETE FROM operations_buckets_{g} WHERE grain = ? AND start < ?"),
-            newest: sql("SELECT max(start) FROM operations_buckets_{g} WHERE grain = ?"),
         }
     }
 
@@ -149,12 +145,12 @@ impl Buckets {
         let newest = Timestamp::from_millis(*newest);
         for (grain, keep) in self.keep {
             let stored: Option<i64> = tables
-                .prepare_cached(&self.newest)?
+                .prepare_cached(NEWEST)?
                 .query_row([grain.millis()], |row| row.get(0))?;
             let newest = grain.start_of(newest).max(stored.unwrap_or(i64::MIN));
             let oldest = Timestamp::from_millis(newest).minus(keep).as_millis();
             self.write_grain(tables, grain, oldest)?;
-            let mut prune = tables.prepare_cached(&self.prune)?;
+            let mut prune = tables.prepare_cached(PRUNE)?;
             prune.execute([grain.millis(), oldest])?;
         }
         self.forget();
@@ -174,7 +170,7 @@ impl Buckets {
                 *sum = sum.saturating_add(*count);
             }
         }
-        let mut upsert = tables.prepare_cached(&self.upsert)?;
+        let mut upsert = tables.prepare_cached(UPSERT)?;
         for ((start, metric, key), count) in sums {
             let count = i64::try_from(count).unwrap_or(i64::MAX);
             let grain = grain.millis();

@@ -9,7 +9,6 @@ use serde::Serialize;
 
 use super::Grain;
 use crate::database::from_sql;
-use crate::projection::of_generation;
 use crate::{Error, Options};
 
 /// The most points of an answer.
@@ -44,30 +43,27 @@ struct Gauge {
     highest: Level,
 }
 
+const UPSERT: &str = "INSERT INTO operations_depth VALUES (?, ?, ?, ?, ?, ?)
+    ON CONFLICT DO UPDATE SET queued = excluded.queued, running = excluded.running,
+    queued_max = max(queued_max, excluded.queued_max),
+    running_max = max(running_max, excluded.running_max)";
+const PRUNE: &str = "DELETE FROM operations_depth WHERE grain = ? AND start < ?";
+const NEWEST: &str = "SELECT max(start) FROM operations_depth WHERE grain = ?";
+
 /// The present level, and gauges gathered until they are written.
 pub(super) struct Gauges {
     pub(super) level: Level,
     grains: [(Grain, Duration, BTreeMap<i64, Gauge>); 2],
-    upsert: String,
-    prune: String,
-    newest: String,
 }
 
 impl Gauges {
-    pub(super) fn new(generation: u32, options: &Options) -> Self {
-        let sql = |text| of_generation(text, generation);
+    pub(super) fn new(options: &Options) -> Self {
         Self {
             level: Level::default(),
             grains: [
                 (Grain::Minute, options.keep_minutes, BTreeMap::new()),
                 (Grain::Hour, options.keep_hours, BTreeMap::new()),
             ],
-            upsert: sql("INSERT INTO operations_depth_{g} VALUES (?, ?, ?, ?, ?, ?)
-                 ON CONFLICT DO UPDATE SET queued = excluded.queued, running = excluded.running,
-                    queued_max = max(queued_max, excluded.queued_max),
-                    running_max = max(running_max, excluded.running_max)"),
-            prune: sql("DELETE FROM operations_depth_{g} WHERE grain = ? AND start < ?"),
-            newest: sql("SELECT max(start) FROM operations_depth_{g} WHERE grain = ?"),
         }
     }
 
@@ -109,11 +105,11 @@ impl Gauges {
                 continue;
             };
             let stored: Option<i64> = tables
-                .prepare_cached(&self.newest)?
+                .prepare_cached(NEWEST)?
                 .query_row([grain.millis()], |row| row.get(0))?;
             let newest = Timestamp::from_millis((*newest).max(stored.unwrap_or(i64::MIN)));
             let oldest = newest.minus(*keep).as_millis();
-            let mut upsert = tables.prepare_cached(&self.upsert)?;
+            let mut upsert = tables.prepare_cached(UPSERT)?;
             for (start, Gauge { last, highest }) in std::mem::take(gauges) {
                 if start >= oldest {
                     upsert.execute(params![
@@ -126,7 +122,7 @@ impl Gauges {
                     ])?;
                 }
             }
-            let mut prune = tables.prepare_cached(&self.prune)?;
+            let mut prune = tables.prepare_cached(PRUNE)?;
             prune.execute([grain.millis(), oldest])?;
         }
         Ok(())

@@ -1,7 +1,6 @@
 //! The tables, and counting into them.
 
 use std::collections::hash_map::Entry;
-use std::collections::{HashMap, HashSet};
 
 use carnet_events::domain::access::AccessEvent;
 use carnet_events::domain::export::{ExportEvent, Started, Status};
@@ -9,6 +8,7 @@ use carnet_events::domain::platform::PlatformEvent;
 use carnet_events::domain::tenant::TenantEvent;
 use carnet_events::ids::{ExportId, NodeId, Timestamp};
 use carnet_events::stream::StreamKind;
+use foldhash::{HashMap, HashSet};
 use rusqlite::{Connection, params};
 use uuid::Uuid;
 
@@ -18,12 +18,13 @@ use super::nodes::Nodes;
 use super::{intake, tenants};
 use crate::database::names::Names;
 use crate::fact::{Event, Fact};
-use crate::projection::{ApplyError, Blueprint, Index, Projection, Table, of_generation};
+use crate::projection::{ApplyError, Blueprint, Index, Projection, Table};
 use crate::{Options, ProjectionName};
 
 pub(crate) static BLUEPRINT: Blueprint = Blueprint {
     name: ProjectionName::Operations,
-    version: 3,
+    version: 4,
+    names: "operations_names",
     streams: &[
         StreamKind::Export,
         StreamKind::Tenant,
@@ -94,7 +95,7 @@ pub(crate) static BLUEPRINT: Blueprint = Blueprint {
             definition: "(at, tenant, id)",
         },
     ],
-    make: |generation, options| Box::new(Fold::new(generation, options)),
+    make: |options| Box::new(Fold::new(options)),
 };
 
 /// Changes kept in memory without being written, while history is read.
@@ -108,8 +109,6 @@ struct Fold {
     buckets: Buckets,
     gauges: Gauges,
     nodes: Nodes,
-    generation: u32,
-    sql: Statements,
 }
 
 #[derive(Clone, Copy)]
@@ -121,35 +120,21 @@ struct Open {
     node: Option<NodeId>,
 }
 
-struct Statements {
-    read_open: String,
-    write_open: String,
-    delete_open: String,
-    count: String,
-}
+const READ_OPEN: &str = "SELECT export, running, created_at, started_at, node FROM operations_open";
+const WRITE_OPEN: &str = "INSERT OR REPLACE INTO operations_open VALUES (?, ?, ?, ?, ?)";
+const DELETE_OPEN: &str = "DELETE FROM operations_open WHERE export = ?";
+const COUNT: &str = "INSERT INTO operations_statuses VALUES (?, ?)
+    ON CONFLICT DO UPDATE SET count = count + excluded.count";
 
 impl Fold {
-    fn new(generation: u32, options: &Options) -> Self {
-        let sql = |text| of_generation(text, generation);
+    fn new(options: &Options) -> Self {
         Self {
             open: None,
-            changed: HashSet::new(),
-            statuses: HashMap::new(),
-            buckets: Buckets::new(generation, options),
-            gauges: Gauges::new(generation, options),
-            nodes: Nodes::new(generation),
-            generation,
-            sql: Statements {
-                read_open: sql(
-                    "SELECT export, running, created_at, started_at, node FROM operations_open_{g}",
-                ),
-                write_open: sql(
-                    "INSERT OR REPLACE INTO operations_open_{g} VALUES (?, ?, ?, ?, ?)",
-                ),
-                delete_open: sql("DELETE FROM operations_open_{g} WHERE export = ?"),
-                count: sql("INSERT INTO operations_statuses_{g} VALUES (?, ?)
-                     ON CONFLICT DO UPDATE SET count = count + excluded.count"),
-            },
+            changed: HashSet::default(),
+            statuses: HashMap::default(),
+            buckets: Buckets::new(options),
+            gauges: Gauges::new(options),
+            nodes: Nodes::new(),
         }
     }
 
@@ -166,7 +151,7 @@ impl Fold {
     }
 
     fn read_open(&self, tables: &Connection) -> rusqlite::Result<HashMap<ExportId, Open>> {
-        let mut select = tables.prepare_cached(&self.sql.read_open)?;
+        let mut select = tables.prepare_cached(READ_OPEN)?;
         let rows = select.query_map([], |row| {
             let started_at: Option<i64> = row.get(3)?;
             let node: Option<[u8; 16]> = row.get(4)?;
@@ -186,8 +171,8 @@ impl Fold {
         tables: &Connection,
         open: &HashMap<ExportId, Open>,
     ) -> rusqlite::Result<()> {
-        let mut write = tables.prepare_cached(&self.sql.write_open)?;
-        let mut delete = tables.prepare_cached(&self.sql.delete_open)?;
+        let mut write = tables.prepare_cached(WRITE_OPEN)?;
+        let mut delete = tables.prepare_cached(DELETE_OPEN)?;
         for id in self.changed.drain() {
             let key = id.as_uuid();
             match open.get(&id) {
@@ -201,7 +186,7 @@ impl Fold {
                 None => delete.execute([key.as_bytes()])?,
             };
         }
-        let mut count = tables.prepare_cached(&self.sql.count)?;
+        let mut count = tables.prepare_cached(COUNT)?;
         for (status, change) in self.statuses.drain() {
             count.execute(params![status.as_str(), change])?;
         }
@@ -364,10 +349,10 @@ impl Fold {
             | PlatformEvent::RebuildRequested(_) => {}
             PlatformEvent::ConfigurationApplied(applied) => self.nodes.applied(at, applied),
             PlatformEvent::IntakePaused(by) => {
-                intake::set(tables, self.generation, true, &by.principal, at)?;
+                intake::set(tables, true, &by.principal, at)?;
             }
             PlatformEvent::IntakeResumed(by) => {
-                intake::set(tables, self.generation, false, &by.principal, at)?;
+                intake::set(tables, false, &by.principal, at)?;
             }
             PlatformEvent::DrainStarted(drain) => self.nodes.drain(at, drain, true),
             PlatformEvent::DrainEnded(drain) => self.nodes.drain(at, drain, false),
@@ -423,7 +408,7 @@ impl Projection for Fold {
                         self.buckets.add(known.at, Metric::Admitted, "", 1);
                     }
                     if let Some(tenant) = &known.tenant {
-                        tenants::apply(tables, names, self.generation, tenant, known.at, event)?;
+                        tenants::apply(tables, names, tenant, known.at, event)?;
                     }
                 }
                 Event::Access(event) => self.access(known.at, event),

@@ -6,7 +6,6 @@ use serde::Serialize;
 
 use super::bad;
 use crate::Error;
-use crate::projection::of_generation;
 
 /// Whether requests are taken.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
@@ -22,13 +21,12 @@ pub struct Intake {
 /// Intake was paused or resumed.
 pub(super) fn set(
     tables: &Connection,
-    generation: u32,
     paused: bool,
     by: &PrincipalId,
     at: Timestamp,
 ) -> rusqlite::Result<()> {
-    let sql = "INSERT OR REPLACE INTO operations_intake_{g} VALUES (1, ?, ?, ?)";
-    let mut set = tables.prepare_cached(&of_generation(sql, generation))?;
+    let sql = "INSERT OR REPLACE INTO operations_intake VALUES (1, ?, ?, ?)";
+    let mut set = tables.prepare_cached(sql)?;
     set.execute(params![paused, by.as_str(), at.as_millis()])
         .map(drop)
 }

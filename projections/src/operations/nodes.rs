@@ -1,9 +1,8 @@
 //! The nodes that were seen.
 
-use std::collections::{HashMap, HashSet};
-
 use carnet_events::domain::platform::{ConfigurationApplied, Drain};
 use carnet_events::ids::{Incarnation, NodeId, PrincipalId, Timestamp};
+use foldhash::{HashMap, HashSet};
 use rusqlite::{Connection, Row, params};
 use serde::Serialize;
 use uuid::Uuid;
@@ -11,7 +10,7 @@ use uuid::Uuid;
 use super::bad;
 use crate::Error;
 use crate::database::from_sql;
-use crate::projection::{ApplyError, of_generation};
+use crate::projection::ApplyError;
 
 /// A node, as the log speaks of it. An idle node writes nothing, so an old sign of life alone doesn't mean that it is
 /// gone; one with running exports writes at least every third of a lease.
@@ -54,31 +53,26 @@ struct Seen {
     drained_since: Option<Timestamp>,
 }
 
+const SELECT: &str = "SELECT node, incarnation, version, started_at, alive_at, drained_by, drained_since FROM operations_nodes";
+const WRITE: &str = "INSERT OR REPLACE INTO operations_nodes VALUES (?, ?, ?, ?, ?, ?, ?)";
+
 /// All nodes there ever were, once they are read; there are few.
 pub(super) struct Nodes {
     known: HashMap<NodeId, Seen>,
     changed: HashSet<NodeId>,
-    select: String,
-    write: String,
 }
 
 impl Nodes {
-    pub(super) fn new(generation: u32) -> Self {
-        let sql = |text| of_generation(text, generation);
+    pub(super) fn new() -> Self {
         Self {
-            known: HashMap::new(),
-            changed: HashSet::new(),
-            select: sql(
-                "SELECT node, incarnation, version, started_at, alive_at, drained_by, drained_since
-                 FROM operations_nodes_{g}",
-            ),
-            write: sql("INSERT OR REPLACE INTO operations_nodes_{g} VALUES (?, ?, ?, ?, ?, ?, ?)"),
+            known: HashMap::default(),
+            changed: HashSet::default(),
         }
     }
 
     pub(super) fn read(&mut self, tables: &Connection) -> Result<(), ApplyError> {
         self.forget();
-        let mut select = tables.prepare_cached(&self.select)?;
+        let mut select = tables.prepare_cached(SELECT)?;
         let mut rows = select.query([])?;
         while let Some(row) = rows.next()? {
             let (node, seen) = seen(row).map_err(|error| match error {
@@ -130,7 +124,7 @@ impl Nodes {
     }
 
     pub(super) fn write(&mut self, tables: &Connection) -> rusqlite::Result<()> {
-        let mut write = tables.prepare_cached(&self.write)?;
+        let mut write = tables.prepare_cached(WRITE)?;
         for node in self.changed.drain() {
             let Some(seen) = self.known.get(&node) else {
                 continue;
@@ -158,7 +152,7 @@ pub(super) const LIST: &str =
     FROM operations_nodes ORDER BY alive_at DESC, node LIMIT ?";
 
 pub(super) fn list(tables: &Connection, limit: u32) -> Result<Vec<NodeRow>, Error> {
-    let mut running: HashMap<NodeId, u64> = HashMap::new();
+    let mut running: HashMap<NodeId, u64> = HashMap::default();
     let mut count = tables.prepare_cached(RUNNING)?;
     let mut rows = count.query([])?;
     while let Some(row) = rows.next()? {

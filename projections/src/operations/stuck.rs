@@ -24,7 +24,7 @@ pub(super) const SILENT: &str =
 
 pub(super) fn list_sql() -> String {
     format!(
-        "SELECT w.*, w.since AS mark, (SELECT text FROM names WHERE id = w.tenant) AS tenant_id {SILENT}
+        "SELECT w.*, w.since AS mark, (SELECT text FROM worklist_names WHERE id = w.tenant) AS tenant_id {SILENT}
          ORDER BY w.alive_at, w.export LIMIT ?"
     )
 }

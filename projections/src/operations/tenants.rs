@@ -8,7 +8,6 @@ use serde::Serialize;
 use super::bad;
 use crate::Error;
 use crate::database::names::Names;
-use crate::projection::of_generation;
 
 /// A tenant that an operator closed: nothing of it is exported or downloaded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -48,41 +47,36 @@ pub struct Exemption {
 pub(super) fn apply(
     tables: &Connection,
     names: &mut Names,
-    generation: u32,
     tenant: &TenantId,
     at: Timestamp,
     event: &TenantEvent,
 ) -> rusqlite::Result<()> {
-    let sql = |text| of_generation(text, generation);
     match event {
         TenantEvent::Closed(closed) => {
             let tenant = names.id(tables, tenant.as_str())?;
-            let close = sql("INSERT OR REPLACE INTO operations_closed_{g} VALUES (?, ?, ?)");
+            let close = "INSERT OR REPLACE INTO operations_closed VALUES (?, ?, ?)";
             let by = closed.principal.as_str();
             tables
-                .prepare_cached(&close)?
+                .prepare_cached(close)?
                 .execute(params![tenant, by, at.as_millis()])?;
         }
         TenantEvent::Reopened(_) => {
             let tenant = names.id(tables, tenant.as_str())?;
-            let reopen = sql("DELETE FROM operations_closed_{g} WHERE tenant = ?");
-            tables.prepare_cached(&reopen)?.execute([tenant])?;
+            let reopen = "DELETE FROM operations_closed WHERE tenant = ?";
+            tables.prepare_cached(reopen)?.execute([tenant])?;
         }
         TenantEvent::ExemptionGranted(granted) => {
             let tenant = names.id(tables, tenant.as_str())?;
-            let grant = sql(
-                "INSERT OR IGNORE INTO operations_exemptions_{g} VALUES (?, ?, ?, ?, 0, ?, ?, ?, ?)",
-            );
-            grant_one(tables, &grant, tenant, at, granted)?;
+            let grant =
+                "INSERT OR IGNORE INTO operations_exemptions VALUES (?, ?, ?, ?, 0, ?, ?, ?, ?)";
+            grant_one(tables, grant, tenant, at, granted)?;
         }
         TenantEvent::ExportAdmitted(admitted) => {
             for id in &admitted.exemptions {
                 let tenant = names.id(tables, tenant.as_str())?;
-                let spend = sql("UPDATE operations_exemptions_{g} SET used = used + 1
-                     WHERE tenant = ? AND id = ?");
-                tables
-                    .prepare_cached(&spend)?
-                    .execute(params![tenant, id])?;
+                let spend =
+                    "UPDATE operations_exemptions SET used = used + 1 WHERE tenant = ? AND id = ?";
+                tables.prepare_cached(spend)?.execute(params![tenant, id])?;
             }
         }
         TenantEvent::ExportReleased(_)
@@ -121,7 +115,7 @@ fn grant_one(
 }
 
 pub(super) const CLOSED: &str = "SELECT n.text, c.principal, c.at FROM operations_closed c
-    CROSS JOIN names n ON n.id = c.tenant ORDER BY c.at DESC LIMIT ?";
+    CROSS JOIN operations_names n ON n.id = c.tenant ORDER BY c.at DESC LIMIT ?";
 
 pub(super) fn closed(tables: &Connection, limit: u32) -> Result<Vec<ClosedTenant>, Error> {
     let mut select = tables.prepare_cached(CLOSED)?;
@@ -140,7 +134,7 @@ pub(super) fn closed(tables: &Connection, limit: u32) -> Result<Vec<ClosedTenant
 pub(super) const EXEMPTIONS: &str =
     "SELECT n.text, e.id, e.of_tenant, e.count, e.used, e.until, e.principal, e.at,
      e.person FROM operations_exemptions e
-     CROSS JOIN names n ON n.id = e.tenant WHERE e.until > ? ORDER BY e.at DESC LIMIT ?";
+     CROSS JOIN operations_names n ON n.id = e.tenant WHERE e.until > ? ORDER BY e.at DESC LIMIT ?";
 
 pub(super) fn exemptions(
     tables: &Connection,

@@ -1,7 +1,7 @@
-//! The feed: a thread that follows the event store, decodes, and hands over chunks of facts.
+//! The feed: a thread that follows the event store, decodes, and hands over chunks of facts, to one reader or to several.
 //!
-//! Decoding costs about as much as writing, so it has a thread of its own; the queue between the two is bounded in
-//! events and bytes.
+//! Decoding costs about as much as writing, so it has a thread of its own; the queues between it and its readers are bounded
+//! in events and bytes. Readers of one feed share its chunks: the slowest of them sets the pace.
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -11,7 +11,7 @@ use carnet_events::envelope::Position;
 use carnet_events::store::{Delivery, EventStore, StoreError};
 use futures::StreamExt;
 use tokio::runtime::Handle;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use crate::fact::{self, Fact};
 
@@ -26,11 +26,12 @@ const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// What the feed hands over.
+#[derive(Clone)]
 pub(super) enum Chunk {
-    /// Facts, up to `end`.
-    Facts(Facts),
-    /// The store can't be followed for now; the feed tries again by itself.
-    Trouble(StoreError),
+    /// Facts, up to their `end`.
+    Facts(Arc<Facts>),
+    /// The store can't be followed for now, and why; the feed tries again by itself.
+    Trouble(Arc<str>),
 }
 
 /// Facts in the log's order.
@@ -63,47 +64,40 @@ impl Facts {
     }
 }
 
-/// The thread, and the queue it fills. Dropping it ends the thread.
+/// The thread. Dropping it ends the thread.
 pub(super) struct Feed {
-    chunks: mpsc::Receiver<Chunk>,
+    stop: watch::Sender<bool>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Feed {
-    /// Starts to follow `store` after a position.
+    /// Starts to follow `store` after a position, for so many readers.
     pub(super) fn start(
         store: Arc<dyn EventStore>,
         after: Option<Position>,
         runtime: Handle,
-    ) -> std::io::Result<Self> {
-        let (sender, chunks) = mpsc::channel(CHUNKS);
+        readers: usize,
+    ) -> std::io::Result<(Self, Vec<mpsc::Receiver<Chunk>>)> {
+        let (senders, receivers) = (0..readers).map(|_| mpsc::channel(CHUNKS)).unzip();
+        let (stop, stopped) = watch::channel(false);
+        let out = Out { senders, stopped };
         let thread = std::thread::Builder::new()
             .name("projections-feed".to_owned())
-            .spawn(move || runtime.block_on(follow(store, after, sender)))?;
-        Ok(Self {
-            chunks,
+            .spawn(move || {
+                // Whether it was stopped or has no reader left: it is over.
+                let _ = runtime.block_on(follow(store, after, out));
+            })?;
+        let feed = Self {
+            stop,
             thread: Some(thread),
-        })
-    }
-
-    /// The next chunk; never, once the thread has ended.
-    pub(super) async fn next(&mut self) -> Chunk {
-        match self.chunks.recv().await {
-            Some(chunk) => chunk,
-            None => std::future::pending().await,
-        }
-    }
-
-    /// A chunk that is there already.
-    pub(super) fn ready(&mut self) -> Option<Chunk> {
-        self.chunks.try_recv().ok()
+        };
+        Ok((feed, receivers))
     }
 }
 
 impl Drop for Feed {
     fn drop(&mut self) {
-        self.chunks.close();
-        while self.chunks.try_recv().is_ok() {}
+        self.stop.send_replace(true);
         if let Some(thread) = self.thread.take() {
             // It ends at its next wait, and waits for nothing but the store. If it panicked, that was told.
             let _ = thread.join();
@@ -111,21 +105,64 @@ impl Drop for Feed {
     }
 }
 
+/// The next chunk; never, once the feed has ended.
+pub(super) async fn next(chunks: &mut mpsc::Receiver<Chunk>) -> Chunk {
+    match chunks.recv().await {
+        Some(chunk) => chunk,
+        None => std::future::pending().await,
+    }
+}
+
+/// Where the chunks go.
+struct Out {
+    senders: Vec<mpsc::Sender<Chunk>>,
+    stopped: watch::Receiver<bool>,
+}
+
+/// The feed is stopped, or nobody reads it any more.
+struct Over;
+
+impl Out {
+    /// What `work` gives, unless the feed is over before. The end is looked at first: after it the runtime may be gone, and
+    /// its timers must not be touched.
+    async fn unless_over<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Over> {
+        tokio::select! {
+            biased;
+            _ = self.stopped.wait_for(|stopped| *stopped) => Err(Over),
+            done = work => Ok(done),
+        }
+    }
+
+    /// Hands a chunk to every reader.
+    async fn send(&mut self, chunk: Chunk) -> Result<(), Over> {
+        let mut senders = std::mem::take(&mut self.senders);
+        let sent = async {
+            let mut left = Vec::with_capacity(senders.len());
+            for sender in senders.drain(..) {
+                if sender.send(chunk.clone()).await.is_ok() {
+                    left.push(sender);
+                }
+            }
+            left
+        };
+        self.senders = self.unless_over(sent).await?;
+        match self.senders.is_empty() {
+            true => Err(Over),
+            false => Ok(()),
+        }
+    }
+}
+
 async fn follow(
     store: Arc<dyn EventStore>,
     mut after: Option<Position>,
-    chunks: mpsc::Sender<Chunk>,
-) {
+    mut out: Out,
+) -> Result<(), Over> {
     let mut pause = FIRST_PAUSE;
     loop {
         let mut deliveries = store.subscribe(after, fact::filter());
         let error = loop {
-            // The end is looked at first: after it the runtime may be gone, and its timers must not be touched.
-            let next = tokio::select! {
-                biased;
-                () = chunks.closed() => return,
-                next = deliveries.next() => next,
-            };
+            let next = out.unless_over(deliveries.next()).await?;
             let mut chunk = Facts::default();
             let mut error = None;
             match next {
@@ -146,9 +183,7 @@ async fn follow(
             }
             after = chunk.end.or(after);
             pause = FIRST_PAUSE;
-            if chunks.send(Chunk::Facts(chunk)).await.is_err() {
-                return;
-            }
+            out.send(Chunk::Facts(Arc::new(chunk))).await?;
             if error.is_some() {
                 break error;
             }
@@ -156,13 +191,8 @@ async fn follow(
         let error = error.unwrap_or_else(|| StoreError::Unavailable {
             reason: "the subscription ended".to_owned(),
         });
-        if chunks.send(Chunk::Trouble(error)).await.is_err() {
-            return;
-        }
-        tokio::select! {
-            () = tokio::time::sleep(pause) => {}
-            () = chunks.closed() => return,
-        }
+        out.send(Chunk::Trouble(error.to_string().into())).await?;
+        out.unless_over(tokio::time::sleep(pause)).await?;
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
 }

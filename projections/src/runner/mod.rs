@@ -1,26 +1,33 @@
-//! The runner: the one thread that writes the projections' file.
+//! The runner: the thread that keeps the projections up to date, each in its file, and the threads that fill new ones.
+//!
+//! What follows the present runs in the [`lane`](Lane), on the runner's own thread. What has to be folded from the log's
+//! first event (at the first start, after a change of a projection's version, or when it is asked for) is filled beside it
+//! by [fillers](filling), and then joins the lane.
 
 mod feed;
+mod filling;
+mod folding;
+mod inherited;
 mod instance;
 mod lane;
-mod plan;
+mod report;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use carnet_events::envelope::Position;
 use carnet_events::store::EventStore;
-use rusqlite::Connection;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 use uuid::Uuid;
 
-use self::feed::{Chunk, Facts};
+use self::feed::{Chunk, Feed};
+use self::filling::{Filler, News, Order};
 use self::instance::Instance;
-use self::lane::Lane;
-use crate::database::names::Names;
-use crate::database::{File, Pages, Readers, Trouble, tables};
-use crate::status::{Progress, Rebuilding, Report};
+use self::lane::{Hindrance, Lane};
+use crate::database::{Folder, Readers, Trouble, set_aside};
+use crate::projection::{ALL, Blueprint};
+use crate::status::Report;
 use crate::{Error, Options, ProjectionName};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -29,8 +36,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// Events after which the runner looks whether there is something more urgent.
 const EVENTS_AT_ONCE: usize = 4096;
 
-/// The most events of a rebuild in one transaction.
-const REBUILD_BATCH: usize = 32_768;
+/// News of fillers that are not read yet.
+const NEWS: usize = 16;
 
 /// Takes the answer to a rebuild.
 type Done = oneshot::Sender<Result<(), Error>>;
@@ -41,7 +48,7 @@ pub(crate) enum Command {
     Rebuild(Vec<ProjectionName>, Done),
 }
 
-/// What the runner is made of, besides its file.
+/// What the runner is made of, besides its files.
 pub(crate) struct Setup {
     pub(crate) store: Arc<dyn EventStore>,
     pub(crate) options: Options,
@@ -61,67 +68,81 @@ pub(crate) struct Wires {
     pub(crate) closing: watch::Receiver<bool>,
 }
 
-/// The one thread that writes the projections' file.
+/// The thread that keeps the projections up to date.
 pub(crate) struct Runner {
-    live: Lane,
-    second: Option<Second>,
-    names: Names,
-    file: File,
+    lane: Lane,
+    filled: Filled,
+    folder: Arc<Folder>,
     setup: Setup,
     file_trouble: Option<String>,
     store_trouble: Option<String>,
     pause: Duration,
-    // Dropped last: when the reports end, the feeds have ended and the file is closed.
+    // Dropped last: when the reports end, the feeds have ended and the files are closed.
     wires: Wires,
 }
 
-/// The second lane, and who waits for it.
-struct Second {
-    lane: Lane,
-    done: Option<Done>,
+/// What is being filled.
+struct Filled {
+    // Before the fillers: what they tell to nobody, they don't wait for.
+    news: mpsc::Receiver<(ProjectionName, News)>,
+    feeds: Vec<Feed>,
+    fillers: Vec<Filler>,
+    sender: mpsc::Sender<(ProjectionName, News)>,
+    /// The rebuild under way, and who waits for it.
+    rebuild: Option<Rebuild>,
+}
+
+struct Rebuild {
+    left: Vec<ProjectionName>,
+    failed: Option<Error>,
+    done: Done,
 }
 
 /// What the runner has to do next.
 enum Task {
-    Work(Which, Option<Chunk>),
+    Work(Option<Chunk>),
+    News(ProjectionName, News),
     Command(Command),
     End,
 }
 
-/// One of the lanes.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Which {
-    Live,
-    Second,
-}
-
 impl Runner {
-    /// Opens the file, finds out what of it can be used, and begins to read the log.
+    /// Opens the files and finds out what of them can be used.
     ///
     /// # Errors
-    /// When the file can't be used.
+    /// When the files can't be used.
     pub(crate) fn open(setup: Setup, wires: Wires) -> Result<Self, Error> {
-        let mut file = File::open(&setup.options.path)?;
-        let plan = match plan::make(&mut file.connection, &setup) {
-            Err(Error::Unavailable { source }) if Trouble::of(&source) == Trouble::Damaged => {
-                file.replace()?;
-                setup.readers.renew();
-                plan::make(&mut file.connection, &setup)?
-            }
-            other => other?,
-        };
-        let (live, second) = lanes(plan, &setup)?;
-        let runner = Self {
-            file,
+        let folder = Arc::new(Folder::open(&setup.options.path)?);
+        let (sender, news) = mpsc::channel(NEWS);
+        let mut runner = Self {
+            lane: Lane::new(Arc::clone(&setup.store), setup.runtime.clone()),
+            filled: Filled {
+                news,
+                feeds: Vec::new(),
+                fillers: Vec::new(),
+                sender,
+                rebuild: None,
+            },
+            folder,
             setup,
             wires,
-            names: Names::default(),
-            live,
-            second,
             file_trouble: None,
             store_trouble: None,
             pause: FIRST_PAUSE,
         };
+        let mut missing = Vec::new();
+        for blueprint in ALL {
+            match inherited::instance(&runner.folder, blueprint, &runner.setup)? {
+                Some(instance) => {
+                    let path = instance.file.path.clone();
+                    runner.setup.readers.show(blueprint.name, Some(path));
+                    runner.lane.instances.push(instance);
+                }
+                None => missing.push(blueprint),
+            }
+        }
+        runner.lane.feed_anew();
+        runner.fill(&missing)?;
         runner.tell();
         Ok(runner)
     }
@@ -133,139 +154,80 @@ impl Runner {
             match runtime.block_on(self.next()) {
                 Task::End => break,
                 Task::Command(Command::Rebuild(names, done)) => self.rebuild(&names, done),
-                Task::Work(which, chunk) => self.work(which, chunk),
+                Task::News(name, news) => self.hear(name, news),
+                Task::Work(chunk) => self.work(chunk),
             }
         }
-        self.attempt(|runner| runner.commit_both());
+        for (name, error) in self.lane.commit() {
+            tracing::warn!(projection = %name, %error, "a projection can't be written for now");
+        }
     }
 
-    /// What is to be done next; the present comes before the past.
+    /// What is to be done next.
     async fn next(&mut self) -> Task {
-        let second = async {
-            match &mut self.second {
-                Some(second) => second.lane.next().await,
-                None => std::future::pending().await,
-            }
-        };
         tokio::select! {
             biased;
             _ = self.wires.closing.wait_for(|closing| *closing) => Task::End,
             command = self.wires.commands.recv() => command.map_or(Task::End, Task::Command),
-            chunk = self.live.next() => Task::Work(Which::Live, chunk),
-            chunk = second => Task::Work(Which::Second, chunk),
+            Some((name, news)) = self.filled.news.recv() => Task::News(name, news),
+            chunk = self.lane.next() => Task::Work(chunk),
         }
     }
 
-    fn lane(&mut self, which: Which) -> (&mut Lane, &mut Connection, &mut Names) {
-        let lane = match &mut self.second {
-            Some(second) if which == Which::Second => &mut second.lane,
-            _ => &mut self.live,
-        };
-        (lane, &mut self.file.connection, &mut self.names)
-    }
-
-    /// Works in one of the lanes: takes a chunk and what else is there, and commits if it is time to.
-    fn work(&mut self, which: Which, chunk: Option<Chunk>) {
-        // The lanes share the connection, so one at a time has a transaction.
-        let other = match which {
-            Which::Live => Which::Second,
-            Which::Second => Which::Live,
-        };
-        let most = match which {
-            Which::Live => self.setup.options.batch_events,
-            // Whatever happens meanwhile in the live lane waits for this.
-            Which::Second => self.setup.options.batch_events.min(REBUILD_BATCH),
-        };
-        let mut next = chunk;
-        self.attempt(|runner| {
-            runner.commit(other)?;
-            let mut taken = 0;
-            let mut idle = true;
-            while let Some(chunk) = next.take() {
-                idle = false;
-                match chunk {
-                    Chunk::Facts(facts) => {
-                        taken += facts.facts.len();
-                        runner.apply(which, &facts)?;
+    /// Takes a chunk and what else is there, and commits if it is time to.
+    fn work(&mut self, chunk: Option<Chunk>) {
+        let mut hindrances = Vec::new();
+        let (mut next, mut taken, mut idle) = (chunk, 0, true);
+        while let Some(chunk) = next.take() {
+            idle = false;
+            match chunk {
+                Chunk::Facts(facts) => {
+                    taken += facts.facts.len();
+                    hindrances = self.lane.apply(&facts);
+                    if facts.end.is_some() {
+                        self.store_trouble = None;
                     }
-                    Chunk::Trouble(error) => {
-                        tracing::warn!(%error, "the event store can't be followed for now");
-                        runner.store_trouble = Some(error.to_string());
+                    if facts.caught_up {
+                        hindrances.extend(self.lane.catch_up());
                     }
                 }
-                if taken < EVENTS_AT_ONCE {
-                    next = runner.lane(which).0.ready();
+                Chunk::Trouble(reason) => {
+                    tracing::warn!(error = %reason, "the event store can't be followed for now");
+                    self.store_trouble = Some(reason.to_string());
                 }
             }
-            let lane = runner.lane(which).0;
-            if idle || lane.caught_up || lane.uncommitted() >= most {
-                runner.commit(which)?;
+            if taken < EVENTS_AT_ONCE && hindrances.is_empty() {
+                next = self.lane.ready();
             }
-            Ok(())
-        });
-        let joined = self.join();
+        }
+        let open = self.lane.uncommitted().unwrap_or(0);
+        if idle || self.lane.caught_up || open >= self.setup.options.batch_events {
+            hindrances.extend(self.lane.commit());
+        }
+        self.overcome(hindrances);
+        self.show();
         self.tell();
-        if let Some((done, result)) = joined {
-            // Whoever asked may have gone.
-            let _ = done.send(result);
-        }
     }
 
-    fn apply(&mut self, which: Which, facts: &Facts) -> rusqlite::Result<()> {
-        let (lane, connection, names) = self.lane(which);
-        lane.apply(connection, names, facts)?;
-        if facts.end.is_some() {
-            self.store_trouble = None;
-        }
-        if facts.caught_up {
-            self.commit(which)?;
-            let (lane, connection, _) = self.lane(which);
-            lane.catch_up(connection)?;
-            self.fit_cache()?;
-        }
-        Ok(())
-    }
-
-    /// History is written all over the tables, the present in few places.
-    fn fit_cache(&self) -> rusqlite::Result<()> {
-        let second = self.second.as_ref();
-        let current = self.live.caught_up && second.is_none_or(|second| second.lane.caught_up);
-        self.file.keep_in_memory(match current {
-            true => Pages::OfThePresent,
-            false => Pages::OfHistory,
-        })
-    }
-
-    fn commit(&mut self, which: Which) -> rusqlite::Result<()> {
-        // Where there is no second lane, the live one's transaction is not meant.
-        if which == Which::Second && self.second.is_none() {
-            return Ok(());
-        }
-        let (lane, connection, names) = self.lane(which);
-        lane.commit(connection, names)
-    }
-
-    fn commit_both(&mut self) -> rusqlite::Result<()> {
-        self.commit(Which::Live)?;
-        self.commit(Which::Second)
-    }
-
-    /// Does `work`. When the file is in the way, the lanes have taken back what was not committed: a pause, then
-    /// they begin again at their checkpoints; in a new file, if this one is damaged.
-    fn attempt(&mut self, work: impl FnOnce(&mut Self) -> rusqlite::Result<()>) {
-        let Err(error) = work(self) else {
+    /// Where files are in the way, what was not committed is taken back: after a pause the lane begins again at the
+    /// checkpoints. A damaged file is filled anew.
+    fn overcome(&mut self, hindrances: Vec<Hindrance>) {
+        if hindrances.is_empty() {
             self.file_trouble = None;
             self.pause = FIRST_PAUSE;
             return;
-        };
-        tracing::warn!(%error, "projections can't be written for now");
-        self.file_trouble = Some(error.to_string());
-        if Trouble::of(&error) == Trouble::Damaged && self.start_over() {
-            return;
+        }
+        for (name, error) in hindrances {
+            tracing::warn!(projection = %name, %error, "a projection can't be written for now");
+            self.file_trouble = Some(error.to_string());
+            if Trouble::of(&error) == Trouble::Damaged {
+                self.replace(name);
+            }
         }
         self.tell();
         self.wait(self.pause);
         self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+        self.lane.feed_anew();
     }
 
     /// Waits, but not for longer than the runner may live.
@@ -279,173 +241,178 @@ impl Runner {
         self.setup.runtime.block_on(waited);
     }
 
-    /// Sets the damaged file aside and fills a new one. `false`: that is not possible now either.
-    fn start_over(&mut self) -> bool {
-        let started = (|| {
-            self.file.replace()?;
-            self.setup.readers.renew();
-            let plan = plan::make(&mut self.file.connection, &self.setup)?;
-            lanes(plan, &self.setup)
-        })();
-        match started {
-            Ok((live, second)) => {
-                self.names.forget();
-                self.live = live;
-                self.second = second;
-                true
+    /// Sets a damaged file aside and begins to fill a new one.
+    fn replace(&mut self, name: ProjectionName) {
+        self.setup.readers.show(name, None);
+        for instance in self.lane.take(|one| one.name() == name) {
+            let path = instance.file.path.clone();
+            drop(instance);
+            if let Err(error) = set_aside(&self.folder, name, &path) {
+                tracing::error!(%error, "a damaged file of a projection can't be set aside");
             }
-            Err(error) => {
-                tracing::error!(%error, "the projections' file can't be made anew");
-                false
-            }
+        }
+        let blueprint = ALL.into_iter().filter(|one| one.name == name);
+        if self.filled.fillers.iter().any(|filler| filler.name == name) {
+            return;
+        }
+        if let Err(error) = self.fill(&blueprint.collect::<Vec<_>>()) {
+            tracing::error!(%error, projection = %name, "a projection can't be filled anew; restart the service");
         }
     }
 
-    /// Begins to fill new tables beside those in use.
+    /// Begins to fill new files.
+    fn fill(&mut self, blueprints: &[&'static Blueprint]) -> Result<(), Error> {
+        if blueprints.is_empty() {
+            return Ok(());
+        }
+        let found = self.folder.found()?;
+        let orders = blueprints.iter().map(|blueprint| {
+            let of_it = found.iter().filter(|file| file.name == blueprint.name);
+            let newest = of_it.map(|file| file.generation).max();
+            Order {
+                blueprint,
+                generation: newest.unwrap_or(0).wrapping_add(1),
+                log: self.setup.log,
+                options: self.setup.options.clone(),
+                folder: Arc::clone(&self.folder),
+                store: Arc::clone(&self.setup.store),
+                runtime: self.setup.runtime.clone(),
+                closing: self.wires.closing.clone(),
+                news: self.filled.sender.clone(),
+            }
+        });
+        let (feed, fillers) = filling::start(orders.collect())?;
+        self.filled.feeds.push(feed);
+        self.filled.fillers.extend(fillers);
+        Ok(())
+    }
+
+    /// Begins to fill new files beside those in use.
     fn rebuild(&mut self, names: &[ProjectionName], done: Done) {
-        if self.second.is_some() {
+        if !self.filled.fillers.is_empty() || self.filled.rebuild.is_some() {
             let _ = done.send(Err(Error::RebuildUnderWay));
             return;
         }
-        match self.shadows(names) {
-            Ok(lane) => {
-                let done = Some(done);
-                self.second = Some(Second { lane, done });
-                self.attempt(|runner| runner.fit_cache());
-                self.tell();
+        let wanted = ALL.into_iter().filter(|one| names.contains(&one.name));
+        let wanted: Vec<_> = wanted.collect();
+        match self.fill(&wanted) {
+            Ok(()) if wanted.is_empty() => drop(done.send(Ok(()))),
+            Ok(()) => {
+                self.filled.rebuild = Some(Rebuild {
+                    left: wanted.iter().map(|one| one.name).collect(),
+                    failed: None,
+                    done,
+                });
             }
             // Whoever asked may have gone.
             Err(error) => drop(done.send(Err(error))),
         }
+        self.tell();
     }
 
-    fn shadows(&mut self, names: &[ProjectionName]) -> Result<Lane, Error> {
-        self.commit_both()?;
-        let transaction = self.file.connection.transaction()?;
-        let mut shadows = Vec::new();
-        for instance in &self.live.instances {
-            if names.contains(&instance.name()) {
-                let generation = instance.at.generation.wrapping_add(1);
-                let (blueprint, options) = (instance.blueprint, &self.setup.options);
-                let shadow = Instance::empty(&transaction, blueprint, generation, true, options)?;
-                shadows.push(shadow);
+    /// Takes in what a filler tells.
+    fn hear(&mut self, name: ProjectionName, news: News) {
+        match news {
+            News::Progress(at) => {
+                let mut fillers = self.filled.fillers.iter_mut();
+                if let Some(filler) = fillers.find(|filler| filler.name == name) {
+                    filler.at = at;
+                }
+            }
+            News::Trouble(reason) => self.file_trouble = Some(reason),
+            News::Done(instance) => {
+                self.filled.fillers.retain(|filler| filler.name != name);
+                if self.filled.fillers.is_empty() {
+                    self.filled.feeds.clear();
+                }
+                self.file_trouble = None;
+                if let Err(error) = instance.fit_cache(self.lane.caught_up) {
+                    tracing::warn!(%error, "a projection's cache can't be fitted");
+                }
+                self.lane.join(*instance);
+                self.show();
             }
         }
-        transaction.commit()?;
-        Ok(Lane::start(
-            shadows,
-            &self.setup.store,
-            &self.setup.runtime,
-        )?)
+        self.tell();
     }
 
-    /// Lets the second lane's projections join the live lane, once they are where it is.
-    fn join(&mut self) -> Option<(Done, Result<(), Error>)> {
-        if self.live.is_open() {
-            return None;
-        }
-        let here = self.live.position();
-        let ready = |second: &mut Second| {
-            let all = second.lane.instances.iter();
-            let there = |one: &Instance| one.stopped.is_some() || one.at.position >= here;
-            second.lane.caught_up && !second.lane.is_open() && all.clone().all(there)
+    /// Shows readers what was filled, as soon as it is as far as what they see.
+    fn show(&mut self) {
+        let here = |name, shown| {
+            let mut all = self.lane.instances.iter();
+            all.find(|one| one.name() == name && one.shown == shown)
         };
-        let second = self.second.take_if(ready)?;
-        let joined = self.take_over(second.lane.instances);
-        if let Err(error) = &joined {
-            tracing::error!(%error, "projections can't be swapped");
-        }
-        second.done.map(|done| (done, joined))
-    }
-
-    fn take_over(&mut self, instances: Vec<Instance>) -> Result<(), Error> {
-        let mut failed = None;
-        for mut instance in instances {
-            let name = instance.name();
-            let place = self
-                .live
-                .instances
-                .iter()
-                .position(|one| one.name() == name);
-            if instance.shadow {
-                if let Some(reason) = instance.stopped.take() {
-                    tables::drop(
-                        &self.file.connection,
-                        instance.blueprint,
-                        instance.at.generation,
-                    )?;
-                    failed = Some(Error::BadRow {
-                        projection: name,
-                        reason,
-                    });
-                    continue;
-                }
-                instance.shadow = false;
-                let transaction = self.file.connection.transaction()?;
-                tables::show(&transaction, instance.blueprint, instance.at.generation)?;
-                instance.save(&transaction)?;
-                transaction.commit()?;
-            }
-            match place.and_then(|place| self.live.instances.get_mut(place)) {
-                Some(old) => {
-                    let old = std::mem::replace(old, instance);
-                    // Readers that began before the swap still see them, until they are done.
-                    tables::drop(&self.file.connection, old.blueprint, old.at.generation)?;
-                }
-                None => self.live.instances.push(instance),
-            }
-        }
-        failed.map_or(Ok(()), Err)
-    }
-
-    /// Tells everybody how far the projections are.
-    fn tell(&self) {
-        let caught_up = self.live.caught_up;
-        let live = self
-            .live
-            .instances
-            .iter()
-            .map(|one| one.progress(caught_up));
-        let mut projections: Vec<Progress> = live.collect();
-        for one in self.second.iter().flat_map(|second| &second.lane.instances) {
-            let beside = projections
-                .iter_mut()
-                .find(|known| known.name == one.name());
-            match beside {
-                Some(known) => {
-                    known.rebuilding = Some(Rebuilding {
-                        position: one.at.position,
-                        events: one.at.events,
-                    });
-                }
-                None => projections.push(one.progress(false)),
-            }
-        }
-        projections.sort_by_key(|progress| progress.name);
-        let report = Report {
-            log: self.setup.log,
-            trouble: self
-                .file_trouble
-                .clone()
-                .or_else(|| self.store_trouble.clone()),
-            projections,
+        let ready = |name: &ProjectionName| {
+            let Some(new) = here(*name, false) else {
+                return false;
+            };
+            let as_far = here(*name, true).is_none_or(|old| old.at().position <= new.at().position);
+            new.at().stopped.is_some() || (as_far && new.uncommitted().is_none())
         };
-        self.wires.report.send_replace(report);
+        let ready: Vec<_> = ProjectionName::ALL.into_iter().filter(ready).collect();
+        for name in ready {
+            let failed = self.take_over(name);
+            if let Some(error) = &failed {
+                tracing::error!(%error, "a projection was not replaced");
+            }
+            self.rebuilt(name, failed);
+        }
+    }
+
+    /// Puts what was filled in the place of what readers see. Not when it has stopped on the way: then what they see is
+    /// better than that, if they see anything.
+    fn take_over(&mut self, name: ProjectionName) -> Option<Error> {
+        let mut new = self
+            .lane
+            .take(|one| one.name() == name && !one.shown)
+            .pop()?;
+        let is_old = |one: &Instance| one.name() == name && one.shown;
+        if self.lane.instances.iter().any(is_old)
+            && let Some(reason) = new.at().stopped.clone()
+        {
+            drop(new);
+            let old = self.lane.instances.iter().find(|one| is_old(one));
+            let kept = old.map(|old| old.file.generation);
+            let swept = self.folder.sweep(name, kept);
+            return Some(swept.err().map_or(
+                Error::BadRow {
+                    projection: name,
+                    reason,
+                },
+                Error::from,
+            ));
+        }
+        let (path, generation) = (new.file.path.clone(), new.file.generation);
+        self.setup.readers.show(name, Some(path));
+        drop(self.lane.take(is_old));
+        new.shown = true;
+        self.lane.instances.push(new);
+        // Readers that began before still have it open, until they are done.
+        let swept = self.folder.sweep(name, Some(generation));
+        swept.err().map(Error::from)
+    }
+
+    /// One of those that are rebuilt is done with.
+    fn rebuilt(&mut self, name: ProjectionName, failed: Option<Error>) {
+        let Some(rebuild) = &mut self.filled.rebuild else {
+            return;
+        };
+        rebuild.left.retain(|left| *left != name);
+        rebuild.failed = failed.or_else(|| rebuild.failed.take());
+        if rebuild.left.is_empty()
+            && let Some(rebuild) = self.filled.rebuild.take()
+        {
+            self.tell();
+            // Whoever asked may have gone.
+            let _ = rebuild.done.send(rebuild.failed.map_or(Ok(()), Err));
+        }
     }
 }
 
 impl Drop for Runner {
     fn drop(&mut self) {
         self.setup.readers.close();
+        // Fillers end when they see it; what they would still tell is not waited for.
+        self.filled.news.close();
     }
-}
-
-/// The lanes of a plan.
-fn lanes(plan: plan::Plan, setup: &Setup) -> Result<(Lane, Option<Second>), Error> {
-    let live = Lane::start(plan.live, &setup.store, &setup.runtime)?;
-    if plan.behind.is_empty() {
-        return Ok((live, None));
-    }
-    let lane = Lane::start(plan.behind, &setup.store, &setup.runtime)?;
-    Ok((live, Some(Second { lane, done: None })))
 }

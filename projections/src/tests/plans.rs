@@ -7,17 +7,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rusqlite::Connection;
 
-use crate::database::{meta, tables};
+use crate::database::tables;
 use crate::projection::ALL;
 
-/// The tables of every projection in their first generation, empty, with their indices.
+/// The tables of every projection, empty, with their indices.
 pub(crate) fn tables() -> Connection {
     let connection = Connection::open_in_memory().unwrap();
-    meta::create(&connection).unwrap();
     for blueprint in ALL {
-        tables::create(&connection, blueprint, 1).unwrap();
-        tables::index(&connection, blueprint, 1).unwrap();
-        tables::show(&connection, blueprint, 1).unwrap();
+        tables::create(&connection, "main", blueprint).unwrap();
+        tables::index(&connection, "main", blueprint).unwrap();
     }
     connection
 }

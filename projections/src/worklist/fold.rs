@@ -1,11 +1,10 @@
 //! The table, and keeping an entry per export that something is left to do about.
 
-use std::collections::HashMap;
-
 use carnet_events::domain::export::Outcome;
 use carnet_events::domain::tenant::TenantEvent;
 use carnet_events::ids::{ExportId, Incarnation, NodeId, TenantId, Timestamp};
 use carnet_events::stream::StreamKind;
+use foldhash::HashMap;
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
 use uuid::Uuid;
 
@@ -15,11 +14,12 @@ use crate::cache::Cache;
 use crate::database::names::Names;
 use crate::database::{from_sql, to_sql};
 use crate::fact::{Event, Fact, Known};
-use crate::projection::{ApplyError, Blueprint, Index, Projection, Table, of_generation};
+use crate::projection::{ApplyError, Blueprint, Index, Projection, Table};
 
 pub(crate) static BLUEPRINT: Blueprint = Blueprint {
     name: ProjectionName::Worklist,
-    version: 1,
+    version: 2,
+    names: "worklist_names",
     streams: &[StreamKind::Export, StreamKind::Tenant],
     tables: &[Table {
         name: "worklist",
@@ -56,7 +56,7 @@ pub(crate) static BLUEPRINT: Blueprint = Blueprint {
             definition: "(deleting_since, export) WHERE deleting_since IS NOT NULL AND deleted = 0",
         },
     ],
-    make: |generation, _options| Box::new(Fold::new(generation)),
+    make: |_options| Box::new(Fold::new()),
 };
 
 /// Entries kept in memory so that the next event need not read its row: about 200 bytes each.
@@ -67,15 +67,18 @@ const UNWRITTEN: usize = 65_536;
 
 /// One entry.
 pub(super) const TAKE: &str =
-    "SELECT w.*, (SELECT text FROM names WHERE id = w.tenant) AS tenant_id FROM worklist_{g} w
+    "SELECT w.*, (SELECT text FROM worklist_names WHERE id = w.tenant) AS tenant_id FROM worklist w
     WHERE w.export = ?";
+const UPSERT: &str =
+    "INSERT OR REPLACE INTO worklist (export, tenant, admitted, released, since, stage, attempts, revision,
+        not_before, node, incarnation, lease_ms, alive_at, outcome, expires_at, expired, held, deleting_since, deleted)
+    VALUES (:export, :tenant, :admitted, :released, :since, :stage, :attempts, :revision,
+        :not_before, :node, :incarnation, :lease_ms, :alive_at, :outcome, :expires_at, :expired, :held, :deleting_since, :deleted)";
+const DELETE: &str = "DELETE FROM worklist WHERE export = ?";
 
 struct Fold {
     cached: Cache<ExportId, Item>,
     unwritten: HashMap<ExportId, Touched>,
-    select: String,
-    upsert: String,
-    delete: String,
 }
 
 /// An entry that has changed.
@@ -86,21 +89,10 @@ struct Touched {
 }
 
 impl Fold {
-    fn new(generation: u32) -> Self {
-        let sql = |text| of_generation(text, generation);
+    fn new() -> Self {
         Self {
             cached: Cache::new(CACHED),
-            unwritten: HashMap::new(),
-            select: sql(TAKE),
-            upsert: sql(
-                "INSERT OR REPLACE INTO worklist_{g} (export, tenant, admitted, released, since, stage, attempts, revision,
-                     not_before, node, incarnation, lease_ms, alive_at, outcome, expires_at, expired, held,
-                     deleting_since, deleted)
-                 VALUES (:export, :tenant, :admitted, :released, :since, :stage, :attempts, :revision, :not_before,
-                     :node, :incarnation, :lease_ms, :alive_at, :outcome, :expires_at, :expired, :held,
-                     :deleting_since, :deleted)",
-            ),
-            delete: sql("DELETE FROM worklist_{g} WHERE export = ?"),
+            unwritten: HashMap::default(),
         }
     }
 
@@ -111,7 +103,7 @@ impl Fold {
                 stored: true,
             });
         }
-        let mut select = tables.prepare_cached(&self.select)?;
+        let mut select = tables.prepare_cached(TAKE)?;
         let item = select
             .query_row([id.as_uuid().as_bytes()], |row| Ok(read(row)))
             .optional()?
@@ -132,7 +124,7 @@ impl Fold {
         match touched.item {
             Some(item) if !item.is_done() => {
                 write(
-                    &mut *tables.prepare_cached(&self.upsert)?,
+                    &mut *tables.prepare_cached(UPSERT)?,
                     tables,
                     names,
                     id,
@@ -141,7 +133,7 @@ impl Fold {
                 self.cached.put(id, item);
             }
             Some(_) if touched.stored => {
-                let mut delete = tables.prepare_cached(&self.delete)?;
+                let mut delete = tables.prepare_cached(DELETE)?;
                 delete.execute([id.as_uuid().as_bytes()])?;
             }
             Some(_) | None => {}
@@ -194,7 +186,7 @@ impl Projection for Fold {
 
     fn forget(&mut self) {
         self.cached.clear();
-        self.unwritten = HashMap::new();
+        self.unwritten = HashMap::default();
     }
 }
 

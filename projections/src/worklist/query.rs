@@ -12,7 +12,7 @@ use crate::{Error, ProjectionName};
 /// A list in the order of the column `{by}`: at most `:limit` items after the mark and not after `:until`.
 pub(super) fn list_sql(by: &str, condition: &str) -> String {
     format!(
-        "SELECT w.*, {by} AS mark, n.text AS tenant_id FROM worklist w CROSS JOIN names n ON n.id = w.tenant
+        "SELECT w.*, {by} AS mark, n.text AS tenant_id FROM worklist w CROSS JOIN worklist_names n ON n.id = w.tenant
          WHERE {condition} AND {by} <= :until AND ({by}, export) > (:at, :export) ORDER BY {by}, export LIMIT :limit"
     )
 }
