@@ -11,6 +11,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::codec;
 use crate::ids::{InvalidId, PrincipalId, TenantId, Timestamp, serde_as_text};
 use crate::stream::StreamName;
 
@@ -139,7 +140,7 @@ impl Metadata {
     /// # Errors
     /// When the bytes are not that.
     pub fn from_bytes(bytes: &[u8]) -> serde_json::Result<Self> {
-        serde_json::from_slice(bytes)
+        codec::from_bytes(bytes)
     }
 }
 

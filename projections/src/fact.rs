@@ -131,7 +131,7 @@ struct About {
 /// The event and what concerns projections of its metadata. An event of the newest version, as nearly all are, is read
 /// right here; the codec knows what to do with others.
 fn decoded<E: DomainEvent>(recorded: &Recorded) -> Result<(About, Timed<E>), String> {
-    let about = serde_json::from_slice::<About>(&recorded.metadata);
+    let about = codec::from_bytes::<About>(&recorded.metadata);
     if let Ok(about) = about
         && E::newest_version(&recorded.kind) == Some(about.schema)
         && let Ok(Some(event)) = E::from_json(&recorded.kind, Json::Bytes(&recorded.data))

@@ -8,6 +8,7 @@ mod held;
 mod upcast;
 
 use bytes::Bytes;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
@@ -63,9 +64,21 @@ impl Json<'_> {
     /// When it isn't one.
     pub fn read<T: DeserializeOwned>(self) -> serde_json::Result<T> {
         match self {
-            Self::Bytes(bytes) => serde_json::from_slice(bytes),
+            Self::Bytes(bytes) => from_bytes(bytes),
             Self::Value(value) => serde_json::from_value(value),
         }
+    }
+}
+
+/// Reads JSON. That it is UTF-8 is found out at once, and not string by string.
+///
+/// # Errors
+/// When it isn't a `T`.
+pub fn from_bytes<'a, T: Deserialize<'a>>(json: &'a [u8]) -> serde_json::Result<T> {
+    match std::str::from_utf8(json) {
+        Ok(text) => serde_json::from_str(text),
+        // Fails as well, and says where.
+        Err(_) => serde_json::from_slice(json),
     }
 }
 

@@ -3,9 +3,12 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{InvalidId, serde_as_text};
+use serde::{Serialize, Serializer};
+
+use super::{InvalidId, serde_from_text};
 
 const PREFIX: &str = "sha256:";
+const HEX_DIGITS: usize = 64;
 
 /// A SHA-256 digest, written `sha256:<64 lower-case hex digits>`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -27,10 +30,9 @@ impl Digest {
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut hex = [0; 64];
-        hex::encode_to_slice(self.0, &mut hex).map_err(|_| fmt::Error)?;
+        let mut hex = [0; HEX_DIGITS];
         f.write_str(PREFIX)?;
-        f.write_str(std::str::from_utf8(&hex).map_err(|_| fmt::Error)?)
+        f.write_str(base16ct::lower::encode_str(&self.0, &mut hex).map_err(|_| fmt::Error)?)
     }
 }
 
@@ -46,16 +48,25 @@ impl FromStr for Digest {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let invalid = InvalidId::new("digest", "it is `sha256:` and 64 lower-case hex digits");
         let hex = text.strip_prefix(PREFIX).ok_or(invalid)?;
-        if hex.bytes().any(|byte| byte.is_ascii_uppercase()) {
-            return Err(invalid);
-        }
         let mut bytes = [0; 32];
-        hex::decode_to_slice(hex, &mut bytes).map_err(|_| invalid)?;
-        Ok(Self(bytes))
+        let decoded = base16ct::lower::decode(hex, &mut bytes).map_err(|_| invalid)?;
+        decoded.try_into().map(Self).map_err(|_| invalid)
     }
 }
 
-serde_as_text!(Digest);
+/// In one piece, for there are many of them.
+impl Serialize for Digest {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut text = [0; PREFIX.len() + HEX_DIGITS];
+        let (prefix, hex) = text.split_at_mut(PREFIX.len());
+        prefix.copy_from_slice(PREFIX.as_bytes());
+        base16ct::lower::encode(&self.0, hex).map_err(serde::ser::Error::custom)?;
+        let text = std::str::from_utf8(&text).map_err(serde::ser::Error::custom)?;
+        serializer.serialize_str(text)
+    }
+}
+
+serde_from_text!(Digest);
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests")]
@@ -78,6 +89,9 @@ mod tests {
             "sha256:",
             "ab",
             &"ab".repeat(32),
+            &format!("sha256:{}", "ab".repeat(31)),
+            &format!("sha256:{}a", "ab".repeat(31)),
+            &format!("sha256:{}ag", "ab".repeat(31)),
             &format!("sha256:{}", "AB".repeat(32)),
             &format!("sha256:{}", "ab".repeat(33)),
         ] {

@@ -45,6 +45,14 @@ macro_rules! serde_as_text {
             }
         }
 
+        $crate::ids::serde_from_text!($name);
+    };
+}
+pub(crate) use serde_as_text;
+
+/// Reads a type back through its `FromStr`.
+macro_rules! serde_from_text {
+    ($name:ty) => {
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 deserializer.deserialize_str($crate::ids::Parsed::new())
@@ -52,7 +60,7 @@ macro_rules! serde_as_text {
         }
     };
 }
-pub(crate) use serde_as_text;
+pub(crate) use serde_from_text;
 
 /// Reads a text in place: events hold many ids and digests, and none of them needs a copy to be parsed.
 pub(crate) struct Parsed<T>(PhantomData<T>);

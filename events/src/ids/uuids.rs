@@ -4,8 +4,9 @@ use std::fmt;
 use std::str::FromStr;
 
 use uuid::Uuid;
+use uuid::fmt::Hyphenated;
 
-use super::{InvalidId, serde_as_text};
+use super::{InvalidId, serde_from_text};
 
 macro_rules! uuid_id {
     ($(#[$doc:meta])* $name:ident, $what:literal) => {
@@ -47,20 +48,27 @@ macro_rules! uuid_id {
             }
         }
 
-        serde_as_text!($name);
+        /// In one piece, for there are many of them.
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                let mut text = Uuid::encode_buffer();
+                serializer.serialize_str(self.0.as_hyphenated().encode_lower(&mut text))
+            }
+        }
+
+        serde_from_text!($name);
     };
 }
 
 /// One spelling per id: two spellings of one id would be two resources to caches, logs and signatures.
 fn strict(what: &'static str, text: &str) -> Result<Uuid, InvalidId> {
     let invalid = InvalidId::new(what, "it is not a lower-case hyphenated UUID");
-    let uuid = Uuid::try_parse(text).map_err(|_| invalid)?;
-    let mut canonical = Uuid::encode_buffer();
-    if uuid.as_hyphenated().encode_lower(&mut canonical) == text {
-        Ok(uuid)
-    } else {
-        Err(invalid)
+    // Of the spellings that are parsed, only the hyphenated one has this length.
+    let hyphenated = text.len() == Hyphenated::LENGTH;
+    if !hyphenated || text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        return Err(invalid);
     }
+    Uuid::try_parse(text).map_err(|_| invalid)
 }
 
 uuid_id!(

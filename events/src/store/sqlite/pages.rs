@@ -13,7 +13,7 @@ use crate::store::{Direction, Filter, StoreError};
 use crate::stream::StreamName;
 
 /// How many events a page has at most.
-const EVENTS: usize = 512;
+const EVENTS: usize = 1024;
 
 /// A page ends with the event that brings it to this many bytes.
 const BYTES: usize = 1024 * 1024;
@@ -58,10 +58,9 @@ pub(super) fn of_stream(
         let kind = kind(row)?;
         page.push(row, kind, stream.clone())?;
     }
-    let more = page.is_full();
     Ok(Stretch {
-        events: page.events,
-        more,
+        more: page.is_full(),
+        events: page.finish(),
     })
 }
 
@@ -116,7 +115,7 @@ pub(super) fn of_all(
         gap(&reader.conn, to, upto + 1)?;
     }
     Ok(Scan {
-        events: page.events,
+        events: page.finish(),
         to,
         more,
     })
@@ -137,9 +136,15 @@ fn gap(conn: &Connection, before: i64, after: i64) -> Result<(), StoreError> {
     )))
 }
 
+/// What is read so far. The events' bytes lie in one buffer, which the events share in the end: whoever keeps one of them for
+/// long should copy it.
 struct Page {
     events: Vec<Recorded>,
     limit: usize,
+    buffer: BytesMut,
+    /// Length of data and metadata, by event.
+    lengths: Vec<(usize, usize)>,
+    /// Counts towards the page's size.
     bytes: usize,
 }
 
@@ -148,6 +153,8 @@ impl Page {
         Self {
             events: Vec::new(),
             limit,
+            buffer: BytesMut::new(),
+            lengths: Vec::new(),
             bytes: 0,
         }
     }
@@ -158,12 +165,9 @@ impl Page {
 
     fn push(&mut self, row: &Row<'_>, kind: &str, stream: StreamName) -> Result<(), StoreError> {
         let (data, metadata) = (blob(row, 5)?, blob(row, 6)?);
-        // One allocation for both.
-        let mut bytes = BytesMut::with_capacity(data.len() + metadata.len());
-        bytes.extend_from_slice(data);
-        bytes.extend_from_slice(metadata);
-        let mut data_bytes: Bytes = bytes.freeze();
-        let metadata_bytes = data_bytes.split_off(data.len());
+        self.buffer.extend_from_slice(data);
+        self.buffer.extend_from_slice(metadata);
+        self.lengths.push((data.len(), metadata.len()));
         self.bytes += kind.len() + data.len() + metadata.len();
         self.events.push(Recorded {
             stream,
@@ -172,10 +176,20 @@ impl Page {
             id: Uuid::from_slice(blob(row, 3)?)
                 .map_err(|error| StoreError::corrupt(error.to_string()))?,
             kind: kind.to_owned().into(),
-            data: data_bytes,
-            metadata: metadata_bytes,
+            data: Bytes::new(),
+            metadata: Bytes::new(),
         });
         Ok(())
+    }
+
+    /// The events, each with its bytes.
+    fn finish(mut self) -> Vec<Recorded> {
+        let mut bytes = self.buffer.freeze();
+        for (event, (data, metadata)) in self.events.iter_mut().zip(self.lengths) {
+            event.data = bytes.split_to(data);
+            event.metadata = bytes.split_to(metadata);
+        }
+        self.events
     }
 }
 

@@ -15,7 +15,7 @@ use crate::stream::StreamName;
 /// How many reads run at the same time; those beyond wait.
 const CONNECTIONS: usize = 4;
 
-/// How many stream names a connection remembers.
+/// How many stream names a connection remembers at least, those used last; at most twice as many.
 const NAMES: usize = 8192;
 
 /// A connection that reads, and the stream names it has come across.
@@ -35,14 +35,32 @@ impl Reader {
 }
 
 /// Names of streams by their rows. A row keeps its name for ever, so that a name once read stays right.
+///
+/// They are in two halves. What is used moves into the young one; when that is full, the old one is dropped and the young one
+/// takes its place.
 #[derive(Debug, Default)]
-pub(super) struct Names(HashMap<i64, StreamName>);
+pub(super) struct Names {
+    young: HashMap<i64, StreamName>,
+    old: HashMap<i64, StreamName>,
+}
 
 impl Names {
     pub(super) fn get(&mut self, conn: &Connection, id: i64) -> Result<StreamName, StoreError> {
-        if let Some(name) = self.0.get(&id) {
+        if let Some(name) = self.young.get(&id) {
             return Ok(name.clone());
         }
+        let name = match self.old.remove(&id) {
+            Some(name) => name,
+            None => Self::look_up(conn, id)?,
+        };
+        if self.young.len() >= NAMES {
+            self.old = std::mem::take(&mut self.young);
+        }
+        self.young.insert(id, name.clone());
+        Ok(name)
+    }
+
+    fn look_up(conn: &Connection, id: i64) -> Result<StreamName, StoreError> {
         let mut statement = conn
             .prepare_cached("SELECT name FROM streams WHERE id = ?1")
             .map_err(undone)?;
@@ -51,12 +69,7 @@ impl Names {
             .map_err(undone)?;
         let impossible =
             |error| StoreError::corrupt(format!("stream {id} has an impossible name: {error}"));
-        let name: StreamName = name.parse().map_err(impossible)?;
-        if self.0.len() >= NAMES {
-            self.0.clear();
-        }
-        self.0.insert(id, name.clone());
-        Ok(name)
+        name.parse().map_err(impossible)
     }
 }
 
