@@ -55,6 +55,26 @@ pub enum StreamKind {
     Other,
 }
 
+impl StreamKind {
+    /// What the names of these streams are like, in SQL; `None` for those that are like no other.
+    pub(crate) fn pattern(self) -> Option<String> {
+        if self == Self::Platform {
+            return Some(PLATFORM.to_owned());
+        }
+        let named = PREFIXES.iter().find(|(_, kind)| *kind == self);
+        named.map(|(prefix, _)| format!("{prefix}%"))
+    }
+
+    /// The patterns of all that have one.
+    pub(crate) fn patterns() -> Vec<String> {
+        let kinds = PREFIXES.iter().map(|(_, kind)| *kind);
+        kinds
+            .chain([Self::Platform])
+            .filter_map(Self::pattern)
+            .collect()
+    }
+}
+
 /// The name of a stream: 1 to 512 printable ASCII characters without spaces, not beginning with `$`
 /// (EventStoreDB keeps those to itself). Cheap to clone.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use carnet_events::store::postgres::PostgresStore;
 use serde::{Deserialize, Serialize};
 
 use super::error::Complaints;
@@ -26,7 +27,8 @@ impl Default for Keys {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Store {
-    /// Where events are kept: `sqlite:PATH`, or `memory:` for a trial whose history may be lost.
+    /// Where events are kept: `sqlite:PATH`, `postgres://USER:PASSWORD@HOST/DATABASE`, or `memory:` for a trial whose history
+    /// may be lost.
     pub url: String,
 }
 
@@ -46,6 +48,13 @@ impl Store {
     }
 
     pub(super) fn check(&self, at: &mut Complaints<'_>) {
+        if self.url.starts_with("postgres:") || self.url.starts_with("postgresql:") {
+            if let Err(error) = PostgresStore::check(&self.url) {
+                let form = "write \"postgres://USER:PASSWORD@HOST:PORT/DATABASE\"; what follows `?` is described in default.toml";
+                at.add("store.url", error.to_string(), form);
+            }
+            return;
+        }
         let known = self.url == "memory:"
             || self
                 .url
@@ -55,7 +64,7 @@ impl Store {
             at.add(
                 "store.url",
                 "names no event store this build has",
-                "write \"sqlite:data/events.db\" (kept on disk) or \"memory:\" (lost at exit)",
+                "write \"sqlite:data/events.db\" (kept on disk), \"postgres://USER:PASSWORD@HOST/DATABASE\" or \"memory:\" (lost at exit)",
             );
         }
     }

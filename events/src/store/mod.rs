@@ -6,8 +6,12 @@
 pub(crate) mod concurrency;
 mod error;
 pub mod memory;
+mod pace;
 pub mod postgres;
+mod queue;
+mod reading;
 pub mod sqlite;
+mod subscription;
 mod types;
 mod url;
 pub(crate) mod validate;

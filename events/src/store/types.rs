@@ -79,6 +79,21 @@ impl Filter {
         self
     }
 
+    /// The kinds of streams wanted; `None`: all.
+    pub(crate) fn wanted_streams(&self) -> Option<&[StreamKind]> {
+        self.streams.as_deref()
+    }
+
+    /// The types wanted; `None`: all.
+    pub(crate) fn wanted_kinds(&self) -> Option<&[Cow<'static, str>]> {
+        self.kinds.as_deref()
+    }
+
+    /// Whether every event is wanted.
+    pub(crate) fn admits_all(&self) -> bool {
+        self.streams.is_none() && self.kinds.is_none()
+    }
+
     /// Whether events of this type in this stream are wanted.
     #[must_use]
     pub fn admits(&self, stream: &StreamName, kind: &str) -> bool {

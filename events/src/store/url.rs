@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::memory::MemoryStore;
+use super::postgres::PostgresStore;
 use super::sqlite::SqliteStore;
 use super::{EventStore, StoreError};
 
@@ -18,7 +19,8 @@ pub enum Access {
 /// Opens the store named by `url`:
 ///
 /// - `memory:` a new, empty store in memory, gone with the value;
-/// - `sqlite:PATH` a file, `PATH` absolute or relative to the working directory.
+/// - `sqlite:PATH` a file, `PATH` absolute or relative to the working directory;
+/// - `postgres://USER:PASSWORD@HOST/DATABASE` a schema in a PostgreSQL database, see [`PostgresStore::open`].
 ///
 /// # Errors
 /// `Invalid` when the URL names no store there is; otherwise whatever keeps it from being opened.
@@ -38,9 +40,12 @@ pub async fn open(url: &str, access: Access) -> Result<Arc<dyn EventStore>, Stor
             })?;
             Ok(Arc::new(store?))
         }
+        "postgres" | "postgresql" if !rest.is_empty() => {
+            Ok(Arc::new(PostgresStore::open(url, access).await?))
+        }
         // The rest of the URL may hold a password.
         _ => Err(StoreError::invalid(format!(
-            "`{scheme}:…` names no event store; there are `memory:` and `sqlite:PATH`"
+            "`{scheme}:…` names no event store; there are `memory:`, `sqlite:PATH` and `postgres://…`"
         ))),
     }
 }

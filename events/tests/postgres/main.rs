@@ -10,5 +10,12 @@
 #[path = "../../../tests/support/postgres/mod.rs"]
 mod server;
 
+mod conformance;
 mod connect;
+mod crash;
+mod guards;
+mod nodes;
+mod pooled;
+mod roles;
+mod support;
 mod tls;

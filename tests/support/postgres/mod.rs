@@ -5,7 +5,13 @@
 //! root it runs as the user `postgres`, for it refuses to be root. [`shared`] is one for many tests.
 
 #![allow(dead_code, reason = "nobody needs all of it")]
+#![allow(
+    clippy::panic,
+    clippy::expect_used,
+    reason = "a test without a server fails"
+)]
 
+pub mod bouncer;
 pub mod shared;
 
 use std::ffi::{OsStr, OsString};
@@ -20,8 +26,7 @@ pub const USER: &str = "carnet";
 pub const PASSWORD: &str = "p@ss/w:rd";
 
 /// Settings for a server that is tested with, not measured: small, and quick to clean up.
-pub const SMALL: &str =
-    "shared_buffers = 64MB\nmax_wal_size = 256MB\nautovacuum_naptime = 1s\njit = off";
+pub const SMALL: &str = "shared_buffers = 64MB\nmax_wal_size = 256MB\nautovacuum_naptime = 1s\njit = off\nrecovery_init_sync_method = syncfs";
 
 pub struct Postgres {
     directory: TempDir,
@@ -93,9 +98,21 @@ impl Postgres {
         kill.args(["-9", &server]).args(children.split_whitespace());
         // One of them may be gone already.
         let _ = kill.stdout(Stdio::null()).stderr(Stdio::null()).status();
-        let gone = || !Path::new(&format!("/proc/{server}")).exists();
+        // Dead, or dead and not yet buried by its parent.
+        let gone = |pid: &str| {
+            let status = std::fs::read_to_string(format!("/proc/{pid}/status"));
+            status.map_or(true, |status| status.contains("State:\tZ"))
+        };
         for _ in 0..500 {
-            if gone() {
+            if gone(&server) && children.split_whitespace().all(gone) {
+                // The next one would take its number in these files for a server that runs.
+                let socket = format!(".s.PGSQL.{}.lock", self.server.port);
+                for file in [
+                    self.data().join("postmaster.pid"),
+                    self.directory.path().join(socket),
+                ] {
+                    std::fs::remove_file(file).map_err(|error| error.to_string())?;
+                }
                 return Ok(());
             }
             std::thread::sleep(std::time::Duration::from_millis(10));
@@ -150,13 +167,7 @@ impl Server {
     /// Makes one in an empty directory and starts it.
     fn create(directory: &Path, settings: &[&str]) -> Result<Self, String> {
         let text = |error: std::io::Error| error.to_string();
-        let root = directory.metadata().map_err(text)?.uid() == 0;
-        if root {
-            let (user, group) = unprivileged();
-            chown(directory, Some(user), Some(group)).map_err(text)?;
-            // Its own user must get there.
-            std::fs::set_permissions(directory, PermissionsExt::from_mode(0o755)).map_err(text)?;
-        }
+        let root = make_readable(directory).map_err(text)?;
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
             .and_then(|listener| listener.local_addr())
             .map_err(text)?
@@ -284,6 +295,20 @@ impl Server {
             )),
         }
     }
+}
+
+/// Lets the user that a server runs as into `directory`, with what is in it; tells whether we are root.
+fn make_readable(directory: &Path) -> std::io::Result<bool> {
+    let root = directory.metadata()?.uid() == 0;
+    if root {
+        let (user, group) = unprivileged();
+        for entry in std::fs::read_dir(directory)? {
+            chown(entry?.path(), Some(user), Some(group))?;
+        }
+        chown(directory, Some(user), Some(group))?;
+        std::fs::set_permissions(directory, PermissionsExt::from_mode(0o755))?;
+    }
+    Ok(root)
 }
 
 /// A command that runs as the user `postgres` when we are root.

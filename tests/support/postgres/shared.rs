@@ -4,12 +4,6 @@
 //! process lives; a watchdog waits until nobody holds it any more, and stops the server a second later. So nothing is left
 //! running, however a run ends. Every test takes a schema or a database of its own there.
 
-#![allow(
-    clippy::panic,
-    clippy::expect_used,
-    reason = "a test without a server fails"
-)]
-
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

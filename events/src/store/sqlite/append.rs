@@ -7,11 +7,29 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
 use super::heads::{Head, Heads, Moved};
 use crate::envelope::{NewEvent, Position};
 use crate::store::concurrency::{Verdict, judge};
+use crate::store::queue::Request;
 use crate::store::{Appended, Expected, StoreError};
 use crate::stream::{StreamKind, StreamName};
 
 /// The outer error is the database's and fails the whole group; the inner one is this request's own answer.
 pub(super) type Answered<T> = rusqlite::Result<Result<T, StoreError>>;
+
+/// Does what is asked within the group's transaction, and keeps the answer until it is committed.
+pub(super) fn carry_out(request: &mut Request, group: &mut Group<'_>) -> rusqlite::Result<()> {
+    match request {
+        Request::Append {
+            stream,
+            expected,
+            events,
+            asked,
+            ..
+        } => asked.keep(group.append(stream, *expected, events)?),
+        Request::Erase { stream, asked } => asked.keep(group.erase(stream)?),
+        // SQLite has no clock but ours.
+        Request::Probe { asked } => asked.keep(group.probe()?.map(|()| None)),
+    }
+    Ok(())
+}
 
 /// A transaction in the making: what was moved in it, and the last position given out.
 pub(super) struct Group<'a> {

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
-use super::request::Request;
 use super::schema;
+use crate::store::queue::Request;
 
 /// The log is emptied when it is larger than this, in bytes.
 const LARGE: u64 = 64 * 1024 * 1024;

@@ -12,13 +12,9 @@ mod checkpoint;
 mod error;
 mod heads;
 mod lock;
-mod pace;
 mod pages;
 mod readers;
-mod reading;
-mod request;
 mod schema;
-mod subscription;
 #[cfg(test)]
 mod tests;
 mod thread;
@@ -41,6 +37,7 @@ use super::{
     Appended, Delivery, Direction, EventStore, EventStream, Expected, Filter, ReadFrom, StoreError,
     StoreHealth, validate,
 };
+use super::{reading, subscription};
 use crate::envelope::{NewEvent, Position, Recorded};
 use crate::stream::StreamName;
 
@@ -140,10 +137,8 @@ impl EventStore for SqliteStore {
         events: Vec<NewEvent>,
     ) -> Result<Appended, StoreError> {
         let size = validate::batch(&events)?;
-        self.writing()?
-            .writer
-            .append(stream.clone(), expected, events, size)
-            .await
+        let queue = self.writing()?.writer.queue()?;
+        queue.append(stream.clone(), expected, events, size).await
     }
 
     fn read(
@@ -189,7 +184,7 @@ impl EventStore for SqliteStore {
     }
 
     async fn erase(&self, stream: &StreamName) -> Result<(), StoreError> {
-        self.writing()?.writer.erase(stream.clone()).await
+        self.writing()?.writer.queue()?.erase(stream.clone()).await
     }
 
     async fn last_position(&self) -> Result<Option<Position>, StoreError> {
@@ -205,9 +200,7 @@ impl EventStore for SqliteStore {
     }
 
     async fn probe(&self) -> Result<StoreHealth, StoreError> {
-        self.writing()?.writer.probe().await?;
-        Ok(StoreHealth {
-            clock_skew_ms: None,
-        })
+        let clock_skew_ms = self.writing()?.writer.queue()?.probe().await?;
+        Ok(StoreHealth { clock_skew_ms })
     }
 }

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::error::undone;
 use super::readers::Reader;
 use crate::envelope::{Position, Recorded};
+use crate::store::reading::{Scan, Stretch};
 use crate::store::{Direction, Filter, StoreError};
 use crate::stream::StreamName;
 
@@ -20,13 +21,6 @@ const BYTES: usize = 1024 * 1024;
 
 /// How many events are looked at for one page, wanted or not.
 const SCANNED: usize = 8192;
-
-/// A page of one stream.
-pub(super) struct Stretch {
-    pub(super) events: Vec<Recorded>,
-    /// There may be more beyond it.
-    pub(super) more: bool,
-}
 
 /// A page of one stream: at most `max` events from `revision` on.
 pub(super) fn of_stream(
@@ -62,16 +56,6 @@ pub(super) fn of_stream(
         more: page.is_full(),
         events: page.finish(),
     })
-}
-
-/// A page of the total order.
-pub(super) struct Scan {
-    /// The events wanted.
-    pub(super) events: Vec<Recorded>,
-    /// The last position looked at; where the next page goes on.
-    pub(super) to: i64,
-    /// There may be more beyond it.
-    pub(super) more: bool,
 }
 
 /// A page of the total order: at most `max` events that `filter` admits, after position `after` and not beyond `upto`.

@@ -4,12 +4,15 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use async_trait::async_trait;
 use rusqlite::Connection;
 use tokio::sync::Semaphore;
 
+use super::append::last_position;
 use super::error::undone;
-use super::schema;
-use crate::store::StoreError;
+use super::{pages, schema};
+use crate::store::reading::{Pages, Scan, Stretch};
+use crate::store::{Direction, Filter, StoreError};
 use crate::stream::StreamName;
 
 /// How many reads run at the same time; those beyond wait.
@@ -133,6 +136,38 @@ impl Readers {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .push(reader);
+    }
+}
+
+#[async_trait]
+impl Pages for Arc<Readers> {
+    async fn of_stream(
+        &self,
+        stream: &StreamName,
+        revision: i64,
+        direction: Direction,
+        max: usize,
+    ) -> Result<Stretch, StoreError> {
+        let name = stream.clone();
+        self.run(move |reader| pages::of_stream(reader, &name, revision, direction, max))
+            .await
+    }
+
+    async fn of_all(
+        &self,
+        after: i64,
+        upto: i64,
+        filter: &Arc<Filter>,
+        max: usize,
+    ) -> Result<Scan, StoreError> {
+        let filter = filter.clone();
+        self.run(move |reader| pages::of_all(reader, after, upto, &filter, max))
+            .await
+    }
+
+    async fn last(&self) -> Result<i64, StoreError> {
+        self.run(|reader| last_position(&reader.conn).map_err(undone))
+            .await
     }
 }
 

@@ -8,18 +8,15 @@ use std::time::Instant;
 use rusqlite::Connection;
 use tokio::sync::{mpsc, watch};
 
-use super::append::{Group, last_position};
+use super::append::{Group, carry_out, last_position};
 use super::checkpoint::Checkpoint;
 use super::error::{Stage, translate, undone};
 use super::heads::Heads;
 use super::lock::Lock;
-use super::pace::Pace;
-use super::request::Request;
 use super::schema;
 use crate::store::StoreError;
-
-/// How many requests one transaction takes at most.
-const GROUP: usize = 1024;
+use crate::store::pace::Pace;
+use crate::store::queue::{GROUP, Request};
 
 /// The thread's state.
 pub(super) struct Thread {
@@ -124,9 +121,7 @@ impl Thread {
         let begin = Group::begin(conn, &self.heads, before);
         let mut work = begin.map_err(|error| Failure::Begin(undone(error)))?;
         for request in &mut *group {
-            request
-                .carry_out(&mut work)
-                .map_err(|error| Failure::RolledBack(undone(error)))?;
+            carry_out(request, &mut work).map_err(|error| Failure::RolledBack(undone(error)))?;
         }
         let Group { moved, last, .. } = work;
 

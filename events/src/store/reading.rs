@@ -1,19 +1,59 @@
-//! Readings that end: a stream, or the total order up to now, page by page as the consumer asks.
+//! Readings that end, shared by the backends that number their positions: a stream, or the total order up to now, page by
+//! page as the consumer asks.
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use futures::stream::{self, StreamExt, TryStreamExt};
 
-use super::append::last_position;
-use super::error::undone;
-use super::pages;
-use super::readers::Readers;
+use super::{Direction, EventStream, Filter, ReadFrom, StoreError};
 use crate::envelope::{Position, Recorded};
-use crate::store::{Direction, EventStream, Filter, ReadFrom, StoreError};
 use crate::stream::StreamName;
 
+/// A page of one stream.
+pub(crate) struct Stretch {
+    pub(crate) events: Vec<Recorded>,
+    /// There may be more beyond it.
+    pub(crate) more: bool,
+}
+
+/// A page of the total order.
+pub(crate) struct Scan {
+    /// The events wanted.
+    pub(crate) events: Vec<Recorded>,
+    /// The last position looked at; where the next page goes on.
+    pub(crate) to: i64,
+    /// There may be more beyond it.
+    pub(crate) more: bool,
+}
+
+/// How a backend reads: a page at a time, each within bounds of its own.
+#[async_trait]
+pub(crate) trait Pages: Clone + Send + Sync + 'static {
+    /// At most `max` events of `stream` from `revision` on.
+    async fn of_stream(
+        &self,
+        stream: &StreamName,
+        revision: i64,
+        direction: Direction,
+        max: usize,
+    ) -> Result<Stretch, StoreError>;
+
+    /// At most `max` events that `filter` admits, after position `after` and not beyond `upto`.
+    async fn of_all(
+        &self,
+        after: i64,
+        upto: i64,
+        filter: &Arc<Filter>,
+        max: usize,
+    ) -> Result<Scan, StoreError>;
+
+    /// The last position ever given out, 0 when none was.
+    async fn last(&self) -> Result<i64, StoreError>;
+}
+
 /// Hands out the events of the pages one by one.
-pub(super) fn flatten<T: Send + 'static>(
+pub(crate) fn flatten<T: Send + 'static>(
     pages: impl stream::Stream<Item = Result<Vec<T>, StoreError>> + Send + 'static,
 ) -> EventStream<T> {
     pages
@@ -22,8 +62,8 @@ pub(super) fn flatten<T: Send + 'static>(
         .boxed()
 }
 
-/// The position as the number that SQLite keeps.
-pub(super) fn number(position: Option<Position>) -> i64 {
+/// The position as the number that a database keeps.
+pub(crate) fn number(position: Option<Position>) -> i64 {
     position.map_or(0, |position| signed(position.commit))
 }
 
@@ -31,8 +71,8 @@ fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-pub(super) fn of_stream(
-    readers: Arc<Readers>,
+pub(crate) fn of_stream(
+    pages: impl Pages,
     name: StreamName,
     from: ReadFrom,
     direction: Direction,
@@ -45,14 +85,12 @@ pub(super) fn of_stream(
         (Direction::Backwards, ReadFrom::End) => i64::MAX,
     };
     flatten(stream::try_unfold((start, max), move |(revision, max)| {
-        let (readers, name) = (readers.clone(), name.clone());
+        let (pages, name) = (pages.clone(), name.clone());
         async move {
             if max == 0 || revision < 0 {
                 return Ok(None);
             }
-            let page = readers
-                .run(move |reader| pages::of_stream(reader, &name, revision, direction, max))
-                .await?;
+            let page = pages.of_stream(&name, revision, direction, max).await?;
             let Some(last) = page.events.last() else {
                 return Ok(None);
             };
@@ -78,8 +116,8 @@ struct All {
     max: usize,
 }
 
-pub(super) fn of_all(
-    readers: Arc<Readers>,
+pub(crate) fn of_all(
+    pages: impl Pages,
     after: Option<Position>,
     filter: Filter,
     max: usize,
@@ -93,17 +131,16 @@ pub(super) fn of_all(
     flatten(stream::try_unfold(
         begin,
         move |All { after, upto, max }| {
-            let (readers, filter) = (readers.clone(), filter.clone());
+            let (pages, filter) = (pages.clone(), filter.clone());
             async move {
                 if max == 0 {
                     return Ok(None);
                 }
-                let read = readers.run(move |reader| {
-                    let upto =
-                        upto.map_or_else(|| last_position(&reader.conn).map_err(undone), Ok)?;
-                    Ok((pages::of_all(reader, after, upto, &filter, max)?, upto))
-                });
-                let (page, upto) = read.await?;
+                let upto = match upto {
+                    Some(upto) => upto,
+                    None => pages.last().await?,
+                };
+                let page = pages.of_all(after, upto, &filter, max).await?;
                 let max = if page.more {
                     max - page.events.len()
                 } else {

@@ -1,4 +1,4 @@
-//! When to begin a group: at once, or a moment later with more in it.
+//! When to begin a group: at once, or a moment later with more in it. Shared by the backends that commit in groups.
 //!
 //! Clients that append one event after another ask again as soon as they are answered. A group that begins the very
 //! moment the first of them is back leaves the others to wait for a whole commit more. So the writer waits a little for
@@ -19,7 +19,7 @@ const FRACTION: u32 = 4;
 const NAP: Duration = Duration::from_micros(20);
 
 #[derive(Debug, Default)]
-pub(super) struct Pace {
+pub(crate) struct Pace {
     /// How many requests the last group had.
     last: usize,
     /// How long its commit took.
@@ -27,24 +27,44 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    /// Takes in more requests, until there are as many as last time, or it has waited long enough.
-    pub(super) fn gather<T>(&self, requests: &mut Receiver<T>, group: &mut Vec<T>) {
-        if self.took < WORTH || group.len() >= self.last {
+    /// Takes in more requests, until there are as many as last time, or it has waited long enough. Blocks.
+    pub(crate) fn gather<T>(&self, requests: &mut Receiver<T>, group: &mut Vec<T>) {
+        let Some(deadline) = self.deadline(group.len()) else {
             return;
-        }
-        let deadline = Instant::now() + self.took / FRACTION;
+        };
         while group.len() < self.last && Instant::now() < deadline {
             std::thread::sleep(NAP);
-            while group.len() < self.last
-                && let Ok(request) = requests.try_recv()
-            {
-                group.push(request);
-            }
+            self.take(requests, group);
+        }
+    }
+
+    /// The same for a task, which lets others have their turn instead of sleeping: timers are too coarse for so short a wait.
+    pub(crate) async fn gather_by_turns<T>(&self, requests: &mut Receiver<T>, group: &mut Vec<T>) {
+        let Some(deadline) = self.deadline(group.len()) else {
+            return;
+        };
+        while group.len() < self.last && Instant::now() < deadline {
+            tokio::task::yield_now().await;
+            self.take(requests, group);
+        }
+    }
+
+    /// Until when it is worth waiting, with so many there already.
+    fn deadline(&self, gathered: usize) -> Option<Instant> {
+        let worth = self.took >= WORTH && gathered < self.last;
+        worth.then(|| Instant::now() + self.took / FRACTION)
+    }
+
+    fn take<T>(&self, requests: &mut Receiver<T>, group: &mut Vec<T>) {
+        while group.len() < self.last
+            && let Ok(request) = requests.try_recv()
+        {
+            group.push(request);
         }
     }
 
     /// Notes how large a group was and how long its commit took.
-    pub(super) fn note(&mut self, requests: usize, took: Duration) {
+    pub(crate) fn note(&mut self, requests: usize, took: Duration) {
         *self = Self {
             last: requests,
             took,

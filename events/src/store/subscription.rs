@@ -1,4 +1,4 @@
-//! Subscriptions: pages of the total order until its end is reached, then pages of whatever is committed from there on.
+//! Subscriptions, shared by the backends that number their positions: pages of the total order until its end is reached, then pages of whatever is committed from there on.
 //!
 //! There is no queue between writer and subscriber to overflow or to keep in step: a subscriber asks for the next page
 //! when it has consumed the last one. The writer only hints that there is more; beneath the hint it is looked for anyway.
@@ -9,11 +9,9 @@ use std::time::Duration;
 use futures::stream;
 use tokio::sync::watch;
 
-use super::pages;
-use super::readers::Readers;
-use super::reading::{flatten, number};
+use super::reading::{Pages, flatten, number};
+use super::{Delivery, EventStream, Filter, StoreError};
 use crate::envelope::Position;
-use crate::store::{Delivery, EventStream, Filter, StoreError};
 
 /// How long to wait for a hint before looking anyway.
 const LOOK_ANYWAY: Duration = Duration::from_secs(1);
@@ -22,10 +20,10 @@ const LOOK_ANYWAY: Duration = Duration::from_secs(1);
 const LOOK: Duration = Duration::from_millis(100);
 
 /// Tells that more was committed; `None` when another process is the one that commits.
-pub(super) type Hint = Option<watch::Receiver<i64>>;
+pub(crate) type Hint = Option<watch::Receiver<i64>>;
 
-struct Subscription {
-    readers: Arc<Readers>,
+struct Subscription<P> {
+    pages: P,
     hint: Hint,
     filter: Arc<Filter>,
     /// The last position looked at.
@@ -34,14 +32,14 @@ struct Subscription {
     behind: bool,
 }
 
-pub(super) fn subscribe(
-    readers: Arc<Readers>,
+pub(crate) fn subscribe(
+    pages: impl Pages,
     hint: Hint,
     after: Option<Position>,
     filter: Filter,
 ) -> EventStream<Delivery> {
     let begin = Subscription {
-        readers,
+        pages,
         hint,
         filter: Arc::new(filter),
         at: number(after),
@@ -53,7 +51,7 @@ pub(super) fn subscribe(
     }))
 }
 
-impl Subscription {
+impl<P: Pages> Subscription<P> {
     /// The next deliveries; waits until there are some.
     async fn next(&mut self) -> Result<Vec<Delivery>, StoreError> {
         loop {
@@ -70,10 +68,10 @@ impl Subscription {
     }
 
     async fn look(&mut self) -> Result<Vec<Delivery>, StoreError> {
-        let (after, filter) = (self.at, self.filter.clone());
+        let after = self.at;
         let page = self
-            .readers
-            .run(move |reader| pages::of_all(reader, after, i64::MAX, &filter, usize::MAX))
+            .pages
+            .of_all(after, i64::MAX, &self.filter, usize::MAX)
             .await?;
         self.at = page.to;
 

@@ -1,0 +1,129 @@
+//! The statements, with the schema's name in them. None is prepared under a name: behind a pooler that deals out
+//! connections by the transaction, the next one would not know it.
+
+use tokio_postgres::types::{ToSql, Type};
+
+/// What goes into a statement, with its types: said here, the server needn't be asked for them.
+pub(super) type Parameters<'a> = &'a [(&'a (dyn ToSql + Sync), Type)];
+
+/// The statements of one schema.
+#[derive(Debug)]
+pub(super) struct Sql {
+    /// Begins a transaction: durable, and given up by the server when its client falls silent with the log locked.
+    pub(super) begin: &'static str,
+    pub(super) lock: String,
+    pub(super) heads: String,
+    pub(super) found: String,
+    pub(super) add_streams: String,
+    pub(super) add_events: String,
+    pub(super) go_on: String,
+    pub(super) add_erasure: String,
+    pub(super) remove_events: String,
+    pub(super) probe: String,
+    pub(super) last: String,
+    pub(super) head: String,
+    pub(super) forwards: String,
+    pub(super) backwards: String,
+    pub(super) scanned: String,
+    pub(super) all: String,
+    pub(super) some: String,
+    pub(super) erased: String,
+    /// Where those who follow listen.
+    pub(super) channel: String,
+}
+
+/// `remote_apply`, where it is set, promises more than `on`; everything else promises less.
+const BEGIN: &str = "BEGIN; \
+    SELECT set_config('synchronous_commit', CASE WHEN current_setting('synchronous_commit') = 'remote_apply' \
+    THEN 'remote_apply' ELSE 'on' END, true); \
+    SET LOCAL lock_timeout = '10s'; \
+    SET LOCAL idle_in_transaction_session_timeout = '5s'";
+
+impl Sql {
+    /// `schema` has been looked at: it needs no quoting.
+    pub(super) fn new(schema: &str) -> Self {
+        let page = |events: &str, order: &str| {
+            // The sizes are known without reading what is large; a page ends with the event that brings it beyond its size.
+            format!(
+                "SELECT position, name, revision, id, kind, data, metadata FROM \
+                 (SELECT *, sum(octet_length(kind) + octet_length(data) + octet_length(metadata)) OVER (ORDER BY {order}) \
+                  - octet_length(kind) - octet_length(data) - octet_length(metadata) AS before FROM ({events}) AS e) AS p \
+                 WHERE before < $4 ORDER BY {order}"
+            )
+        };
+        let columns = "e.position, s.name, e.revision, e.id, e.kind, e.data, e.metadata";
+        let of_stream = |than: &str, order: &str| {
+            page(
+                &format!(
+                    "SELECT {columns} FROM {schema}.streams s JOIN {schema}.events e ON e.stream = s.id \
+                     WHERE s.name = $1 AND e.revision {than} $2 ORDER BY e.{order} LIMIT $3"
+                ),
+                order,
+            )
+        };
+        // The rows looked at: so many, however large a hole an erasure has left among them.
+        let looked_at = |columns: &str, limit: &str| {
+            format!(
+                "SELECT {columns} FROM {schema}.events WHERE position > $1 AND position <= $2 \
+                 ORDER BY position LIMIT {limit}"
+            )
+        };
+        let of_all = |limit: &str, admits: &str| {
+            page(
+                &format!(
+                    "SELECT {columns} FROM ({}) AS e JOIN {schema}.streams s ON s.id = e.stream{admits} \
+                     ORDER BY e.position LIMIT $3",
+                    looked_at("*", limit)
+                ),
+                "position",
+            )
+        };
+        Self {
+            begin: BEGIN,
+            lock: format!(
+                "SELECT position, streams, sealed, current_setting('synchronous_commit') FROM {schema}.log FOR UPDATE"
+            ),
+            heads: format!(
+                "SELECT n.i, s.id, (SELECT max(revision) FROM {schema}.events WHERE stream = s.id), \
+                 EXISTS (SELECT 1 FROM {schema}.erasures WHERE stream = s.id) \
+                 FROM unnest($1) WITH ORDINALITY AS n (name, i) JOIN {schema}.streams s ON s.name = n.name"
+            ),
+            found: format!(
+                "SELECT n.i, f.revision, f.position FROM unnest($1, $2) WITH ORDINALITY AS n (name, id, i) \
+                 JOIN {schema}.streams s ON s.name = n.name CROSS JOIN LATERAL \
+                 (SELECT revision, position FROM {schema}.events WHERE stream = s.id AND id = n.id LIMIT 1) AS f"
+            ),
+            add_streams: format!(
+                "INSERT INTO {schema}.streams (id, name) SELECT * FROM unnest($1, $2)"
+            ),
+            add_events: format!(
+                "INSERT INTO {schema}.events (position, stream, revision, id, kind, data, metadata) \
+                 SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7)"
+            ),
+            go_on: format!("UPDATE {schema}.log SET position = $1, streams = $2"),
+            add_erasure: format!(
+                "INSERT INTO {schema}.erasures (stream, position) VALUES ($1, $2)"
+            ),
+            remove_events: format!("DELETE FROM {schema}.events WHERE stream = $1"),
+            probe: format!("UPDATE {schema}.probe SET count = count + 1"),
+            last: format!("SELECT position FROM {schema}.log"),
+            head: format!(
+                "SELECT max(e.revision) FROM {schema}.streams s JOIN {schema}.events e ON e.stream = s.id WHERE s.name = $1"
+            ),
+            forwards: of_stream(">=", "revision"),
+            backwards: of_stream("<=", "revision DESC"),
+            scanned: format!(
+                "SELECT max(position), count(*) FROM ({}) AS e",
+                looked_at("position", "$3")
+            ),
+            all: of_all("$3", ""),
+            some: of_all(
+                "$5",
+                " WHERE ($6 IS NULL OR s.name LIKE ANY ($6) OR ($7 AND NOT s.name LIKE ANY ($8))) \
+                 AND ($9 IS NULL OR e.kind = ANY ($9))",
+            ),
+            erased: format!("SELECT EXISTS (SELECT 1 FROM {schema}.erasures)"),
+            channel: format!("{schema}_events"),
+        }
+    }
+}

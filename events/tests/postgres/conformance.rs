@@ -1,0 +1,3 @@
+use crate::support::Schema;
+
+carnet_events::conformance_suite!(Schema::new());
