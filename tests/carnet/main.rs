@@ -13,6 +13,7 @@ mod account_exports;
 mod audit_log;
 mod auth;
 mod config;
+mod deploy;
 mod faults;
 mod kill;
 mod logs;

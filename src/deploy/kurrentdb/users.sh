@@ -1,0 +1,27 @@
+#!/bin/sh
+# Runs once the cluster answers: gives the administrator a password of its own, and makes the user that Carnet signs in as. It reads $all,
+# which by default only members of $admins may.
+set -eu
+users=${1:-/run/users}
+server=https://kurrentdb-1:2113
+
+# request USER PASSWORD METHOD PATH BODY: prints the status. Passwords go by a file, for arguments are seen by everybody.
+request() {
+  printf 'user = "%s:%s"\n' "$1" "$2" |
+    curl --silent --output /dev/null --write-out '%{http_code}' --max-time 10 --location-trusted --cacert "$users/ca.pem" --config - \
+      --request "$3" --header 'Content-Type: application/json' --data "@$work/body" "$server$4"
+}
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+umask 077
+admin=$(cat "$users/admin")
+
+printf '{"currentPassword":"changeit","newPassword":"%s"}' "$admin" >"$work/body"
+changed=$(request admin changeit POST /users/admin/command/change-password)
+printf '{"loginName":"carnet","fullName":"Carnet","groups":["$admins"],"password":"%s"}' "$(cat "$users/carnet")" >"$work/body"
+made=$(request admin "$admin" POST /users/)
+case $made in
+  201 | 409) ;;
+  *) echo "the user was not made: password $changed, user $made" >&2; exit 1 ;;
+esac
