@@ -4,13 +4,17 @@ use serde::{Deserialize, Serialize};
 
 use super::duration::Span;
 use super::error::Complaints;
+use crate::export::artifact::bucket_of;
 
 /// `[artifacts]`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Artifacts {
-    /// Where artifacts are stored: `file:DIRECTORY`.
+    /// Where artifacts are stored: `file:DIRECTORY` or `s3://BUCKET/PREFIX`.
     pub url: String,
+    /// The section that says how the bucket is reached.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub s3: Option<String>,
     /// Format of an export that doesn't ask for one.
     pub format: Format,
     /// Compression of an export that doesn't ask for one.
@@ -49,6 +53,7 @@ impl Default for Artifacts {
     fn default() -> Self {
         Self {
             url: "file:data/artifacts".to_owned(),
+            s3: None,
             format: Format::Json,
             compression: Compression::Gzip,
             ttl: Span::days(7),
@@ -94,11 +99,11 @@ pub(super) fn check_url(key: &str, url: &str, at: &mut Complaints<'_>) {
     let known = url
         .strip_prefix("file:")
         .is_some_and(|path| !path.is_empty());
-    if !known {
+    if !known && bucket_of(url).is_none() {
         at.add(
             key,
             "names no storage this build has",
-            "write \"file:\" and a directory, as in \"file:data/artifacts\"",
+            "write \"file:\" and a directory, as in \"file:data/artifacts\", or a bucket and a prefix, as in \"s3://acme-exports/carnet\"",
         );
     }
 }

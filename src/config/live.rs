@@ -81,6 +81,9 @@ impl Config {
     }
 
     fn inspect_places(&self, found: &mut Inspection) {
+        if let Err(error) = self.storages() {
+            found.errors.extend(error.complaints);
+        }
         let mut place = |key: &str, path: &Path, what: &str| {
             if let Err(problem) = writable(path) {
                 let remedy = format!(

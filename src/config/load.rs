@@ -120,14 +120,10 @@ fn explain(error: figment::Error, file: &str) -> Complaint {
             "add it; the default configuration shows its form".to_owned(),
         ),
         // What was found is shown, but never of a secret.
-        Kind::InvalidType(_, expected) | Kind::InvalidValue(_, expected)
-            if key.ends_with("secret") =>
-        {
-            (
-                "is of the wrong form".to_owned(),
-                format!("write {expected}"),
-            )
-        }
+        Kind::InvalidType(_, expected) | Kind::InvalidValue(_, expected) if is_secret(&key) => (
+            "is of the wrong form".to_owned(),
+            format!("write {expected}"),
+        ),
         Kind::InvalidType(found, expected) => (format!("is {found}"), format!("write {expected}")),
         Kind::InvalidValue(found, expected) => (format!("is {found}"), format!("write {expected}")),
         Kind::InvalidLength(found, expected) => {
@@ -148,6 +144,11 @@ fn explain(error: figment::Error, file: &str) -> Complaint {
         problem,
         remedy,
     }
+}
+
+/// Whether a key holds a secret.
+fn is_secret(key: &str) -> bool {
+    key.ends_with("secret") || key.ends_with("secret_access_key")
 }
 
 fn known_names(given: &str, known: &[&str]) -> String {
@@ -198,7 +199,7 @@ impl Provider for Named {
 const ENVIRONMENT: &str = "environment";
 
 /// `CARNET__SECTION__KEY=value`, in any case. A value is read as a TOML value where it looks like one
-/// (`2`, `true`, `["a"]`, `{…}`) and as text otherwise; a secret is always text.
+/// (`2`, `true`, `["a"]`, `{…}`) and as text otherwise; a secret and what names it are always text.
 struct Environment(Variables);
 
 impl Provider for Environment {
@@ -218,7 +219,7 @@ impl Provider for Environment {
                     .with_path(&key.replace("__", ".")));
             };
             let path: Vec<&str> = key.split("__").collect();
-            let value = if key.ends_with("secret") {
+            let value = if is_secret(&key) || key.ends_with("access_key_id") {
                 Value::from(value)
             } else {
                 value

@@ -17,6 +17,7 @@ mod load;
 mod oidc;
 mod paths;
 mod print;
+mod s3;
 mod secret;
 mod secret_files;
 mod server;
@@ -41,6 +42,7 @@ pub use error::{Complaint, ConfigError};
 pub use limits::{Limits, Window};
 pub use live::Inspection;
 pub use oidc::Oidc;
+pub use s3::S3;
 pub use secret::{MASK, Secret};
 pub use secret_files::DIRECTORY_VARIABLE;
 pub use server::Server;
@@ -70,6 +72,8 @@ pub struct Config {
     pub projections: Projections,
     /// Where finished exports are stored.
     pub artifacts: Artifacts,
+    /// How buckets are reached.
+    pub s3: BTreeMap<String, S3>,
     /// Who may export how often.
     pub limits: Limits,
     /// How exports are run.
@@ -135,5 +139,6 @@ impl Config {
         for (id, tenant) in &self.tenants {
             tenant.check(id, at);
         }
+        self.check_storages(at);
     }
 }

@@ -15,6 +15,13 @@ pub(super) fn make_absolute(config: &mut Config, base: &Path) {
     for source in &mut config.sources {
         url(&mut source.url, base);
     }
+    for section in config.s3.values_mut() {
+        let files = [&mut section.secret_access_key_file, &mut section.ca_file];
+        files
+            .into_iter()
+            .flatten()
+            .for_each(|file| path(file, base));
+    }
     for tenant in config.tenants.values_mut() {
         if let Some(own) = &mut tenant.artifacts {
             url(own, base);

@@ -12,6 +12,9 @@ pub struct Tenant {
     /// The tenant's own storage; left out, `artifacts.url`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub artifacts: Option<String>,
+    /// The section that says how its bucket is reached.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub s3: Option<String>,
     /// Modules switched on beside `core`. Left out, every module is on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub modules: Option<Vec<String>>,

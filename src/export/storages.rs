@@ -6,7 +6,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use carnet_events::ids::{TenantId, Timestamp};
 
-use super::artifact::{ArtifactKey, ArtifactStore, StorageError};
+use futures::{StreamExt, TryStreamExt, stream};
+
+use super::artifact::{ArtifactKey, ArtifactStore, Location, StorageError};
+
+/// Storages that are opened or tried at a time: one that doesn't answer holds few others up.
+const AT_A_TIME: usize = 16;
 
 /// The storages, and whether each was found to work when it was last tried.
 #[derive(Debug)]
@@ -54,24 +59,27 @@ pub struct StoragesError {
 }
 
 impl Storages {
-    /// Opens every storage for the event log of this id: the common one at `url`, and those that tenants bring.
+    /// Opens every storage for the event log of this id: the common one, and those that tenants bring.
+    ///
+    /// A bucket that can't be reached is no error here: it isn't verified until it can, and nothing is written to it.
     ///
     /// # Errors
     /// When one can't be used, or belongs to another log.
     pub async fn open(
-        url: &str,
-        own: &BTreeMap<TenantId, String>,
+        common: impl Into<Location>,
+        own: &BTreeMap<TenantId, Location>,
         log_id: &str,
     ) -> Result<Self, StoragesError> {
-        let common = Place::open("artifacts.url".to_owned(), url, log_id).await?;
-        let mut places = BTreeMap::new();
-        for (tenant, url) in own {
+        let common = Place::open("artifacts.url".to_owned(), common.into(), log_id).await?;
+        let opened = own.iter().map(|(tenant, location)| async move {
             let key = format!("tenants.{tenant}.artifacts");
-            places.insert(tenant.clone(), Place::open(key, url, log_id).await?);
-        }
+            let place = Place::open(key, location.clone(), log_id).await?;
+            Ok::<_, StoragesError>((tenant.clone(), place))
+        });
+        let own = stream::iter(opened).buffer_unordered(AT_A_TIME);
         Ok(Self {
             common,
-            own: places,
+            own: own.try_collect().await?,
             verifying: tokio::sync::Mutex::default(),
         })
     }
@@ -113,14 +121,9 @@ impl Storages {
     /// Tries every storage at `now`: writes, reads back and deletes a small object.
     pub async fn verify(&self, now: Timestamp) {
         let _one = self.verifying.lock().await;
-        for place in self.places() {
-            let works = place.store.verify().await;
-            if let Err(error) = &works {
-                tracing::warn!(storage = place.key, error = %error, "an artifact storage doesn't work");
-            }
-            place.verified.store(works.is_ok(), Ordering::Relaxed);
-            *place.last() = Some(Trial { at: now, works });
-        }
+        stream::iter(self.places())
+            .for_each_concurrent(AT_A_TIME, |place| place.verify(now))
+            .await;
     }
 
     /// Every storage, and how it did when it was last tried.
@@ -138,8 +141,8 @@ impl Storages {
 }
 
 impl Place {
-    async fn open(key: String, url: &str, log_id: &str) -> Result<Self, StoragesError> {
-        match ArtifactStore::open(url, log_id).await {
+    async fn open(key: String, location: Location, log_id: &str) -> Result<Self, StoragesError> {
+        match ArtifactStore::open(location, log_id).await {
             Ok(store) => Ok(Self {
                 key,
                 store,
@@ -148,6 +151,15 @@ impl Place {
             }),
             Err(source) => Err(StoragesError { key, source }),
         }
+    }
+
+    async fn verify(&self, now: Timestamp) {
+        let works = self.store.verify().await;
+        if let Err(error) = &works {
+            tracing::warn!(storage = self.key, error = %error, "an artifact storage doesn't work");
+        }
+        self.verified.store(works.is_ok(), Ordering::Relaxed);
+        *self.last() = Some(Trial { at: now, works });
     }
 
     fn last(&self) -> MutexGuard<'_, Option<Trial>> {
@@ -183,7 +195,7 @@ mod tests {
             TenantId::new("acme").unwrap(),
             TenantId::new("globex").unwrap(),
         );
-        let own = [(acme.clone(), url("acme"))].into();
+        let own = [(acme.clone(), Location::from(&url("acme")))].into();
         let storages = Storages::open(&url("common"), &own, "log-1").await.unwrap();
         let key = |tenant| {
             let export = ExportId::from_uuid(Uuid::from_u128(7));

@@ -294,16 +294,10 @@ fn options(config: &Config, node: NodeId, ids: &dyn Ids) -> Options {
     }
 }
 
-async fn open_storages(config: &Config, log_id: Uuid) -> Result<Arc<Storages>, StoragesError> {
-    // Ids are checked with the configuration; what isn't one has no storage.
-    let own = config
-        .tenants
-        .iter()
-        .filter_map(|(id, tenant)| Some((TenantId::new(id).ok()?, tenant.artifacts.clone()?)));
-    let own = own.collect();
-    Ok(Arc::new(
-        Storages::open(&config.artifacts.url, &own, &log_id.to_string()).await?,
-    ))
+async fn open_storages(config: &Config, log_id: Uuid) -> Result<Arc<Storages>, StartError> {
+    let (common, own) = config.storages()?;
+    let storages = Storages::open(common, &own, &log_id.to_string()).await?;
+    Ok(Arc::new(storages))
 }
 
 /// The processors, shared out among the exports that may run at once; each export also reads and encodes on one.

@@ -20,6 +20,7 @@ mod logs;
 mod mixed_versions;
 mod operator;
 mod pages;
+mod s3;
 mod sessions;
 mod support;
 mod tidy;

@@ -3,6 +3,10 @@
 use std::error::Error;
 use std::io;
 
+use object_store::client::{HttpError, HttpErrorKind};
+
+use super::storage::meaning;
+
 /// Why an object could not be stored, read or deleted.
 ///
 /// The texts are for the service's log: they may name paths, and never stand in an event or an answer. Those carry [`StorageError::code`].
@@ -44,6 +48,56 @@ pub enum StorageError {
     /// What was written could not be read back the same.
     #[error("the artifact storage gave back other bytes than were written")]
     Unfaithful,
+    /// The bucket isn't there.
+    #[error(
+        "the bucket isn't there: create it, or correct its name in the storage's url and its region or endpoint in [s3]"
+    )]
+    NoBucket,
+    /// There is nothing to sign requests with.
+    #[error(
+        "there are no credentials for the bucket: set access_key_id and secret_access_key in [s3], or let the environment or the machine give them ({reason})"
+    )]
+    NoCredentials {
+        /// What was tried.
+        reason: String,
+    },
+    /// The bucket's server doesn't know the credentials, or they don't fit together.
+    #[error(
+        "the bucket's server doesn't accept the credentials ({code}): correct access_key_id and secret_access_key"
+    )]
+    WrongCredentials {
+        /// The server's word for it.
+        code: String,
+    },
+    /// The credentials are known, but may not do this.
+    #[error(
+        "the credentials may not use the bucket ({code}): allow them to list it and to get, put and delete objects below the prefix"
+    )]
+    Denied {
+        /// The server's word for it.
+        code: String,
+    },
+    /// The credentials were good once.
+    #[error(
+        "the credentials for the bucket have expired: renew them where they come from; if they stand in [s3], change them there and restart"
+    )]
+    Expired,
+    /// Requests are signed with the time, and the bucket's server has another.
+    #[error(
+        "this machine's clock and that of the bucket's server are too far apart: set both by NTP"
+    )]
+    ClockSkew,
+    /// The bucket is elsewhere.
+    #[error("the bucket is in another region: set region in [s3] to the bucket's")]
+    WrongRegion,
+    /// The bucket's server doesn't answer, or only that it can't.
+    #[error(
+        "the bucket's server can't be reached ({reason}): check the endpoint in [s3], the network and that the server is up"
+    )]
+    Unreachable {
+        /// How it failed.
+        reason: String,
+    },
     /// The upload was given up before it was complete; nothing of it is left.
     #[error("the upload was given up")]
     Cancelled,
@@ -62,11 +116,19 @@ impl StorageError {
         match self {
             Self::Full => "storage_full",
             Self::Cancelled => "cancelled",
+            Self::NoBucket => "storage_missing",
+            Self::NoCredentials { .. }
+            | Self::WrongCredentials { .. }
+            | Self::Denied { .. }
+            | Self::Expired => "storage_denied",
+            Self::ClockSkew => "storage_clock",
+            Self::Unreachable { .. } => "storage_unreachable",
             Self::Exists { .. }
             | Self::Missing { .. }
             | Self::ForeignLog { .. }
             | Self::NotOurs { .. }
             | Self::Unfaithful
+            | Self::WrongRegion
             | Self::Failed { .. } => "storage_failed",
         }
     }
@@ -86,10 +148,17 @@ impl StorageError {
 
 impl From<object_store::Error> for StorageError {
     fn from(error: object_store::Error) -> Self {
+        // What a bucket answers says more than the status it is sorted by.
+        if let Some(meant) = meaning(&chain(&error)) {
+            return meant;
+        }
         match error {
             object_store::Error::NotFound { path, .. } => Self::Missing { key: path },
             object_store::Error::AlreadyExists { path, .. } => Self::Exists { key: path },
             other if chain_is_full(&other) => Self::Full,
+            other if chain_is_unreachable(&other) => Self::Unreachable {
+                reason: innermost(&other),
+            },
             other => Self::Failed {
                 reason: chain(&other),
             },
@@ -108,6 +177,20 @@ fn is_full(error: &io::Error) -> bool {
 fn chain_is_full(error: &(dyn Error + 'static)) -> bool {
     std::iter::successors(Some(error), |error| (*error).source())
         .any(|error| error.downcast_ref::<io::Error>().is_some_and(is_full))
+}
+
+/// Whether nobody was there, or went away in the middle.
+fn chain_is_unreachable(error: &(dyn Error + 'static)) -> bool {
+    std::iter::successors(Some(error), |error| (*error).source())
+        .filter_map(|error| error.downcast_ref::<HttpError>())
+        .any(|error| error.kind() != HttpErrorKind::Decode)
+}
+
+/// The first cause: without the addresses that those who pass it on put before it.
+fn innermost(error: &(dyn Error + 'static)) -> String {
+    std::iter::successors(Some(error), |error| (*error).source())
+        .last()
+        .map_or_else(String::new, ToString::to_string)
 }
 
 fn chain(error: &(dyn Error + 'static)) -> String {

@@ -266,12 +266,19 @@ impl Runner for Exporter {
         let mut asking = Asking { judge, kept: 0 };
         let before = SystemTime::UNIX_EPOCH
             + Duration::from_millis(u64::try_from(before.as_millis()).unwrap_or(0));
-        let mut report = SweepReport::default();
+        let (mut report, mut failed) = (SweepReport::default(), Ok(()));
         for storage in self.parts.storages.all() {
-            let swept = storage.sweep(&mut asking, Duration::ZERO, before).await;
-            let swept = swept.map_err(|error| ObjectFailure {
-                reason: error.to_string(),
-            })?;
+            let swept = match storage.sweep(&mut asking, Duration::ZERO, before).await {
+                Ok(swept) => swept,
+                // The others are swept all the same.
+                Err(error) => {
+                    tracing::warn!(?storage, %error, "an artifact storage wasn't swept");
+                    failed = Err(ObjectFailure {
+                        reason: error.to_string(),
+                    });
+                    continue;
+                }
+            };
             if swept.unknown > 0 {
                 tracing::warn!(unknown = swept.unknown, first = ?swept.unknown_named.first(), "the artifact storage holds objects of no known export");
             }
@@ -279,7 +286,7 @@ impl Runner for Exporter {
             report.unknown += swept.unknown;
         }
         report.kept = asking.kept;
-        Ok(report)
+        failed.map(|()| report)
     }
 }
 

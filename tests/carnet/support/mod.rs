@@ -6,6 +6,7 @@ mod browser;
 mod client;
 mod clock;
 mod inside;
+pub(crate) mod s3;
 mod server;
 mod site;
 

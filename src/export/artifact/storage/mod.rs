@@ -1,32 +1,41 @@
-//! Where artifacts are kept: objects that appear whole and durable, or not at all.
+//! Where artifacts are kept, a directory or a bucket: objects that appear whole and durable, or not at all.
 //!
 //! A store belongs to one event log. It bears that log's id in the object [`MARKER`]; a service with another log refuses to start on it, because a sweep
 //! that asks the wrong log would take every object for a stranger's.
 
 mod key;
 mod local;
+mod location;
+mod s3;
 mod sweep;
 mod upload;
 
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_lc_rs::digest::{Context, SHA256};
 use bytes::Bytes;
 use carnet_events::ids::Digest;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions};
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
 use serde::{Deserialize, Serialize};
+use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::StorageError;
 use super::blocks::{BLOCK_BYTES, finished};
 use futures::TryStreamExt;
+use futures::stream::BoxStream;
 use local::Directory;
+use s3::Bucket;
 
 pub use key::ArtifactKey;
+pub use location::{Location, S3Access, S3Credentials, bucket_of};
+pub(super) use s3::meaning;
 pub use sweep::{Decision, Judge, Swept};
 pub use upload::UploadSink;
 
@@ -36,14 +45,34 @@ pub const MARKER: &str = "carnet-log.json";
 /// What the names of probes begin with.
 const PROBE: &str = "carnet-probe-";
 
-/// Parts of an upload to a directory: written as they come, so small ones do.
-const LOCAL_PART_BYTES: usize = 1024 * 1024;
+/// How long a page of a list may take.
+const LISTED: Duration = Duration::from_secs(30);
 
 /// A place for artifacts. Cheap to clone.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct ArtifactStore {
     objects: Arc<dyn ObjectStore>,
-    directory: Option<Directory>,
+    place: Place,
+    claim: Arc<Claim>,
+}
+
+/// What is behind a store.
+#[derive(Debug, Clone)]
+enum Place {
+    Directory(Directory),
+    Bucket(Bucket),
+}
+
+/// The log a store is to belong to, and whether it was found to.
+struct Claim {
+    log_id: String,
+    made: OnceCell<()>,
+}
+
+impl fmt::Debug for ArtifactStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ArtifactStore({:?})", self.place)
+    }
 }
 
 /// What became of an object that was to be deleted.
@@ -67,44 +96,71 @@ struct Marker {
 }
 
 impl ArtifactStore {
-    /// Opens the store at `url` (`file:PATH`, which is made if it isn't there) for the event log of this id.
+    /// Opens the store at a location (a directory is made if it isn't there) for the event log of this id.
+    ///
+    /// A bucket that can't be reached now, or refuses, is no error: it may be set right while the service runs. Nothing is written to it before it was
+    /// found to be this log's.
     ///
     /// # Errors
-    /// [`StorageError::ForeignLog`] and [`StorageError::NotOurs`] when the place is another's; else what opening it fails with.
-    pub async fn open(url: &str, log_id: &str) -> Result<Self, StorageError> {
+    /// [`StorageError::ForeignLog`] and [`StorageError::NotOurs`] when the place is another's; settings that can't be used; for a directory whatever
+    /// opening it fails with.
+    pub async fn open(location: impl Into<Location>, log_id: &str) -> Result<Self, StorageError> {
+        let location = location.into();
+        let claim = Arc::new(Claim {
+            log_id: log_id.to_owned(),
+            made: OnceCell::new(),
+        });
+        let url = location.url.clone();
         let Some(path) = url.strip_prefix("file:") else {
-            return Err(StorageError::Failed {
-                reason: format!("the url {url:?} is not of the form file:PATH"),
-            });
+            // It reads files and the system's certificates.
+            let bucket =
+                tokio::task::spawn_blocking(move || Bucket::new(&location.url, &location.s3));
+            let bucket = bucket.await.map_err(|error| failed(&error))??;
+            let store = Self {
+                objects: Arc::new(bucket.objects().clone()),
+                place: Place::Bucket(bucket),
+                claim,
+            };
+            return match store.claimed().await {
+                Err(error @ (StorageError::ForeignLog { .. } | StorageError::NotOurs { .. })) => {
+                    Err(error)
+                }
+                _ => Ok(store),
+            };
         };
         let path = PathBuf::from(path.strip_prefix("//").unwrap_or(path));
         let directory = blocking(move || Directory::create(&path)).await?;
         let objects = LocalFileSystem::new_with_prefix(directory.root())?.with_fsync(true);
         let store = Self {
             objects: Arc::new(objects),
-            directory: Some(directory),
+            place: Place::Directory(directory),
+            claim,
         };
-        store.claim(log_id).await?;
+        store.claimed().await?;
         Ok(store)
     }
 
+    /// Sees to it that the store bears the mark of the log. Asked before anything is written; once it does, that isn't asked again.
+    async fn claimed(&self) -> Result<(), StorageError> {
+        let claim = async || {
+            self.mark(&self.claim.log_id).await?;
+            if let Place::Bucket(bucket) = &self.place {
+                bucket.warn().await;
+            }
+            Ok(())
+        };
+        self.claim.made.get_or_try_init(claim).await.copied()
+    }
+
     /// Checks the mark of the log, or sets it on an empty store.
-    async fn claim(&self, log_id: &str) -> Result<(), StorageError> {
+    async fn mark(&self, log_id: &str) -> Result<(), StorageError> {
         let path = path(MARKER)?;
-        match self.objects.get(&path).await {
-            Ok(found) => return Self::check_marker(&found.bytes().await?, log_id),
-            Err(object_store::Error::NotFound { .. }) => {}
-            Err(error) => return Err(error.into()),
+        match self.get(&path).await {
+            Ok(found) => return Self::check_marker(&found, log_id),
+            Err(StorageError::Missing { .. }) => {}
+            Err(error) => return Err(error),
         }
-        let probe = |object: &object_store::ObjectMeta| object.location.as_ref().starts_with(PROBE);
-        if self
-            .objects
-            .list(None)
-            .try_filter(|object| std::future::ready(!probe(object)))
-            .try_next()
-            .await?
-            .is_some()
-        {
+        if self.holds_objects().await? {
             return Err(StorageError::NotOurs { marker: MARKER });
         }
         let marker = serde_json::to_vec(&Marker {
@@ -112,18 +168,24 @@ impl ArtifactStore {
             log_id: log_id.to_owned(),
         })
         .map_err(|error| failed(&error))?;
-        match self
-            .objects
-            .put_opts(&path, marker.into(), PutMode::Create.into())
-            .await
-        {
-            Ok(_) => Ok(()),
-            // Another node of this service, or of another, came first.
-            Err(object_store::Error::AlreadyExists { .. }) => {
-                Self::check_marker(&self.objects.get(&path).await?.bytes().await?, log_id)
+        match self.put_new(&path, marker.into()).await {
+            // Exists: another node of this service, or of another, came first. And not every server refuses to write over what is there.
+            Ok(()) | Err(StorageError::Exists { .. }) => {
+                Self::check_marker(&self.get(&path).await?, log_id)
             }
-            Err(error) => Err(error.into()),
+            Err(error) => Err(error),
         }
+    }
+
+    /// Whether there is anything but probes.
+    async fn holds_objects(&self) -> Result<bool, StorageError> {
+        let mut objects = self.objects.list(None);
+        while let Some(object) = self.listed(&mut objects).await? {
+            if !object.location.as_ref().starts_with(PROBE) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     fn check_marker(marker: &Bytes, log_id: &str) -> Result<(), StorageError> {
@@ -143,25 +205,17 @@ impl ArtifactStore {
     /// # Errors
     /// [`StorageError::Unfaithful`] when other bytes come back; else what a step fails with.
     pub async fn verify(&self) -> Result<(), StorageError> {
+        self.claimed().await?;
         let name = Uuid::new_v4();
         let path = path(&format!("{PROBE}{name}"))?;
         let written = Bytes::from(format!("carnet probe {name}\n").repeat(64));
-        self.objects
-            .put_opts(
-                &path,
-                written.clone().into(),
-                PutOptions::from(PutMode::Create),
-            )
-            .await?;
-        let read = match self.objects.get(&path).await {
-            Ok(object) => object.bytes().await,
-            Err(error) => Err(error),
-        };
-        let deleted = self.objects.delete(&path).await;
+        self.put_new(&path, written.clone().into()).await?;
+        let read = self.get(&path).await;
+        let deleted = self.remove(&path).await;
         if read? != written {
             return Err(StorageError::Unfaithful);
         }
-        Ok(deleted?)
+        deleted
     }
 
     /// Begins an upload. The object appears, whole and durable, when the sink is committed; dropping the sink or cancelling discards it.
@@ -183,12 +237,9 @@ impl ArtifactStore {
             Err(error) => return Err(error),
         };
         for object in [key.as_str(), &key.sidecar()] {
-            match self.objects.delete(&path(object)?).await {
-                Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
-                Err(error) => return Err(error.into()),
-            }
+            self.remove(&path(object)?).await?;
         }
-        if let Some(directory) = self.directory.clone() {
+        if let Place::Directory(directory) = self.place.clone() {
             let key = key.clone();
             blocking(move || directory.settle(&key)).await?;
         }
@@ -197,13 +248,12 @@ impl ArtifactStore {
 
     /// SHA-256 and size of a stored object.
     async fn digest(&self, key: &ArtifactKey) -> Result<(Digest, u64), StorageError> {
-        let path = path(key.as_str())?;
-        let bytes = self.objects.head(&path).await?.size;
+        let bytes = self.size(key.as_str()).await?;
         let mut hash = Context::new(&SHA256);
         let mut at = 0;
         while at < bytes {
             let end = bytes.min(at + BLOCK_BYTES as u64);
-            let block = self.objects.get_range(&path, at..end).await?;
+            let block = self.range(key.as_str(), at..end).await?;
             hash = blocking(move || {
                 hash.update(&block);
                 Ok(hash)
@@ -216,7 +266,11 @@ impl ArtifactStore {
 
     /// Size of the object of this key.
     pub(super) async fn size(&self, object: &str) -> Result<u64, StorageError> {
-        Ok(self.objects.head(&path(object)?).await?.size)
+        let path = path(object)?;
+        Ok(match &self.place {
+            Place::Directory(_) => self.objects.head(&path).await?.size,
+            Place::Bucket(bucket) => bucket.head(&path).await?.size,
+        })
     }
 
     /// A range of the object of this key.
@@ -225,7 +279,57 @@ impl ArtifactStore {
         object: &str,
         range: std::ops::Range<u64>,
     ) -> Result<Bytes, StorageError> {
-        Ok(self.objects.get_range(&path(object)?, range).await?)
+        let path = path(object)?;
+        let read = || self.objects.get_range(&path, range.clone());
+        match &self.place {
+            Place::Directory(_) => Ok(read().await?),
+            Place::Bucket(bucket) => bucket.call(range.end - range.start, read).await,
+        }
+    }
+
+    /// A small object, whole.
+    async fn get(&self, path: &Path) -> Result<Bytes, StorageError> {
+        match &self.place {
+            Place::Directory(_) => Ok(self.objects.get(path).await?.bytes().await?),
+            Place::Bucket(bucket) => bucket.get(path, 0).await,
+        }
+    }
+
+    /// Puts an object that must not be there yet.
+    async fn put_new(&self, path: &Path, payload: PutPayload) -> Result<(), StorageError> {
+        match &self.place {
+            Place::Directory(_) => {
+                let options = PutOptions::from(PutMode::Create);
+                self.objects.put_opts(path, payload, options).await?;
+                Ok(())
+            }
+            Place::Bucket(bucket) => bucket.put_new(path, payload).await,
+        }
+    }
+
+    /// Deletes an object; one that is gone already is as good.
+    async fn remove(&self, path: &Path) -> Result<(), StorageError> {
+        let removed = match &self.place {
+            Place::Directory(_) => self.objects.delete(path).await.map_err(Into::into),
+            Place::Bucket(bucket) => bucket.call(0, || self.objects.delete(path)).await,
+        };
+        match removed {
+            Ok(()) | Err(StorageError::Missing { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The next of a list.
+    async fn listed(
+        &self,
+        objects: &mut BoxStream<'static, object_store::Result<ObjectMeta>>,
+    ) -> Result<Option<ObjectMeta>, StorageError> {
+        match tokio::time::timeout(LISTED, objects.try_next()).await {
+            Ok(next) => Ok(next?),
+            Err(_) => Err(StorageError::Unreachable {
+                reason: "a list of its objects didn't come".to_owned(),
+            }),
+        }
     }
 
     async fn exists(&self, object: &str) -> Result<bool, StorageError> {
@@ -236,14 +340,9 @@ impl ArtifactStore {
         }
     }
 
-    /// Size of an upload's next part, when this many have been sent.
-    fn part_bytes(&self, _sent: usize) -> usize {
-        LOCAL_PART_BYTES
-    }
-
     /// Removes what a failed upload left half-written.
     async fn clear(&self, key: &ArtifactKey) -> Result<(), StorageError> {
-        let Some(directory) = self.directory.clone() else {
+        let Place::Directory(directory) = self.place.clone() else {
             return Ok(());
         };
         let key = key.clone();
@@ -256,7 +355,7 @@ fn path(key: &str) -> Result<Path, StorageError> {
     Path::parse(key).map_err(|error| failed(&error))
 }
 
-fn failed(error: &dyn std::fmt::Display) -> StorageError {
+fn failed(error: &dyn fmt::Display) -> StorageError {
     StorageError::Failed {
         reason: error.to_string(),
     }

@@ -3,11 +3,10 @@
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
-use futures::StreamExt;
-use object_store::ObjectStoreExt;
 
-use super::local::gone;
-use super::{ArtifactKey, ArtifactStore, MARKER, PROBE, blocking};
+use super::local::{Directory, gone};
+use super::s3::Bucket;
+use super::{ArtifactKey, ArtifactStore, MARKER, PROBE, Place, blocking};
 use crate::export::artifact::StorageError;
 
 /// How long a half-written file that may yet be published is left alone, at least: its source may be slow.
@@ -45,6 +44,8 @@ pub struct Swept {
     pub unknown: u64,
     /// The first of them.
     pub unknown_named: Vec<String>,
+    /// The bucket doesn't list uploads in parts that never ended. A lifecycle rule there has to remove them (`AbortIncompleteMultipartUpload`).
+    pub unlisted: bool,
 }
 
 impl Swept {
@@ -67,20 +68,22 @@ impl ArtifactStore {
         older_than: Duration,
         now: SystemTime,
     ) -> Result<Swept, StorageError> {
+        // What another log's export left is not this log's to remove.
+        self.claimed().await?;
         let mut swept = Swept::default();
         let old = |modified: SystemTime| {
             now.duration_since(modified)
                 .is_ok_and(|age| age >= older_than)
         };
         let mut objects = self.objects.list(None);
-        while let Some(object) = objects.next().await.transpose()? {
+        while let Some(object) = self.listed(&mut objects).await? {
             let name = object.location.as_ref();
             if name == MARKER {
                 continue;
             }
             if name.starts_with(PROBE) {
                 if old(object.last_modified.into()) {
-                    self.objects.delete(&object.location).await?;
+                    self.remove(&object.location).await?;
                     swept.temporaries += 1;
                 }
                 continue;
@@ -120,9 +123,20 @@ impl ArtifactStore {
         abandoned: &(dyn Fn(Decision, SystemTime) -> bool + Sync),
         swept: &mut Swept,
     ) -> Result<(), StorageError> {
-        let Some(directory) = self.directory.clone() else {
-            return Ok(());
-        };
+        match &self.place {
+            Place::Directory(directory) => {
+                Self::sweep_files(directory, judge, abandoned, swept).await
+            }
+            Place::Bucket(bucket) => Self::sweep_uploads(bucket, judge, abandoned, swept).await,
+        }
+    }
+
+    async fn sweep_files(
+        directory: &Directory,
+        judge: &mut dyn Judge,
+        abandoned: &(dyn Fn(Decision, SystemTime) -> bool + Sync),
+        swept: &mut Swept,
+    ) -> Result<(), StorageError> {
         let walked = directory.clone();
         for file in blocking(move || walked.temporaries()).await? {
             let decision = judge.judge(&file.key).await;
@@ -135,6 +149,33 @@ impl ArtifactStore {
                         .and_then(|()| directory.settle(&file.key))
                 })
                 .await?;
+                swept.temporaries += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// A bucket's half-written files are uploads in parts that never ended. Not every server lists them, and not to everybody: see
+    /// [`Swept::unlisted`].
+    async fn sweep_uploads(
+        bucket: &Bucket,
+        judge: &mut dyn Judge,
+        abandoned: &(dyn Fn(Decision, SystemTime) -> bool + Sync),
+        swept: &mut Swept,
+    ) -> Result<(), StorageError> {
+        let Some(pending) = bucket.pending().await? else {
+            swept.unlisted = true;
+            return Ok(());
+        };
+        for upload in pending {
+            let decision = match ArtifactKey::of_object(&upload.key) {
+                Some(key) => judge.judge(&key).await,
+                None => Decision::Unknown,
+            };
+            if decision == Decision::Unknown {
+                swept.report(&upload.key);
+            } else if abandoned(decision, upload.begun) {
+                bucket.forget(&upload).await?;
                 swept.temporaries += 1;
             }
         }

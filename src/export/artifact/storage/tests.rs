@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use carnet_events::ids::{ExportId, TenantId};
 use tempfile::TempDir;
 
+use super::upload::LOCAL_PART_BYTES;
 use super::*;
 use crate::export::artifact::blocks::sha256;
 use crate::export::artifact::{BlockSink, Compression};

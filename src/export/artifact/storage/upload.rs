@@ -1,16 +1,16 @@
 //! One upload: a blocking writer at one end of a bounded channel, the store at the other.
 //!
-//! A small file is put in one piece; a larger one in parts. Either way it becomes visible whole and durable, or not at all. Parts are
-//! sized by the store: those of a bucket may have to grow, so that even the largest file has no more than it allows.
+//! A small file is put in one piece; a larger one in parts. Either way it becomes visible whole and durable, or not at all. A directory's
+//! parts are written as they come. A bucket's are of exact sizes, which grow with the file, and several are under way at once.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use object_store::{MultipartUpload, ObjectStoreExt, PutMode, PutOptions, PutPayload};
+use object_store::{MultipartUpload, ObjectStoreExt, PutPayload};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use super::{ArtifactKey, ArtifactStore, path};
+use super::{ArtifactKey, ArtifactStore, Place, path, s3};
 use crate::export::artifact::StorageError;
 use crate::export::artifact::writer::BlockSink;
 
@@ -85,10 +85,9 @@ pub(super) fn start(
         store,
         key,
         parts: None,
-        sent: 0,
-        pending: Vec::new(),
-        pending_bytes: 0,
+        pending: Pending::default(),
         sidecar: false,
+        shown: false,
     };
     tokio::spawn(async move {
         // Dropping the queue is what wakes the writer, so it must outlive the clearing up.
@@ -111,14 +110,97 @@ pub(super) fn start(
     sink
 }
 
+/// Parts of an upload to a directory: written as they come, so small ones do.
+pub(super) const LOCAL_PART_BYTES: usize = 1024 * 1024;
+
 struct Upload {
     store: ArtifactStore,
     key: ArtifactKey,
-    parts: Option<Box<dyn MultipartUpload>>,
-    sent: usize,
-    pending: Vec<Bytes>,
-    pending_bytes: usize,
+    parts: Option<Parts>,
+    pending: Pending,
     sidecar: bool,
+    /// The object may be visible.
+    shown: bool,
+}
+
+enum Parts {
+    Local(Box<dyn MultipartUpload>),
+    Bucket(s3::Parts),
+}
+
+impl Parts {
+    async fn begin(store: &ArtifactStore, key: &ArtifactKey) -> Result<Self, StorageError> {
+        store.claimed().await?;
+        // Completing an upload in parts replaces what is there. Keys are used once, so looking first is enough.
+        if store.exists(key.as_str()).await? {
+            return Err(StorageError::Exists {
+                key: key.to_string(),
+            });
+        }
+        let path = path(key.as_str())?;
+        Ok(match &store.place {
+            Place::Directory(_) => Self::Local(store.objects.put_multipart(&path).await?),
+            Place::Bucket(bucket) => Self::Bucket(s3::Parts::begin(bucket, &path).await?),
+        })
+    }
+
+    async fn put(&mut self, payload: PutPayload) -> Result<(), StorageError> {
+        match self {
+            Self::Local(parts) => Ok(parts.put_part(payload).await?),
+            Self::Bucket(parts) => parts.put(payload).await,
+        }
+    }
+
+    async fn complete(&mut self) -> Result<(), StorageError> {
+        match self {
+            Self::Local(parts) => {
+                parts.complete().await?;
+                Ok(())
+            }
+            Self::Bucket(parts) => parts.complete().await,
+        }
+    }
+
+    async fn abort(&mut self) -> Result<(), StorageError> {
+        match self {
+            Self::Local(parts) => Ok(parts.abort().await?),
+            Self::Bucket(parts) => parts.abort().await,
+        }
+    }
+}
+
+/// What has come and hasn't been sent.
+#[derive(Default)]
+struct Pending {
+    pieces: Vec<Bytes>,
+    bytes: usize,
+}
+
+impl Pending {
+    fn push(&mut self, piece: Bytes) {
+        self.bytes += piece.len();
+        self.pieces.push(piece);
+    }
+
+    /// The first so many bytes, or all there are.
+    fn take(&mut self, most: usize) -> PutPayload {
+        let (mut taken, mut room) = (Vec::new(), most.min(self.bytes));
+        self.bytes -= room;
+        let mut pieces = std::mem::take(&mut self.pieces).into_iter();
+        for mut piece in pieces.by_ref() {
+            if piece.len() > room {
+                if room > 0 {
+                    taken.push(piece.split_to(room));
+                }
+                self.pieces.push(piece);
+                break;
+            }
+            room -= piece.len();
+            taken.push(piece);
+        }
+        self.pieces.extend(pieces);
+        taken.into_iter().collect()
+    }
 }
 
 impl Upload {
@@ -129,81 +211,84 @@ impl Upload {
     ) -> Result<Commit, StorageError> {
         loop {
             match queue.recv().await {
-                Some(Message::Bytes(bytes)) => {
-                    self.pending_bytes += bytes.len();
-                    self.pending.push(bytes);
-                    if self.pending_bytes >= self.store.part_bytes(self.sent) {
-                        self.send_part().await?;
-                    }
-                }
+                Some(Message::Bytes(bytes)) => self.add(bytes).await?,
                 Some(Message::Commit(commit)) => return Ok(commit),
                 None => return Err(StorageError::Cancelled),
             }
         }
     }
 
-    fn take_pending(&mut self) -> PutPayload {
-        self.pending_bytes = 0;
-        std::mem::take(&mut self.pending).into_iter().collect()
+    async fn add(&mut self, piece: Bytes) -> Result<(), StorageError> {
+        if let Place::Directory(_) = self.store.place {
+            self.pending.push(piece);
+            return match self.pending.bytes {
+                0..LOCAL_PART_BYTES => Ok(()),
+                _ => self.send_part(usize::MAX).await,
+            };
+        }
+        // Kept for as long as a part takes, so it is worth giving back the room that its maker left around it.
+        self.pending.push(Bytes::copy_from_slice(&piece));
+        drop(piece);
+        loop {
+            let sent = match &self.parts {
+                Some(Parts::Bucket(parts)) => parts.sent(),
+                _ => 0,
+            };
+            // Beyond the last part allowed the next one is refused.
+            let size = s3::part_bytes(sent).unwrap_or(s3::MOST_AT_ONCE);
+            let size = usize::try_from(size).unwrap_or(usize::MAX);
+            if self.pending.bytes < size {
+                return Ok(());
+            }
+            self.send_part(size).await?;
+        }
     }
 
-    async fn send_part(&mut self) -> Result<(), StorageError> {
-        let payload = self.take_pending();
-        if self.parts.is_none() {
-            // Completing an upload in parts replaces what is there. Keys are used once, so looking first is enough.
-            if self.store.exists(self.key.as_str()).await? {
-                return Err(StorageError::Exists {
-                    key: self.key.to_string(),
-                });
-            }
-            self.parts = Some(
-                self.store
-                    .objects
-                    .put_multipart(&path(self.key.as_str())?)
-                    .await?,
-            );
-        }
-        if let Some(parts) = &mut self.parts {
-            parts.put_part(payload).await?;
-            self.sent += 1;
-        }
-        Ok(())
+    async fn send_part(&mut self, most: usize) -> Result<(), StorageError> {
+        let payload = self.pending.take(most);
+        let mut parts = match self.parts.take() {
+            Some(parts) => parts,
+            None => Parts::begin(&self.store, &self.key).await?,
+        };
+        let sent = parts.put(payload).await;
+        self.parts = Some(parts);
+        sent
     }
 
     /// The sidecar first: wherever there is an artifact, its block digests are there too.
     async fn commit(&mut self, sidecar: Option<Bytes>) -> Result<(), StorageError> {
-        let create = || PutOptions::from(PutMode::Create);
+        self.store.claimed().await?;
         if let Some(sidecar) = sidecar {
-            self.store
-                .objects
-                .put_opts(&path(&self.key.sidecar())?, sidecar.into(), create())
-                .await?;
+            let path = path(&self.key.sidecar())?;
+            self.store.put_new(&path, sidecar.into()).await?;
             self.sidecar = true;
         }
-        if self.parts.is_some() && self.pending_bytes > 0 {
-            self.send_part().await?;
+        if self.parts.is_some() && self.pending.bytes > 0 {
+            self.send_part(usize::MAX).await?;
         }
-        let payload = self.take_pending();
-        match &mut self.parts {
-            Some(parts) => drop(parts.complete().await?),
-            None => drop(
-                self.store
-                    .objects
-                    .put_opts(&path(self.key.as_str())?, payload, create())
-                    .await?,
-            ),
-        }
-        Ok(())
+        let payload = self.pending.take(usize::MAX);
+        self.shown = true;
+        let done = match &mut self.parts {
+            Some(parts) => parts.complete().await,
+            None => self.store.put_new(&path(self.key.as_str())?, payload).await,
+        };
+        // Somebody else's is left alone.
+        self.shown &= !matches!(done, Err(StorageError::Exists { .. }));
+        done
     }
 
     /// Leaves nothing behind. What can't be removed now, the sweep removes later.
     async fn discard(&mut self) {
         if let Some(mut parts) = self.parts.take() {
-            // Refused when completing failed: the store has let go of the temporary file, which is cleared below.
+            // Refused when completing failed: a directory has let go of the temporary file, which is cleared below.
             let _ = parts.abort().await;
         }
+        // A bucket may have done what it couldn't say.
+        if let (true, Ok(object)) = (self.shown, path(self.key.as_str())) {
+            let _ = self.store.remove(&object).await;
+        }
         if let (true, Ok(sidecar)) = (self.sidecar, path(&self.key.sidecar())) {
-            let _ = self.store.objects.delete(&sidecar).await;
+            let _ = self.store.remove(&sidecar).await;
         }
         if let Err(error) = self.store.clear(&self.key).await {
             tracing::warn!(key = %self.key, %error, "a failed upload left a temporary file behind");

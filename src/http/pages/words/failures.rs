@@ -84,6 +84,14 @@ pub(in crate::http::pages) fn explain(
             "There was no room left for the file.".to_owned(),
             "Tell your operator, then try again.",
         ),
+        "storage_missing" | "storage_denied" | "storage_clock" => (
+            "The place where files are stored isn't set up as it must be.".to_owned(),
+            "Tell your operator, then try again.",
+        ),
+        "storage_unreachable" => (
+            "The place where files are stored didn't answer.".to_owned(),
+            TELL_OPERATOR,
+        ),
         "storage_failed" => ("The file couldn't be stored.".to_owned(), TELL_OPERATOR),
         "too_large" => (
             "The file became larger than an export may be.".to_owned(),

@@ -77,6 +77,10 @@ fn every_error() -> Vec<ExportError> {
         ExportError::Artifact(ArtifactError::Storage(StorageError::Failed {
             reason: reason(),
         })),
+        ExportError::Artifact(ArtifactError::Storage(StorageError::Expired)),
+        ExportError::Artifact(ArtifactError::Storage(StorageError::Unreachable {
+            reason: reason(),
+        })),
         ExportError::Cancelled,
         ExportError::Internal {
             reason: "SECRET WORDS",

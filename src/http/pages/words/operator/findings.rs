@@ -151,6 +151,18 @@ pub(in crate::http::pages) fn failed_todo(code: &str) -> &'static str {
         }
         "query_failed" => "A source refuses a category's query. Try it by hand and correct it.",
         "storage_full" => "The artifact storage is full: make room.",
+        "storage_missing" => {
+            "The artifact storage's bucket isn't there: create it, or correct its name and region."
+        }
+        "storage_denied" => {
+            "The artifact storage refuses the credentials, or they have expired: renew them, or allow them to list the bucket and to get, put and delete objects."
+        }
+        "storage_clock" => {
+            "This machine's clock and the artifact storage's are too far apart: set both by NTP."
+        }
+        "storage_unreachable" => {
+            "The artifact storage's server didn't answer: check its endpoint, the network and the server."
+        }
         "storage_failed" => "The artifact storage refused to write. Look at the log and verify it.",
         "stalled" => {
             "A source gave no rows for long. Look at its load, or raise `workers.stall_after`."
