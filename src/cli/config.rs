@@ -3,8 +3,11 @@
 use serde_json::json;
 
 use super::output::Output;
-use super::{ConfigFile, Failure};
-use crate::config::{ConfigError, DEFAULT_TOML, Inspection};
+use futures::{StreamExt as _, stream};
+
+use super::{ConfigFile, Failure, block_on};
+use crate::config::{Complaint, Config, ConfigError, DEFAULT_TOML, Inspection};
+use crate::export::artifact::{ArtifactStore, Location};
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
@@ -57,9 +60,35 @@ fn print(args: &Print, output: &mut Output) -> Result<(), Failure> {
     }
 }
 
+/// Looks at every bucket, changing nothing. One that can't be used keeps the service from taking requests for it, not from starting.
+async fn inspect_buckets(config: &Config) -> Vec<Complaint> {
+    let (common, own) = match config.storages() {
+        Ok(storages) => storages,
+        Err(error) => return error.complaints,
+    };
+    let own = own
+        .into_iter()
+        .map(|(tenant, location)| (format!("tenants.{tenant}.artifacts"), location));
+    let all = std::iter::once(("artifacts.url".to_owned(), common)).chain(own);
+    let look = async |(key, location): (String, Location)| {
+        let error = ArtifactStore::look(location).await.err()?.to_string();
+        // What it says ends with the remedy.
+        let (problem, remedy) = error.rsplit_once(": ").unwrap_or((&error, ""));
+        Some(config.complaint(&key, problem, remedy))
+    };
+    let looked = stream::iter(all).map(look).buffered(16);
+    looked.filter_map(std::future::ready).collect().await
+}
+
 fn check(args: &Check, output: &mut Output) -> Result<(), Failure> {
     let found = match args.config.load() {
-        Ok(config) => config.inspect(),
+        Ok(config) => {
+            let mut found = config.inspect();
+            if found.errors.is_empty() {
+                found.errors = block_on(inspect_buckets(&config))?;
+            }
+            found
+        }
         Err(ConfigError { complaints }) => Inspection {
             errors: complaints,
             warnings: Vec::new(),

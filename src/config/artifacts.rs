@@ -21,12 +21,26 @@ pub struct Artifacts {
     pub compression: Compression,
     /// How long an artifact can be downloaded.
     pub ttl: Span,
+    /// Whether the service sends files itself.
+    pub downloads: Downloads,
+    /// How long an address of a file in a bucket works, with presigned downloads.
+    pub presigned_ttl: Span,
     /// How long a download link works.
     pub link_ttl: Span,
     /// How long after expiry the file is deleted, so that running downloads end well.
     pub delete_after: Span,
     /// How often objects that no export publishes, and temporary files, are swept away once they are older than a day.
     pub sweep_after: Span,
+}
+
+/// Who sends a file to whoever downloads it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Downloads {
+    /// The service, every block checked first, rights checked again.
+    Service,
+    /// The bucket, by a short-lived address: rights are checked when it is given out and no more.
+    Presigned,
 }
 
 /// What an artifact is written as.
@@ -57,6 +71,8 @@ impl Default for Artifacts {
             format: Format::Json,
             compression: Compression::Gzip,
             ttl: Span::days(7),
+            downloads: Downloads::Service,
+            presigned_ttl: Span::seconds(60),
             link_ttl: Span::minutes(15),
             delete_after: Span::hours(1),
             sweep_after: Span::days(1),
@@ -78,6 +94,12 @@ impl Artifacts {
             self.link_ttl,
             Span::seconds(10),
             Span::days(1),
+        );
+        at.within(
+            "artifacts.presigned_ttl",
+            self.presigned_ttl,
+            Span::seconds(1),
+            self.link_ttl,
         );
         at.within(
             "artifacts.delete_after",

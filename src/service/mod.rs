@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use aws_lc_rs::digest::{SHA256, digest};
 use carnet_actors::ports::{Clock, Ids, RandomIds, Runner, SystemClock};
 use carnet_actors::{Keys, Options, Ports, Retry, System};
-use carnet_events::ids::{Digest, Incarnation, NodeId, TenantId};
+use carnet_events::ids::{Digest, Incarnation, NodeId};
 use carnet_events::store::{self, Access, EventStore, StoreError};
 use carnet_projections::Projections;
 use metrics_exporter_prometheus::PrometheusHandle;

@@ -63,7 +63,8 @@ pub struct Downloaded {
     pub principal: PrincipalId,
     /// Of which export.
     pub export: ExportId,
-    /// `json` or `stored`.
+    /// `json` or `stored`; `presigned_json` or `presigned_stored` where an address of the file was given out instead of its bytes: whether and how
+    /// often it was used isn't known, and no end of it is recorded.
     pub representation: String,
     /// The link it came through, if any.
     pub link: Option<String>,

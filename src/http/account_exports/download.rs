@@ -21,6 +21,7 @@ use futures::StreamExt as _;
 use serde::Deserialize;
 
 use super::gate::{self, Blocked, Holder};
+use super::presigned;
 use crate::export::artifact::Compression;
 use crate::export::artifact::read::{
     ArtifactReader, ByteStream, End, Ended, OnEnd, Published as Stored, ReadError,
@@ -68,6 +69,7 @@ pub(super) struct Downloader {
     (status = 200, description = "The file, with ETag and Repr-Digest", content_type = "application/json"),
     (status = 206, description = "The range"),
     (status = 304, description = "Unchanged"),
+    (status = 307, description = "Where downloads are presigned: a short-lived address of the file in its bucket"),
     (status = 403, description = "access_changed"),
     (status = 409, description = "not_ready"),
     (status = 410, description = "expired"),
@@ -116,6 +118,10 @@ pub(super) async fn send(
     let parameters: Parameters = query(request)?;
     let reader = open(state, &downloader, id, published).await?;
     let form = Representation::choose(request, parameters.form, reader.published());
+    let there = (&reader.published().key, published);
+    if let Some(way) = presigned::redirect(request, state, &downloader, id, there, &form).await? {
+        return Ok(way);
+    }
     if none_match_fails(request.headers(), &form.etag) {
         let mut response = HttpResponse::NotModified();
         form.headers(&mut response, id);
@@ -240,7 +246,7 @@ async fn open(
     }
 }
 
-async fn record_start(
+pub(super) async fn record_start(
     state: &AppState,
     downloader: &Downloader,
     id: ExportId,
@@ -320,7 +326,7 @@ async fn ended_as(
 }
 
 /// One way to send a file.
-struct Representation {
+pub(super) struct Representation {
     form: Form,
     /// The document is sent with the stored coding.
     coded: bool,
@@ -364,27 +370,61 @@ impl Representation {
     }
 
     /// What the access record calls it.
-    fn name(&self) -> &'static str {
+    pub(super) fn name(&self) -> &'static str {
         match self.form {
             Form::Json => "json",
             Form::Stored => "stored",
         }
     }
 
-    fn headers(&self, response: &mut HttpResponseBuilder, id: ExportId) {
-        let (media_type, extension) = match self.form {
-            Form::Json => ("application/json", "json"),
-            Form::Stored => (self.compression.media_type(), self.compression.extension()),
+    /// Whether it is sent as it is stored, byte for byte.
+    pub(super) fn is_as_stored(&self) -> bool {
+        self.form == Form::Stored || self.coded
+    }
+
+    fn media_type(&self) -> &'static str {
+        match self.form {
+            Form::Json => "application/json",
+            Form::Stored => self.compression.media_type(),
+        }
+    }
+
+    fn disposition(&self, id: ExportId) -> String {
+        let extension = match self.form {
+            Form::Json => "json",
+            Form::Stored => self.compression.extension(),
         };
+        format!("attachment; filename=\"carnet-{id}.{extension}\"")
+    }
+
+    /// The coding that a client undoes by itself, if it is sent with one.
+    fn content_coding(&self) -> Option<&'static str> {
+        match (self.form, self.coded) {
+            (Form::Json, true) => self.compression.content_coding(),
+            _ => None,
+        }
+    }
+
+    /// The headers that a bucket is to answer with.
+    pub(super) fn answered_with(&self, id: ExportId) -> Vec<(&'static str, String)> {
+        let mut headers = vec![
+            ("response-content-type", self.media_type().to_owned()),
+            ("response-content-disposition", self.disposition(id)),
+            ("response-cache-control", "no-store".to_owned()),
+        ];
+        if let Some(coding) = self.content_coding() {
+            headers.push(("response-content-encoding", coding.to_owned()));
+        }
+        headers
+    }
+
+    fn headers(&self, response: &mut HttpResponseBuilder, id: ExportId) {
         let digest = base64::engine::general_purpose::STANDARD.encode(self.digest.as_bytes());
         response
-            .content_type(media_type)
+            .content_type(self.media_type())
             .insert_header((header::ETAG, self.etag.as_str()))
             .insert_header((REPR_DIGEST, format!("sha-256=:{digest}:")))
-            .insert_header((
-                header::CONTENT_DISPOSITION,
-                format!("attachment; filename=\"carnet-{id}.{extension}\""),
-            ))
+            .insert_header((header::CONTENT_DISPOSITION, self.disposition(id)))
             .insert_header((header::CACHE_CONTROL, "no-store"))
             .insert_header((header::VARY, "Accept-Encoding"))
             .insert_header((
@@ -395,9 +435,7 @@ impl Representation {
                     "none"
                 },
             ));
-        if let (Form::Json, true, Some(coding)) =
-            (self.form, self.coded, self.compression.content_coding())
-        {
+        if let Some(coding) = self.content_coding() {
             response.insert_header((header::CONTENT_ENCODING, coding));
         }
     }

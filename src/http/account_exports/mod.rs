@@ -10,6 +10,7 @@ pub(super) mod history;
 mod job;
 pub(super) mod link;
 pub(super) mod list;
+mod presigned;
 mod show;
 
 use actix_web::web;

@@ -78,6 +78,18 @@ impl Client {
         }
     }
 
+    /// The same, following no redirect.
+    pub(crate) fn staying(&self) -> Self {
+        let http = reqwest::Client::builder()
+            .timeout(Duration::from_secs(60))
+            .redirect(reqwest::redirect::Policy::none());
+        Self {
+            http: http.build().unwrap(),
+            base: self.base.clone(),
+            token: self.token.clone(),
+        }
+    }
+
     /// Sends any request; `None` when the connection fails.
     pub(crate) async fn try_send(
         &self,

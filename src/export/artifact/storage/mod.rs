@@ -21,6 +21,7 @@ use carnet_events::ids::Digest;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
@@ -69,6 +70,15 @@ struct Claim {
     made: OnceCell<()>,
 }
 
+impl Claim {
+    fn of(log_id: &str) -> Arc<Self> {
+        Arc::new(Self {
+            log_id: log_id.to_owned(),
+            made: OnceCell::new(),
+        })
+    }
+}
+
 impl fmt::Debug for ArtifactStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "ArtifactStore({:?})", self.place)
@@ -106,21 +116,9 @@ impl ArtifactStore {
     /// opening it fails with.
     pub async fn open(location: impl Into<Location>, log_id: &str) -> Result<Self, StorageError> {
         let location = location.into();
-        let claim = Arc::new(Claim {
-            log_id: log_id.to_owned(),
-            made: OnceCell::new(),
-        });
         let url = location.url.clone();
         let Some(path) = url.strip_prefix("file:") else {
-            // It reads files and the system's certificates.
-            let bucket =
-                tokio::task::spawn_blocking(move || Bucket::new(&location.url, &location.s3));
-            let bucket = bucket.await.map_err(|error| failed(&error))??;
-            let store = Self {
-                objects: Arc::new(bucket.objects().clone()),
-                place: Place::Bucket(bucket),
-                claim,
-            };
+            let store = Self::bucket(location, log_id)?;
             return match store.claimed().await {
                 Err(error @ (StorageError::ForeignLog { .. } | StorageError::NotOurs { .. })) => {
                     Err(error)
@@ -134,10 +132,20 @@ impl ArtifactStore {
         let store = Self {
             objects: Arc::new(objects),
             place: Place::Directory(directory),
-            claim,
+            claim: Claim::of(log_id),
         };
         store.claimed().await?;
         Ok(store)
+    }
+
+    /// Reads the settings of a bucket, and certificates; nothing is sent yet.
+    fn bucket(location: Location, log_id: &str) -> Result<Self, StorageError> {
+        let bucket = Bucket::new(&location.url, &location.s3)?;
+        Ok(Self {
+            objects: Arc::new(bucket.objects().clone()),
+            place: Place::Bucket(bucket),
+            claim: Claim::of(log_id),
+        })
     }
 
     /// Sees to it that the store bears the mark of the log. Asked before anything is written; once it does, that isn't asked again.
@@ -224,6 +232,44 @@ impl ArtifactStore {
     #[must_use]
     pub fn upload(&self, key: &ArtifactKey, cancel: CancellationToken) -> UploadSink {
         upload::start(self.clone(), key.clone(), cancel)
+    }
+
+    /// Tells whether a storage could be used, changing nothing: that a bucket is there, lets itself be listed and read, and isn't another log's
+    /// business to find out. Of a directory nothing is asked.
+    ///
+    /// # Errors
+    /// What keeps it from being used.
+    pub async fn look(location: Location) -> Result<(), StorageError> {
+        if location.url.starts_with("file:") {
+            return Ok(());
+        }
+        let store = Self::bucket(location, "")?;
+        match store.get(&path(MARKER)?).await {
+            Ok(_) | Err(StorageError::Missing { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        store.listed(&mut store.objects.list(None)).await?;
+        Ok(())
+    }
+
+    /// An address at which anybody can get an object from its bucket for a while, with these headers (`response-…`) in the answer; `None`: it is
+    /// not in a bucket. It is a secret, for it is all that it takes.
+    ///
+    /// # Errors
+    /// When there are no credentials to sign with.
+    pub async fn presign(
+        &self,
+        key: &ArtifactKey,
+        valid: Duration,
+        answer: &[(&'static str, String)],
+    ) -> Result<Option<SecretString>, StorageError> {
+        match &self.place {
+            Place::Directory(_) => Ok(None),
+            Place::Bucket(bucket) => {
+                let path = path(key.as_str())?;
+                bucket.presign(&path, valid, answer).await.map(Some)
+            }
+        }
     }
 
     /// Deletes an artifact and its sidecar for good, and says what was deleted. May be repeated.

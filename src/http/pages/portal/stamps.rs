@@ -154,8 +154,16 @@ fn of_download(item: &HistoryItem) -> Vec<String> {
     let mut said = Vec::new();
     if item.kind == "downloaded" {
         let details = &item.details;
-        if details.get("representation").and_then(Value::as_str) == Some("stored") {
+        let representation = details.get("representation").and_then(Value::as_str);
+        let (presigned, form) = representation.map_or((false, ""), |name| {
+            let form = name.strip_prefix("presigned_");
+            (form.is_some(), form.unwrap_or(name))
+        });
+        if form == "stored" {
             said.push(words::STORED.to_owned());
+        }
+        if presigned {
+            said.push(words::PRESIGNED.to_owned());
         }
         if details.get("link").is_some_and(Value::is_string) {
             said.push(words::THROUGH_LINK.to_owned());

@@ -37,6 +37,8 @@ pub(in crate::http::pages) fn is_about_access(kind: &str) -> bool {
 }
 
 pub(in crate::http::pages) const THROUGH_LINK: &str = "through a link";
+pub(in crate::http::pages) const PRESIGNED: &str =
+    "by an address of the storage, which doesn't tell whether it was used";
 pub(in crate::http::pages) const STORED: &str = "the stored file";
 pub(in crate::http::pages) const PARTIAL: &str = "in part";
 pub(in crate::http::pages) const COMPLETE: &str = "to the end";

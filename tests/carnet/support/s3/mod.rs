@@ -35,6 +35,9 @@ pub(crate) enum Fault {
     Silence,
     /// The end of the connection.
     End,
+    /// The server's own answer, so many milliseconds late.
+    #[allow(dead_code, reason = "a benchmark's")]
+    Late(u64),
     /// The server's own answer, after it has done what was asked: nobody hears it.
     Unheard,
 }
@@ -314,6 +317,11 @@ async fn answer(
             let done = service.call(request.map(Body::from)).await;
             done.map_err(|_| ended())?;
             Err(ended())
+        }
+        Some(Fault::Late(millis)) => {
+            let done = service.call(request.map(Body::from)).await;
+            tokio::time::sleep(Duration::from_millis(millis)).await;
+            done.map_err(|_| ended())
         }
         None => service
             .call(request.map(Body::from))

@@ -18,11 +18,12 @@ use bytes::Bytes;
 use object_store::aws::{AmazonS3, AmazonS3Builder, Checksum};
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
+use object_store::signer::{Method, SignedUrlOptions, Signer};
 use object_store::{
     BackoffConfig, Certificate, ClientOptions, ObjectStore, ObjectStoreExt, PutMode, PutOptions,
     PutPayload, RetryConfig,
 };
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::location::{S3Access, bucket_of};
 use crate::export::artifact::StorageError;
@@ -170,6 +171,21 @@ impl Bucket {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// An address of an object that anybody can use for a while.
+    pub(super) async fn presign(
+        &self,
+        path: &Path,
+        valid: Duration,
+        answer: &[(&'static str, String)],
+    ) -> Result<SecretString, StorageError> {
+        self.credentials().await?;
+        let options = SignedUrlOptions::default().with_query(answer.iter().cloned());
+        let signed = self
+            .objects
+            .signed_url_opts(Method::GET, path, valid, &options);
+        Ok(String::from(signed.await?).into())
     }
 
     /// Says what about the bucket lets things live on that the service takes for gone. Nothing that keeps it from being used.
