@@ -225,6 +225,7 @@ async fn exporter(database: &Path, location: &Location, work: u64) -> Exporter {
     let source = SourceConfig {
         name: "main".into(),
         url: format!("sqlite:{}", database.display()),
+        statement_timeout: None,
     };
     let parts = Parts {
         storages: Arc::new(
