@@ -9,6 +9,9 @@
     reason = "tests"
 )]
 
+#[path = "../support/postgres/mod.rs"]
+mod postgres;
+
 mod account_exports;
 mod audit_log;
 mod auth;

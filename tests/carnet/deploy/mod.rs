@@ -1,9 +1,15 @@
 //! The examples of a deployment, as far as they can be checked without containers: what `setup.sh` makes is secret and stays, the
 //! configurations load with it, and the compose files name nothing that isn't there.
 
+mod on_postgresql;
+
 use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use crate::support;
 
 const EXAMPLES: [&str; 2] = ["postgres", "kurrentdb"];
 
@@ -16,6 +22,90 @@ fn folder() -> PathBuf {
 
 fn read(path: &str) -> String {
     fs::read_to_string(folder().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// Makes the secrets of an example below `root`; gives the nodes' directory.
+fn set_up(example: &str, root: &Path) -> PathBuf {
+    let nodes = root.join("carnet");
+    let directories: Vec<PathBuf> = services(example)
+        .iter()
+        .flat_map(|service| &service.volumes)
+        .filter_map(|volume| volume.at.strip_prefix("/secrets/"))
+        .map(|name| root.join(name))
+        .collect();
+    assert!(directories.contains(&nodes), "{directories:?}");
+    for directory in &directories {
+        fs::create_dir_all(directory).unwrap();
+    }
+    let arguments = match example {
+        "postgres" => ["carnet", "postgres", "proxy"]
+            .map(|name| root.join(name))
+            .to_vec(),
+        _ => vec![root.to_owned()],
+    };
+    for _again in 0..2 {
+        let before = fs::read(nodes.join("keys")).ok();
+        let output = Command::new("sh")
+            .arg(folder().join(example).join("setup.sh"))
+            .args(&arguments)
+            .env("CARNET", support::program())
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        let after = fs::read(nodes.join("keys")).unwrap();
+        assert!(before.is_none_or(|before| before == after), "made anew");
+    }
+    for file in directories
+        .iter()
+        .flat_map(|one| fs::read_dir(one).unwrap())
+    {
+        let file = file.unwrap();
+        let mode = file.metadata().unwrap().permissions().mode() & 0o077;
+        assert_eq!(mode, 0, "{} can be read by others", file.path().display());
+    }
+    nodes
+}
+
+/// The configuration as a node reads it, with this machine's path in place of the container's.
+fn printed(example: &str) -> Output {
+    let root = tempfile::tempdir().unwrap();
+    let nodes = set_up(example, root.path());
+    let here = |text: &str| text.replace(SECRETS, nodes.to_str().unwrap());
+    for file in fs::read_dir(&nodes).unwrap() {
+        let path = file.unwrap().path();
+        if path
+            .file_name()
+            .unwrap()
+            .to_str()
+            .unwrap()
+            .starts_with("CARNET__")
+        {
+            let text = fs::read_to_string(&path).unwrap();
+            fs::write(&path, here(&text)).unwrap();
+        }
+    }
+    let config = root.path().join("carnet.toml");
+    fs::write(&config, here(&read(&format!("{example}/carnet.toml")))).unwrap();
+    Command::new(support::program())
+        .args(["config", "print", "--config"])
+        .arg(&config)
+        .env("CARNET_SECRETS", &nodes)
+        .output()
+        .unwrap()
+}
+
+#[test]
+fn the_configuration_for_postgresql_loads_with_the_secrets_that_were_made() {
+    let output = printed("postgres");
+    let (said, shown) = (text(&output.stderr), text(&output.stdout));
+    assert!(output.status.success(), "{said}");
+    assert!(shown.contains("@postgres:5432/carnet?"), "{shown}");
+    assert!(shown.contains("@postgres:5432/crm?"), "{shown}");
+    assert!(!shown.contains("carnet_reader:"), "{shown}");
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
 }
 
 /// A service of a compose file, as far as it matters here.
