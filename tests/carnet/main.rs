@@ -9,6 +9,7 @@
     reason = "tests"
 )]
 
+#[allow(unreachable_pub, reason = "other test programs use it as well")]
 #[path = "../support/postgres/mod.rs"]
 mod postgres;
 
