@@ -15,7 +15,7 @@ use carnet_events::domain::access::{AccessEvent, Repeated};
 use carnet_events::ids::{ExportId, PrincipalId, TenantId, Timestamp};
 use carnet_events::store::Expected;
 use carnet_events::stream::StreamName;
-use tokio::sync::watch;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::api::Cause;
 use crate::error::Error;
@@ -32,7 +32,7 @@ const ONE_DOWNLOAD: Duration = Duration::from_secs(15 * 60);
 const OWN_LINK_RECORDS: u32 = 20;
 
 /// Records of one kind are repetitions of each other, or too many to be told one by one.
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct Kind {
     tenant: TenantId,
     principal: PrincipalId,
@@ -88,8 +88,8 @@ struct Count {
     seen: Duration,
     /// Further records of this kind that are written in this window, not counted.
     left: u32,
-    /// Closes once the append of a record of this kind, now under way, has been answered.
-    writing: Option<watch::Receiver<()>>,
+    /// Cancelled once the append of a record of this kind, now under way, has been answered.
+    writing: Option<CancellationToken>,
 }
 
 impl Count {
@@ -125,11 +125,11 @@ impl Count {
         takes
     }
 
-    /// Makes others of this kind wait until what is returned is dropped.
-    fn begin(&mut self) -> watch::Sender<()> {
-        let (sender, receiver) = watch::channel(());
-        self.writing = Some(receiver);
-        sender
+    /// Makes others of this kind wait until what is returned is dropped; they go on in the order in which they came.
+    fn begin(&mut self) -> DropGuard {
+        let written = CancellationToken::new();
+        self.writing = Some(written.clone());
+        written.drop_guard()
     }
 }
 
@@ -143,9 +143,9 @@ struct Counted {
 /// What is to be done with a record.
 enum Turn {
     /// Another of its kind is being written: wait for that, then ask again.
-    After(watch::Receiver<()>),
-    /// Write it; whoever waits is let go when the sender is dropped.
-    Write(Option<watch::Sender<()>>),
+    After(CancellationToken),
+    /// Write it; whoever waits is let go when the guard is dropped.
+    Write(Option<DropGuard>),
     /// Nothing: it has been counted, or belongs to a download that is recorded.
     Nothing,
 }
@@ -178,8 +178,7 @@ impl AccessRecorder {
             let now = shared.ports.clock.now();
             match self.turn(&kind, now, shared.ports.clock.monotonic(), is_range) {
                 Turn::Nothing => return Ok(()),
-                // Closed is what it is waited for: no value is ever sent.
-                Turn::After(mut other) => while other.changed().await.is_ok() {},
+                Turn::After(other) => other.cancelled().await,
                 Turn::Write(busy) => {
                     let first = First {
                         recorder: self,
@@ -267,6 +266,8 @@ impl AccessRecorder {
             };
             count.writing.is_some() || tick.saturating_sub(count.seen) < remembered
         });
+        // The same counts are written in the same order, whatever order the map has them in.
+        counted.sort_by(|(one, _), (other, _)| one.cmp(other));
         counted
     }
 
@@ -306,7 +307,7 @@ struct First<'a> {
     kind: &'a Kind,
     written: bool,
     /// None for a kind that isn't kept.
-    busy: Option<watch::Sender<()>>,
+    busy: Option<DropGuard>,
 }
 
 impl First<'_> {
@@ -326,7 +327,7 @@ impl First<'_> {
 
 impl Drop for First<'_> {
     fn drop(&mut self) {
-        // Before its sender is dropped, so that whoever waits finds the kind as it is now.
+        // Before its guard is dropped, so that whoever waits finds the kind as it is now.
         if self.busy.is_some() {
             self.recorder.end(self.kind, self.written);
         }

@@ -4,9 +4,9 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use carnet_events::envelope::{NewEvent, Recorded};
+use carnet_events::envelope::{NewEvent, Position, Recorded};
 use carnet_events::store::{
-    Appended, Direction, EventStore, EventStream, Expected, ReadFrom, StoreError,
+    Appended, Direction, EventStore, EventStream, Expected, ReadFrom, StoreError, StoreHealth,
 };
 use carnet_events::stream::StreamName;
 use futures::StreamExt;
@@ -42,6 +42,16 @@ impl Calls {
     /// Until when a command that begins now is tried.
     pub(crate) fn deadline(&self) -> Instant {
         Instant::now() + self.command_deadline
+    }
+
+    /// Whether the store can be written, and how its clock stands to ours.
+    pub(crate) async fn probe(&self) -> Result<StoreHealth, Error> {
+        self.within(self.store.probe()).await
+    }
+
+    /// The place of the last event of all.
+    pub(crate) async fn last_position(&self) -> Result<Option<Position>, Error> {
+        self.within(self.store.last_position()).await
     }
 
     /// The head revision of a stream.

@@ -1,7 +1,7 @@
 //! Telling those who follow an export that something happened to it, on whichever node.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ const CROWDED: usize = 1024;
 
 /// Those who follow exports. Bounded by how many follow; who may is bounded at the edge.
 #[derive(Default)]
-pub(crate) struct Watchers(Mutex<HashMap<ExportId, watch::Sender<u64>>>);
+pub(crate) struct Watchers(Mutex<BTreeMap<ExportId, watch::Sender<u64>>>);
 
 impl Watchers {
     /// A receiver that is told whenever the export's stream has grown.
@@ -62,7 +62,7 @@ impl Watchers {
         self.lock().clear();
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<ExportId, watch::Sender<u64>>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<ExportId, watch::Sender<u64>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -73,7 +73,7 @@ pub(crate) async fn follow(shared: Arc<Shared>) {
     let mut placed = false;
     loop {
         if !placed {
-            match shared.ports.store.last_position().await {
+            match shared.calls.last_position().await {
                 Ok(position) => (after, placed) = (position, true),
                 Err(error) => tracing::warn!(%error, "the end of the log can't be told"),
             }

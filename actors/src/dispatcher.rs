@@ -156,7 +156,7 @@ impl Dispatcher {
         if let Some(alarm) = self.alarm.take() {
             ctx.cancel_future(alarm);
         }
-        let Some(due) = self.queue.next_due() else {
+        let Some(due) = self.queue.next_due(self.shared.ports.clock.now()) else {
             return;
         };
         let clock = Arc::clone(&self.shared.ports.clock);

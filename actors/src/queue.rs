@@ -96,8 +96,10 @@ impl Queue {
         waiting
     }
 
-    /// When the next export that may not start yet may.
-    pub(crate) fn next_due(&self) -> Option<Timestamp> {
+    /// When the next export that may not start at `now` may. Those that may by now are in line, whether or not there is a
+    /// worker for them.
+    pub(crate) fn next_due(&mut self, now: Timestamp) -> Option<Timestamp> {
+        self.wake(now);
         self.later.keys().next().map(|(at, _)| *at)
     }
 
@@ -248,9 +250,23 @@ mod tests {
             Some(Place::Until(at(50)))
         );
         assert_eq!(drain(&mut queue, at(49)), [2]);
-        assert_eq!(queue.next_due(), Some(at(50)));
+        assert_eq!(queue.next_due(at(49)), Some(at(50)));
         assert_eq!(drain(&mut queue, at(50)), [1]);
-        assert_eq!(queue.next_due(), None);
+        assert_eq!(queue.next_due(at(50)), None);
+    }
+
+    #[test]
+    fn what_is_due_is_not_waited_for_again_though_no_worker_takes_it() {
+        let mut queue = Queue::new(100);
+        queue.offer(waiting("a", 1), Some(at(50)));
+        queue.offer(waiting("a", 2), Some(at(70)));
+        assert_eq!(queue.next_due(at(60)), Some(at(70)));
+        assert_eq!(
+            queue.place(waiting("a", 1).export, at(60)),
+            Some(Place::After(0))
+        );
+        assert_eq!(queue.next_due(at(70)), None);
+        assert_eq!(drain(&mut queue, at(70)), [1, 2]);
     }
 
     #[test]
@@ -265,6 +281,6 @@ mod tests {
         queue.remove(waiting("b", 2).export);
         queue.remove(waiting("z", 9).export);
         assert_eq!(drain(&mut queue, at(9)), [3]);
-        assert!(queue.is_empty() && queue.next_due().is_none());
+        assert!(queue.is_empty() && queue.next_due(at(9)).is_none());
     }
 }

@@ -66,6 +66,13 @@ impl<A: Entity> Registry<A> {
         self.live.age();
     }
 
+    /// Lets go of all actors: each ends once its last command is done.
+    pub(crate) fn clear(&self) {
+        // Two generations, and nobody uses any between the two calls.
+        self.live.age();
+        self.live.age();
+    }
+
     /// How many are kept alive.
     pub(crate) fn len(&self) -> usize {
         self.live.len()

@@ -13,6 +13,10 @@ use crate::takeover::Watch;
 use crate::timers::Timers;
 use crate::{changes, sweep};
 
+/// The wait before the worklist is looked at out of turn. It may be behind, and name a whole page of exports that are done
+/// already: then looking at once, again and again, would keep the store busy with nothing.
+const BREATH: Duration = Duration::from_millis(20);
+
 /// Starts all rounds.
 pub(crate) fn start(shared: &Arc<Shared>) {
     let options = &shared.options;
@@ -55,11 +59,8 @@ pub(crate) fn start(shared: &Arc<Shared>) {
 
 /// Compares this node's clock with the store's.
 pub(crate) async fn check_clock(shared: &Arc<Shared>) {
-    match shared.ports.store.probe().await {
-        Ok(health) => {
-            let tolerated = shared.options.max_clock_skew;
-            shared.gate.clock_differs(health.clock_skew_ms, tolerated);
-        }
+    match shared.calls.probe().await {
+        Ok(health) => shared.gate.clock_differs(health.clock_skew_ms),
         Err(error) => tracing::warn!(%error, "the event store can't be written"),
     }
 }
@@ -73,8 +74,9 @@ fn dispatch(shared: &Arc<Shared>) {
         loop {
             look_for_work(&round, &mut watch, &mut queued).await;
             tokio::select! {
+                biased;
+                () = round.rescan.notified() => round.ports.clock.sleep(BREATH).await,
                 () = round.ports.clock.sleep(round.options.round) => {}
-                () = round.rescan.notified() => {}
             }
         }
     });
@@ -149,6 +151,7 @@ fn spawn(shared: &Arc<Shared>, work: impl Future<Output = ()> + Send + 'static) 
     let stop = shared.stop_rounds.clone();
     let work = async move {
         tokio::select! {
+            biased;
             () = stop.cancelled() => {}
             () = work => {}
         }

@@ -1,7 +1,9 @@
 //! What all parts of one system have in common.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use actix::{Addr, ArbiterHandle};
 use carnet_events::domain::export::{ExportCommand, ExportDecider, Outcome};
@@ -26,9 +28,13 @@ use crate::journal::{Command, Journal};
 use crate::live::Live;
 use crate::options::Options;
 use crate::platform::Platform;
+use crate::ports::ObjectFailure;
 use crate::registry::Registry;
 use crate::system::Ports;
 use crate::tenant::{CommandTenant, TenantActor};
+
+/// The longest that the removal of one object is waited for.
+const REMOVAL: Duration = Duration::from_secs(60);
 
 /// Everything the parts of one system reach each other through.
 pub(crate) struct Shared {
@@ -70,7 +76,8 @@ pub(crate) struct Shared {
 
 impl Shared {
     pub(crate) fn new(options: Options, ports: Ports, arbiter: &ArbiterHandle) -> Self {
-        let gate = Arc::new(Gate::default());
+        let clock = Arc::clone(&ports.clock);
+        let gate = Arc::new(Gate::new(clock, options.max_clock_skew));
         let calls = Calls::new(Arc::clone(&ports.store), &options);
         let kept = options.max_live;
         Self {
@@ -109,6 +116,19 @@ impl Shared {
             options,
             ports,
         }
+    }
+
+    /// Waits for the removal of an object, but not without end: a storage that never answers must not keep a worker or a round.
+    pub(crate) async fn removed(
+        &self,
+        removal: impl Future<Output = Result<(), ObjectFailure>>,
+    ) -> Result<(), ObjectFailure> {
+        let in_time = tokio::time::timeout(REMOVAL, removal).await;
+        in_time.unwrap_or_else(|_| {
+            Err(ObjectFailure {
+                reason: "it did not answer in time".to_owned(),
+            })
+        })
     }
 
     /// Tells the dispatcher of an export that may be run.

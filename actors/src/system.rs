@@ -27,7 +27,7 @@ use crate::ports::{Clock, Ids, Runner, Worklist};
 use crate::recent::Recent;
 use crate::shared::Shared;
 use crate::tenant::CommandTenant;
-use crate::thread::ActorThread;
+use crate::thread::Home;
 
 /// What the actors work with.
 #[derive(Clone)]
@@ -50,8 +50,8 @@ pub struct Ports {
 ///
 /// [`System::start`] is called within a tokio runtime (`#[tokio::main]`, `#[actix_web::main]` or a test's): exports,
 /// timers and rounds run as tasks there. The actors themselves live on a thread of their own with its own actix system,
-/// so none needs to exist, and one that exists is left alone. [`System::shutdown`] ends both; dropping every handle
-/// without it leaves the thread running until the process ends.
+/// so none needs to exist, and one that exists is left alone; [`System::start_on`] is for who wants them on one that exists.
+/// [`System::shutdown`] ends tasks and actors; dropping every handle without it leaves both running until the process ends.
 #[derive(Clone)]
 pub struct System {
     inner: Arc<Inner>,
@@ -59,7 +59,7 @@ pub struct System {
 
 struct Inner {
     shared: Arc<Shared>,
-    thread: ActorThread,
+    home: Home,
     log: Uuid,
     /// Exports read lately, so that reading one that hasn't changed costs no more than asking for its head.
     views: Recent<ExportId, (carnet_events::stream::StreamName, ExportView)>,

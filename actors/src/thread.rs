@@ -15,6 +15,31 @@ use crate::error::{Error, StartError};
 /// How long the thread is waited for once it was told to end.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
+/// Where the actors live.
+pub(crate) enum Home {
+    /// On a thread of their own, which ends with them.
+    Own(ActorThread),
+    /// On an arbiter of somebody else's, which goes on.
+    Given(ArbiterHandle),
+}
+
+impl Home {
+    pub(crate) fn arbiter(&self) -> &ArbiterHandle {
+        match self {
+            Self::Own(thread) => thread.system.arbiter(),
+            Self::Given(arbiter) => arbiter,
+        }
+    }
+
+    /// Ends what was started for the actors.
+    pub(crate) async fn leave(&self) {
+        match self {
+            Self::Own(thread) => thread.stop().await,
+            Self::Given(_) => {}
+        }
+    }
+}
+
 /// A running actix system on a thread of its own.
 pub(crate) struct ActorThread {
     system: actix::System,
@@ -50,12 +75,8 @@ impl ActorThread {
         })
     }
 
-    pub(crate) fn arbiter(&self) -> &ArbiterHandle {
-        self.system.arbiter()
-    }
-
     /// Ends the system and waits for its thread.
-    pub(crate) async fn stop(&self) {
+    async fn stop(&self) {
         self.system.stop();
         let thread = self
             .thread

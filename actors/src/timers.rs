@@ -80,8 +80,10 @@ async fn delete(shared: &Arc<Shared>, due: &Due) -> Result<(), Error> {
     if !fold.state.export().is_some_and(begun) {
         return Ok(());
     }
-    let deleted = shared.ports.runner.delete(&key).await;
-    deleted.map_err(|failure| Error::unavailable(failure.reason))?;
+    let deleted = shared.removed(shared.ports.runner.delete(&key));
+    deleted
+        .await
+        .map_err(|failure| Error::unavailable(failure.reason))?;
     command(shared, due, ExportCommand::RecordDeletion).await
 }
 

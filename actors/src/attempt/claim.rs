@@ -73,7 +73,9 @@ async fn try_claim<'a>(shared: &'a Arc<Shared>, waiting: &Waiting) -> Result<Cla
     };
     let (answer, fold) = shared.command_export(waiting.export, command).await?;
     match (answer, fold.state.export()) {
-        (Ok(Reply::Claimed { .. }), Some(export)) => Ok(ours(shared, waiting, export)),
+        (Ok(Reply::Claimed { attempt }), Some(export)) => {
+            Ok(ours(shared, waiting, attempt, export))
+        }
         (Ok(Reply::Done | Reply::Unchanged | Reply::NotClaimed), Some(export)) => {
             release_if_settled(shared, waiting, export).await;
             Ok(Claimed::Not(standing(export)))
@@ -165,8 +167,19 @@ fn with_claim(
     Step::Command(Box::new(shared.own_command(&waiting.tenant, what)))
 }
 
-fn ours<'a>(shared: &'a Arc<Shared>, waiting: &Waiting, export: &Export) -> Claimed<'a> {
-    let Some(running) = export.running() else {
+/// The export as ours to run, if it still is: where the answer to the claim was lost and came late, others may have taken
+/// the export over since.
+fn ours<'a>(
+    shared: &'a Arc<Shared>,
+    waiting: &Waiting,
+    attempt: u32,
+    export: &Export,
+) -> Claimed<'a> {
+    let (node, incarnation) = (shared.options.node, shared.options.incarnation);
+    let running = export
+        .running()
+        .filter(|running| running.is_of(attempt, node, incarnation));
+    let Some(running) = running else {
         return Claimed::Not(standing(export));
     };
     let expires_at = shared.options.ttl.map(|ttl| running.started_at.plus(ttl));

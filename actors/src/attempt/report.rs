@@ -44,11 +44,10 @@ impl Attempt<'_> {
         let retry = self.shared.options.retry;
         let factor = 1_u32.checked_shl(self.failures).unwrap_or(u32::MAX);
         let wait = retry.first.saturating_mul(factor).min(retry.longest);
-        let now = self.shared.ports.clock.now();
         let failure = Failure {
             code: failure.code,
             parameters: failure.parameters,
-            retry_at: failure.retryable.then(|| now.plus(wait)),
+            retry_after: failure.retryable.then_some(wait),
             max_attempts: retry.max_attempts,
         };
         let command = ExportCommand::FailAttempt(self.runner, failure);
@@ -98,6 +97,7 @@ impl Attempt<'_> {
                 return Reported::Undecided;
             }
             tokio::select! {
+                biased;
                 () = self.shared.abandon.cancelled() => return Reported::Undecided,
                 () = self.shared.ports.clock.sleep(pause) => {}
             }
@@ -116,7 +116,8 @@ impl Attempt<'_> {
             return;
         };
         if is_void(export, self.runner.attempt, key)
-            && let Err(error) = self.shared.ports.runner.discard(key).await
+            && let discarded = self.shared.ports.runner.discard(key)
+            && let Err(error) = self.shared.removed(discarded).await
         {
             tracing::warn!(export = %self.export, %error, "a void object was not removed; the sweep will");
         }

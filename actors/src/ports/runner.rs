@@ -122,7 +122,9 @@ pub struct SweepReport {
 /// * The object of a run has a key that no other attempt can have; nothing is overwritten.
 /// * A run that was cancelled ends soon, and like one that failed it leaves nothing behind.
 /// * What [`run`](Self::run) returns is durable.
-/// * [`discard`](Self::discard) and [`delete`](Self::delete) are idempotent: what is gone already is a success.
+/// * [`discard`](Self::discard) and [`delete`](Self::delete) are idempotent: what is gone already is a success. Neither is
+///   waited for longer than a minute, after which it may still take effect.
+/// * A [`sweep`](Self::sweep) may take as long as it needs, but no call it makes may last without end.
 #[async_trait]
 pub trait Runner: Send + Sync {
     /// The digests of today's policies of `categories` for `tenant`.

@@ -3,17 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::Actor;
+use actix::{Actor, ArbiterHandle};
+use uuid::Uuid;
 
 use super::{Inner, Ports, System};
 use crate::dispatcher::{Dispatcher, Stop};
-use crate::error::StartError;
+use crate::error::{Error, StartError};
 use crate::log::log_id;
 use crate::options::Options;
 use crate::recent::Recent;
 use crate::rounds;
 use crate::shared::Shared;
-use crate::thread::ActorThread;
+use crate::thread::{ActorThread, Home};
 
 /// How long handing back, and then a last report, may take once the grace is over.
 const LAST_WORDS: Duration = Duration::from_secs(15);
@@ -25,30 +26,49 @@ impl System {
     /// When a setting makes no sense, the thread can't be started, or the store can't be read or written.
     pub async fn start(options: Options, ports: Ports) -> Result<Self, StartError> {
         check(&options)?;
-        let log = log_id(
-            ports.store.as_ref(),
-            ports.ids.as_ref(),
-            ports.clock.as_ref(),
-        )
-        .await?;
-        let thread = ActorThread::start().await?;
+        let log = identify(&ports).await?;
+        let home = Home::Own(ActorThread::start().await?);
+        Self::start_at(home, log, options, ports).await
+    }
+
+    /// The same, but the actors live on `arbiter`, whose actix system must outlast this one. Where the caller's runtime and
+    /// that arbiter share one thread, everything runs there, in an order that chance has no part in.
+    ///
+    /// # Errors
+    /// When a setting makes no sense, or the store can't be read or written.
+    pub async fn start_on(
+        arbiter: ArbiterHandle,
+        options: Options,
+        ports: Ports,
+    ) -> Result<Self, StartError> {
+        check(&options)?;
+        let log = identify(&ports).await?;
+        Self::start_at(Home::Given(arbiter), log, options, ports).await
+    }
+
+    async fn start_at(
+        home: Home,
+        log: Uuid,
+        options: Options,
+        ports: Ports,
+    ) -> Result<Self, StartError> {
         let views = Recent::new(options.max_live);
-        let shared = Arc::new(Shared::new(options, ports, thread.arbiter()));
+        let shared = Arc::new(Shared::new(options, ports, home.arbiter()));
         // Learns what operators switched before the first claim.
         if let Err(error) = shared.platform.refresh(&shared).await {
-            thread.stop().await;
+            home.leave().await;
             return Err(error.into());
         }
         let dispatcher = {
             let shared = Arc::clone(&shared);
-            Dispatcher::start_in_arbiter(thread.arbiter(), move |_| Dispatcher::new(shared))
+            Dispatcher::start_in_arbiter(home.arbiter(), move |_| Dispatcher::new(shared))
         };
         shared.dispatcher.get_or_init(|| async { dispatcher }).await;
         rounds::check_clock(&shared).await;
         rounds::start(&shared);
         let inner = Inner {
             shared,
-            thread,
+            home,
             log,
             views,
         };
@@ -56,6 +76,15 @@ impl System {
             inner: Arc::new(inner),
         })
     }
+}
+
+async fn identify(ports: &Ports) -> Result<Uuid, Error> {
+    log_id(
+        ports.store.as_ref(),
+        ports.ids.as_ref(),
+        ports.clock.as_ref(),
+    )
+    .await
 }
 
 fn check(options: &Options) -> Result<(), StartError> {
@@ -84,6 +113,7 @@ pub(super) async fn shutdown(inner: &Inner, grace: Duration) {
     shared.commands.close();
     shared.attempts.close();
     tokio::select! {
+        biased;
         () = shared.attempts.wait() => {}
         () = shared.ports.clock.sleep(grace) => {
             tracing::info!("the grace is over; running exports are handed back");
@@ -104,5 +134,7 @@ pub(super) async fn shutdown(inner: &Inner, grace: Duration) {
     if let Some(dispatcher) = shared.dispatcher.get() {
         dispatcher.do_send(Stop);
     }
-    inner.thread.stop().await;
+    shared.export_actors.clear();
+    shared.tenant_actors.clear();
+    inner.home.leave().await;
 }

@@ -21,6 +21,8 @@ pub enum Fault {
     AnswerLost,
     /// It is not made, and the answer doesn't say so.
     InDoubt,
+    /// It was made before, and is answered as if it were another one.
+    Forgotten,
 }
 
 type Rule = Box<dyn FnMut(&StreamName, &[NewEvent]) -> Option<Fault> + Send>;
@@ -30,6 +32,7 @@ pub struct FaultyStore {
     behind: Arc<dyn EventStore>,
     rule: Mutex<Option<Rule>>,
     cut: AtomicBool,
+    mute: AtomicBool,
     pub skew_ms: Mutex<Option<i64>>,
 }
 
@@ -39,6 +42,7 @@ impl FaultyStore {
             behind,
             rule: Mutex::default(),
             cut: AtomicBool::new(false),
+            mute: AtomicBool::new(false),
             skew_ms: Mutex::default(),
         })
     }
@@ -55,7 +59,13 @@ impl FaultyStore {
         self.cut.store(true, Ordering::SeqCst);
     }
 
+    /// It doesn't say whether it can be written, nor what time it is.
+    pub fn mute(&self) {
+        self.mute.store(true, Ordering::SeqCst);
+    }
+
     pub fn mend(&self) {
+        self.mute.store(false, Ordering::SeqCst);
         self.cut.store(false, Ordering::SeqCst);
         *self.rule.lock().unwrap() = None;
     }
@@ -92,6 +102,11 @@ impl EventStore for FaultyStore {
             }),
             Some(Fault::InDoubt) => Err(StoreError::Unknown {
                 reason: "planned".to_owned(),
+            }),
+            Some(Fault::Forgotten) => Err(StoreError::Conflict {
+                stream: stream.clone(),
+                expected,
+                actual: self.behind.head(stream).await?,
             }),
             Some(Fault::AnswerLost) => {
                 self.behind.append(stream, expected, events).await?;
@@ -142,6 +157,11 @@ impl EventStore for FaultyStore {
     }
 
     async fn probe(&self) -> Result<StoreHealth, StoreError> {
+        if self.mute.load(Ordering::SeqCst) {
+            return Err(StoreError::Unavailable {
+                reason: "planned".to_owned(),
+            });
+        }
         Ok(StoreHealth {
             clock_skew_ms: *self.skew_ms.lock().unwrap(),
         })

@@ -10,8 +10,10 @@
 )]
 
 mod admission;
+mod claims;
 mod clock;
 mod faulty;
+mod known;
 mod lifecycle;
 mod operators;
 mod records;

@@ -165,3 +165,56 @@ async fn a_node_with_a_wrong_clock_decides_nothing() {
     completed(&system).await;
     stop(system).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_clock_that_jumps_between_two_looks_at_the_stores_dates_nothing() {
+    let world = World::new();
+    let store = FaultyStore::new(Arc::clone(&world.store));
+    *store.skew_ms.lock().unwrap() = Some(-1_000);
+    let system = world
+        .start_on(
+            1,
+            Arc::clone(&store) as _,
+            Arc::clone(&world.runner) as _,
+            |_| {},
+        )
+        .await;
+    let (export, _) = completed(&system).await;
+    // No time passes, so nobody has asked the store again.
+    for (ahead, skew_ms) in [(8 * 24 * 3_600_000, -691_201_000), (-7_000, 6_000)] {
+        world.clock.set_ahead(ahead);
+        let refused = ask(&system, request("acme", "ada")).await;
+        assert_eq!(refused, Err(Error::ClockSkewed { skew_ms }));
+    }
+    assert_eq!(status_of(&system, export).await, Some(Status::Completed));
+    world.clock.set_ahead(3_000);
+    completed(&system).await;
+    stop(system).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_has_not_seen_the_stores_clock_decides_nothing() {
+    let world = World::new();
+    let store = FaultyStore::new(Arc::clone(&world.store));
+    store.mute();
+    let system = world
+        .start_on(
+            1,
+            Arc::clone(&store) as _,
+            Arc::clone(&world.runner) as _,
+            |_| {},
+        )
+        .await;
+    let refused = ask(&system, request("acme", "ada")).await;
+    assert!(
+        matches!(refused, Err(Error::Unavailable { .. })),
+        "{refused:?}"
+    );
+    store.mend();
+    world
+        .advance_until(SECOND, || async {
+            ask(&system, request("acme", "ada")).await.is_ok()
+        })
+        .await;
+    stop(system).await;
+}

@@ -160,8 +160,8 @@ pub struct Failure {
     pub code: String,
     /// What the code's explanation is filled with.
     pub parameters: Parameters,
-    /// Whether another attempt can help, and when it may begin; `None`: it can't.
-    pub retry_at: Option<Timestamp>,
+    /// Whether another attempt can help, and how long it must wait from when the failure is recorded; `None`: it can't.
+    pub retry_after: Option<Duration>,
     /// Failed attempts after which the export fails.
     pub max_attempts: u32,
 }

@@ -85,7 +85,7 @@ fn in_export(export: &Export, command: &ExportCommand, at: Timestamp) -> Answer 
             };
             complete(export, *runner, completed)
         }
-        ExportCommand::FailAttempt(runner, failure) => fail_attempt(export, *runner, failure),
+        ExportCommand::FailAttempt(runner, failure) => fail_attempt(export, *runner, failure, at),
         ExportCommand::HandBack(runner) => {
             current(export, *runner)?;
             done(ExportEvent::HandedBack(HandedBack {
@@ -265,15 +265,15 @@ fn complete(export: &Export, runner: Runner, completed: Completed) -> Answer {
     }
 }
 
-fn fail_attempt(export: &Export, runner: Runner, failure: &Failure) -> Answer {
+fn fail_attempt(export: &Export, runner: Runner, failure: &Failure, at: Timestamp) -> Answer {
     current(export, runner)?;
     let spent = export.failures.saturating_add(1) >= failure.max_attempts;
-    match failure.retry_at {
-        Some(retry_at) if !spent => done(ExportEvent::AttemptFailed(AttemptFailed {
+    match failure.retry_after {
+        Some(wait) if !spent => done(ExportEvent::AttemptFailed(AttemptFailed {
             attempt: runner.attempt,
             code: failure.code.clone(),
             parameters: failure.parameters.clone(),
-            retry_at,
+            retry_at: at.plus(wait),
         })),
         Some(_) | None => done(ExportEvent::Failed(Failed {
             attempt: Some(runner.attempt),

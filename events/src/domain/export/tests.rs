@@ -6,6 +6,8 @@ mod links;
 mod operators;
 mod properties;
 
+use std::time::Duration;
+
 use super::command::{BackOff, Claim, Failure, Runner};
 use super::*;
 use crate::domain::testing::{
@@ -79,11 +81,11 @@ fn complete(attempt: u32, by: u128) -> ExportCommand {
     }
 }
 
-fn failure(retry: Option<i64>) -> Failure {
+fn failure(wait: Option<u64>) -> Failure {
     Failure {
         code: "source_unavailable".to_owned(),
         parameters: Default::default(),
-        retry_at: retry.map(at),
+        retry_after: wait.map(Duration::from_secs),
         max_attempts: 3,
     }
 }
@@ -141,18 +143,18 @@ fn a_second_claim_loses() {
 
 #[test]
 fn a_failed_attempt_waits_then_runs_again_and_the_last_one_fails_the_export() {
-    let failed = |attempt| {
+    let failed = |attempt, retry_at| {
         ExportEvent::AttemptFailed(AttemptFailed {
             attempt,
             code: "source_unavailable".to_owned(),
             parameters: Default::default(),
-            retry_at: at(20),
+            retry_at: at(retry_at),
         })
     };
     given::<ExportDecider>([(0, requested()), (1, started(1, 1))])
         .at(10)
-        .when(ExportCommand::FailAttempt(runner(1, 1), failure(Some(20))))
-        .then(&[failed(1)])
+        .when(ExportCommand::FailAttempt(runner(1, 1), failure(Some(10))))
+        .then(&[failed(1, 20)])
         .at(19)
         .when(ExportCommand::Start(claim(1)))
         .refuses(&IllegalCommand::NotStartable {
@@ -161,11 +163,12 @@ fn a_failed_attempt_waits_then_runs_again_and_the_last_one_fails_the_export() {
         .at(20)
         .when(ExportCommand::Start(claim(1)))
         .then(&[started(2, 1)])
-        .when(ExportCommand::FailAttempt(runner(2, 1), failure(Some(20))))
-        .then(&[failed(2)])
+        .when(ExportCommand::FailAttempt(runner(2, 1), failure(Some(10))))
+        .then(&[failed(2, 30)])
+        .at(30)
         .when(ExportCommand::Start(claim(1)))
         .then(&[started(3, 1)])
-        .when(ExportCommand::FailAttempt(runner(3, 1), failure(Some(20))))
+        .when(ExportCommand::FailAttempt(runner(3, 1), failure(Some(10))))
         .then(&[ExportEvent::Failed(Failed {
             attempt: Some(3),
             code: "source_unavailable".to_owned(),

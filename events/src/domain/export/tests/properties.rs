@@ -1,5 +1,7 @@
 //! Properties that hold for any sequence of commands, sensible or not.
 
+use std::time::Duration;
+
 use proptest::prelude::*;
 
 use super::super::command::{Failure, Runner};
@@ -50,13 +52,13 @@ fn any_command() -> impl Strategy<Value = ExportCommand> {
                 expires_at: expires.map(at),
             }
         ),
-        (any_runner(), proptest::option::of(0i64..200)).prop_map(|(runner, retry)| {
+        (any_runner(), proptest::option::of(0u64..200)).prop_map(|(runner, wait)| {
             ExportCommand::FailAttempt(
                 runner,
                 Failure {
                     code: "x".to_owned(),
                     parameters: Default::default(),
-                    retry_at: retry.map(at),
+                    retry_after: wait.map(Duration::from_secs),
                     max_attempts: 3,
                 },
             )
