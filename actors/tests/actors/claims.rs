@@ -6,7 +6,7 @@ use std::time::Duration;
 use carnet_events::codec::{Context, encode};
 use carnet_events::domain::export::{AttemptLost, ExportEvent, Started};
 use carnet_events::ids::{Incarnation, NodeId};
-use carnet_events::store::{EventStore, Expected};
+use carnet_events::store::Expected;
 use futures::executor::block_on;
 use uuid::Uuid;
 

@@ -15,8 +15,8 @@ pub enum Mutation {
     AttemptsShareKeys,
     /// A sweep removes whatever is old.
     SweepAsksNobody,
-    /// One node applies limits of its own.
-    NodeHasOtherLimits,
+    /// Persons are held against limits that nobody set.
+    LimitsAreIgnored,
     /// What is deleted stays.
     BucketKeepsDeleted,
 }

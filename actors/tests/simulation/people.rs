@@ -162,7 +162,7 @@ impl Person {
 
     fn limits(&self) -> Limits {
         let mut limits = limits();
-        if self.world.mutation == Mutation::NodeHasOtherLimits && self.world.chance.percent(33) {
+        if self.world.mutation == Mutation::LimitsAreIgnored {
             limits.per_user = Quota {
                 accepted: 100,
                 window_ms: 1,
