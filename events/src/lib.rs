@@ -7,6 +7,7 @@
 //! | [`envelope`], [`stream`], [`ids`] | the words that all of it is written in |
 //! | [`store`] | the event store's contract and its backends |
 //! | `conformance` (a feature) | that contract as a suite of tests for every backend |
+//! | `standin` (a feature) | a stand-in for a KurrentDB cluster, for tests |
 //!
 //! This crate depends on nothing else of Carnet's.
 
@@ -16,5 +17,7 @@ pub mod conformance;
 pub mod domain;
 pub mod envelope;
 pub mod ids;
+#[cfg(feature = "standin")]
+pub mod standin;
 pub mod store;
 pub mod stream;

@@ -27,7 +27,7 @@ impl Default for Keys {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Store {
-    /// Where events are kept: `sqlite:PATH`, `postgres://USER:PASSWORD@HOST/DATABASE`, or `memory:` for a trial whose history
+    /// Where events are kept: `sqlite:PATH`, `postgres://USER:PASSWORD@HOST/DATABASE`, `esdb://HOST:PORT`, or `memory:` for a trial whose history
     /// may be lost.
     pub url: String,
 }
@@ -55,6 +55,17 @@ impl Store {
             }
             return;
         }
+        let scheme = self.url.split_once("://").map(|(scheme, _)| scheme);
+        if let Some("esdb" | "esdb+discover" | "kurrentdb" | "kurrentdb+discover") = scheme {
+            if let Err(error) = carnet_events::store::esdb::check(&self.url) {
+                at.add(
+                    "store.url",
+                    error.to_string(),
+                    "write \"esdb://user:password@host:2113,host:2113\", user and password percent-encoded",
+                );
+            }
+            return;
+        }
         let known = self.url == "memory:"
             || self
                 .url
@@ -64,7 +75,7 @@ impl Store {
             at.add(
                 "store.url",
                 "names no event store this build has",
-                "write \"sqlite:data/events.db\" (kept on disk), \"postgres://USER:PASSWORD@HOST/DATABASE\" or \"memory:\" (lost at exit)",
+                "write \"sqlite:data/events.db\" (kept on disk), \"postgres://USER:PASSWORD@HOST/DATABASE\", \"esdb://HOST:PORT\" or \"memory:\" (lost at exit)",
             );
         }
     }

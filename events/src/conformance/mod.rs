@@ -44,6 +44,12 @@ pub trait Backend: Send + Sync {
     async fn another(&self, open: &Arc<dyn EventStore>) -> Arc<dyn EventStore> {
         open.clone()
     }
+
+    /// Whether of several processes that send the same batch in the same moment only one is told that it wrote it. A
+    /// backend that leaves recognising repetitions to a server can't always know; it is written once on every one.
+    fn tells_racers_apart(&self) -> bool {
+        true
+    }
 }
 
 /// Runs a case, which fails if it hangs.

@@ -5,6 +5,7 @@
 
 pub(crate) mod concurrency;
 mod error;
+pub mod esdb;
 pub mod memory;
 mod pace;
 pub mod postgres;

@@ -27,7 +27,8 @@ pub struct Appended {
     pub last_revision: u64,
     /// The position of the batch's last event.
     pub position: Position,
-    /// The batch was in the store already; nothing was written now.
+    /// The batch was in the store already; nothing was written now. Where a server recognises repetitions, two processes
+    /// that send the same batch in the same moment may both be told `false`.
     pub replayed: bool,
 }
 

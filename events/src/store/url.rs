@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::esdb::EsdbStore;
 use super::memory::MemoryStore;
 use super::postgres::PostgresStore;
 use super::sqlite::SqliteStore;
@@ -20,7 +21,8 @@ pub enum Access {
 ///
 /// - `memory:` a new, empty store in memory, gone with the value;
 /// - `sqlite:PATH` a file, `PATH` absolute or relative to the working directory;
-/// - `postgres://USER:PASSWORD@HOST/DATABASE` a schema in a PostgreSQL database, see [`PostgresStore::open`].
+/// - `postgres://USER:PASSWORD@HOST/DATABASE` a schema in a PostgreSQL database, see [`PostgresStore::open`];
+/// - `esdb://…`, `esdb+discover://…`, or the same with `kurrentdb`: EventStoreDB or KurrentDB, see [`esdb`](super::esdb).
 ///
 /// # Errors
 /// `Invalid` when the URL names no store there is; otherwise whatever keeps it from being opened.
@@ -43,9 +45,12 @@ pub async fn open(url: &str, access: Access) -> Result<Arc<dyn EventStore>, Stor
         "postgres" | "postgresql" if !rest.is_empty() => {
             Ok(Arc::new(PostgresStore::open(url, access).await?))
         }
+        "esdb" | "esdb+discover" | "kurrentdb" | "kurrentdb+discover" => {
+            Ok(Arc::new(EsdbStore::open(url, access).await?))
+        }
         // The rest of the URL may hold a password.
         _ => Err(StoreError::invalid(format!(
-            "`{scheme}:…` names no event store; there are `memory:`, `sqlite:PATH` and `postgres://…`"
+            "`{scheme}:…` names no event store; there are `memory:`, `sqlite:PATH`, `postgres://…` and `esdb://…`"
         ))),
     }
 }

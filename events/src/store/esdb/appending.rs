@@ -1,0 +1,286 @@
+//! Appending: judged here, made at an exact revision there, repeated with the same ids until the answer is definite.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use eventstore::{AppendToStreamOptions, Credentials, EventData, ExpectedRevision};
+use tokio::time::timeout;
+
+use super::known::Known;
+use super::link::Link;
+use super::reading::{self, PAGE, STREAM_PATIENCE};
+use super::supervisor::Tries;
+use super::trouble::Trouble;
+use super::wire::{Revision, WireUuid};
+use super::{Inner, reading::position};
+use crate::envelope::{NewEvent, Position};
+use crate::store::concurrency::Verdict;
+use crate::store::{Appended, Direction, Expected, StoreError, validate};
+use crate::stream::StreamName;
+
+/// How long one try may take. The server drops without an answer what repeats an append that is not replicated yet, so
+/// this is also how soon that is asked again.
+const PATIENCE: Duration = Duration::from_secs(4);
+/// More rounds than this are not gone, whoever else writes to the stream.
+const MAX_ROUNDS: usize = 1000;
+
+/// What is known of an append under way.
+#[derive(Default)]
+struct Course {
+    /// It was sent, and nobody knows what became of it.
+    sent: bool,
+    /// The stream was read to its end since the append began, or since it was last found elsewhere.
+    fresh: bool,
+}
+
+impl Inner {
+    pub(super) async fn append(
+        &self,
+        name: &StreamName,
+        expected: Expected,
+        events: Vec<NewEvent>,
+    ) -> Result<Appended, StoreError> {
+        validate::batch(&events)?;
+        if self.read_only {
+            return Err(StoreError::refused("it was opened for reading only"));
+        }
+        let known = self.streams.of(name);
+        let Ok(mut known) = timeout(super::supervisor::BUDGET, known.lock()).await else {
+            return Err(StoreError::unavailable(
+                "others are appending to the stream",
+            ));
+        };
+        let appended = self.course(name, expected, &events, &mut known).await;
+        self.streams.count(name, &known);
+        if appended.is_ok() {
+            self.tail.bump();
+        }
+        appended
+    }
+
+    async fn course(
+        &self,
+        name: &StreamName,
+        expected: Expected,
+        events: &[NewEvent],
+        known: &mut Known,
+    ) -> Result<Appended, StoreError> {
+        let on_server = self.names.on_server(name);
+        let mut course = Course::default();
+        let mut tries = Tries::new();
+        for _ in 0..MAX_ROUNDS {
+            if !known.complete {
+                self.refresh(&on_server, known, &mut course).await?;
+            }
+            let trouble = match known.judge(expected, events) {
+                Verdict::Replay { first } => {
+                    let last = first + events.len() as u64 - 1;
+                    let position = self.position_of(&on_server, last).await;
+                    let position = position.map_err(|error| course.say(error))?;
+                    return Ok(Appended {
+                        first_revision: first,
+                        last_revision: last,
+                        position,
+                        replayed: !course.sent,
+                    });
+                }
+                Verdict::Conflict if course.fresh => {
+                    return Err(StoreError::Conflict {
+                        stream: name.clone(),
+                        expected,
+                        actual: known.head(),
+                    });
+                }
+                Verdict::Conflict => {
+                    self.refresh(&on_server, known, &mut course).await?;
+                    continue;
+                }
+                Verdict::Append => match self.send(&on_server, known, events).await {
+                    Ok(appended) => return Ok(appended),
+                    Err(trouble) => trouble,
+                },
+            };
+            match trouble {
+                Trouble::WrongRevision => {
+                    let before = known.head();
+                    self.refresh(&on_server, known, &mut course).await?;
+                    if known.head() != before {
+                        continue;
+                    }
+                    // It stands before what is known of it: a backup was put back under us.
+                    known.forget();
+                }
+                Trouble::Deleted => {
+                    known.forget();
+                    return Err(StoreError::refused(format!("{name} was erased")));
+                }
+                Trouble::Denied | Trouble::Invalid(_) => return Err(trouble.into_error()),
+                Trouble::Lost(_) => course.sent = true,
+                Trouble::NotDone(_) | Trouble::NotLeader(_) => {}
+            }
+            if !tries.pause().await {
+                return Err(course.say(trouble.into_error()));
+            }
+        }
+        Err(course.say(Trouble::WrongRevision.into_error()))
+    }
+
+    /// Sends the batch once, to stand behind what is known.
+    async fn send(
+        &self,
+        on_server: &str,
+        known: &mut Known,
+        events: &[NewEvent],
+    ) -> Result<Appended, Trouble> {
+        let expected = match known.head() {
+            None => ExpectedRevision::NoStream,
+            Some(head) => ExpectedRevision::Exact(head),
+        };
+        let first = known.next();
+        let last = first + events.len() as u64 - 1;
+        let batch: Vec<EventData> = events.iter().map(data).collect();
+        // Until it is answered nobody knows how far the stream goes, whoever stops waiting: it is looked at first then.
+        // What isn't there by then may still come, so it is sent again, at the same revision and with the same ids.
+        known.complete = false;
+        let sent = self
+            .supervisor
+            .attempt(PATIENCE, |link: Arc<Link>| async move {
+                write(&link, on_server, expected, batch).await
+            });
+        let (revision, position) = sent.await?;
+        if revision != last {
+            // Not where it was told to: the stream was deleted by hand, and is another one now.
+            known.forget();
+            return Err(Trouble::Lost(format!(
+                "appended at revision {revision} instead of {last}"
+            )));
+        }
+        for event in events {
+            known.push(event.id);
+        }
+        known.complete = true;
+        let position = match position {
+            Some(position) => position,
+            // A server that recognised a repetition doesn't always tell.
+            None => self
+                .position_of(on_server, last)
+                .await
+                .map_err(|error| Trouble::Lost(error.to_string()))?,
+        };
+        Ok(Appended {
+            first_revision: first,
+            last_revision: last,
+            position,
+            replayed: false,
+        })
+    }
+
+    /// Reads what isn't known of the stream yet.
+    async fn refresh(
+        &self,
+        on_server: &str,
+        known: &mut Known,
+        course: &mut Course,
+    ) -> Result<(), StoreError> {
+        loop {
+            let next = known.next();
+            let page = self
+                .supervisor
+                .retry(STREAM_PATIENCE, |link: Arc<Link>| async move {
+                    let forwards = Direction::Forwards;
+                    reading::stream(&link, on_server, Revision::At(next), forwards, PAGE).await
+                });
+            let page = page.await.map_err(|error| course.say(error))?;
+            for event in &page.events {
+                if event.revision != known.next() {
+                    return Err(StoreError::corrupt(format!(
+                        "{on_server} was cut short by other hands: revision {} follows {:?}",
+                        event.revision,
+                        known.head()
+                    )));
+                }
+                known.push(event.id.as_ref().and_then(WireUuid::id).unwrap_or_default());
+            }
+            if page.whole {
+                known.complete = true;
+                course.fresh = true;
+                return Ok(());
+            }
+        }
+    }
+
+    async fn position_of(&self, on_server: &str, revision: u64) -> Result<Position, StoreError> {
+        let read = self
+            .supervisor
+            .retry(STREAM_PATIENCE, |link: Arc<Link>| async move {
+                let from = Revision::At(revision);
+                let page = reading::stream(&link, on_server, from, Direction::Forwards, 1).await?;
+                page.events.first().map(position).transpose()
+            });
+        let position = read.await?;
+        position.ok_or_else(|| StoreError::unavailable("an event just written can't be read"))
+    }
+}
+
+impl Course {
+    /// What a failure means for the append: unless it was sent, that it was not made.
+    fn say(&self, error: StoreError) -> StoreError {
+        match error {
+            StoreError::Unavailable { reason } if self.sent => StoreError::unknown(reason),
+            other => other,
+        }
+    }
+}
+
+fn data(event: &NewEvent) -> EventData {
+    EventData::binary(&event.kind, event.data.clone())
+        .metadata(event.metadata.clone())
+        .id(event.id)
+}
+
+/// One append through the client crate, in a task of its own: the crate panics over answers it doesn't expect.
+pub(super) async fn write(
+    link: &Link,
+    stream: &str,
+    expected: ExpectedRevision,
+    events: Vec<EventData>,
+) -> Result<(u64, Option<Position>), Trouble> {
+    let mut options = AppendToStreamOptions::default()
+        .expected_revision(expected)
+        .requires_leader(true)
+        .deadline(PATIENCE);
+    if let Some((user, password)) = link.credentials.clone() {
+        options = options.authenticated(Credentials::new(user, password));
+    }
+    let (client, stream) = (link.client.clone(), stream.to_owned());
+    let task = async move { client.append_to_stream(stream, &options, events).await };
+    let written = contained(task).await?;
+    let position = Position {
+        commit: written.position.commit,
+        prepare: written.position.prepare,
+    };
+    // The crate's word for an answer without position.
+    let told = position.commit != 0 || position.prepare != 0;
+    Ok((written.next_expected_version, told.then_some(position)))
+}
+
+/// Runs a call of the client crate so that its panic is only a lost answer.
+pub(super) async fn contained<T: Send + 'static>(
+    call: impl Future<Output = eventstore::Result<T>> + Send + 'static,
+) -> Result<T, Trouble> {
+    /// Whoever stops waiting stops the call.
+    struct Ends<T>(tokio::task::JoinHandle<T>);
+    impl<T> Drop for Ends<T> {
+        fn drop(&mut self) {
+            self.0.abort();
+        }
+    }
+    let mut task = Ends(tokio::spawn(call));
+    match (&mut task.0).await {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(error)) => Err(Trouble::of_client(error)),
+        Err(_) => Err(Trouble::Lost(
+            "the client did not take the answer".to_owned(),
+        )),
+    }
+}
