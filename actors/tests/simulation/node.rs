@@ -1,5 +1,6 @@
 //! A node: its disk, its clock, its cable, and the processes that run on it one after the other.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -30,6 +31,8 @@ pub struct Node {
     disk: Disk,
     settings: Settings,
     running: Mutex<Option<Running>>,
+    /// Somebody sees to it that a process starts. One at a time: the disk is locked.
+    booting: AtomicBool,
 }
 
 /// What differs from node to node and from seed to seed.
@@ -67,6 +70,7 @@ impl Node {
             disk: Disk::default(),
             settings,
             running: Mutex::default(),
+            booting: AtomicBool::new(false),
         }
     }
 
@@ -83,8 +87,16 @@ impl Node {
         self.running.lock().unwrap().is_some()
     }
 
-    /// Starts processes until one stays.
+    /// Starts processes until one stays, unless one is there or somebody does so already.
     pub async fn boot(self: Arc<Self>, world: Arc<World>) {
+        if self.is_there() || self.booting.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        self.start_until_one_stays(&world).await;
+        self.booting.store(false, Ordering::Relaxed);
+    }
+
+    async fn start_until_one_stays(&self, world: &Arc<World>) {
         loop {
             let process = Process {
                 number: self.number,
@@ -97,18 +109,17 @@ impl Node {
                 power: power.clone(),
                 system: None,
             });
-            let started = timeout(START, self.start(&world, process, power.clone())).await;
-            if power.is_off() {
-                return;
-            }
-            if let Ok(Some(system)) = started {
+            let started = timeout(START, self.start(world, process, power.clone())).await;
+            if let Ok(Some(system)) = started
+                && !power.is_off()
+            {
                 world.trace.line(&self.name(), "== started");
                 if let Some(running) = self.running.lock().unwrap().as_mut() {
                     running.system = Some(system);
                 }
                 return;
             }
-            self.crash(&world);
+            self.crash(world);
             sleep(Duration::from_secs(1)).await;
         }
     }

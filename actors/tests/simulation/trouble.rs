@@ -32,7 +32,7 @@ async fn strike(world: Arc<World>, node: Arc<Node>, what: usize) {
             if node.is_there() {
                 node.crash(&world);
                 sleep(chance.seconds(0, 25)).await;
-                boot(&world, &node).await;
+                Arc::clone(&node).boot(Arc::clone(&world)).await;
             }
         }
         25..45 => node.pause(&world, chance.seconds(1, 40)).await,
@@ -72,7 +72,7 @@ async fn strike(world: Arc<World>, node: Arc<Node>, what: usize) {
         _ => {
             if node.system().is_some() {
                 node.stop(&world, chance.seconds(0, 10)).await;
-                boot(&world, &node).await;
+                Arc::clone(&node).boot(Arc::clone(&world)).await;
             }
         }
     }
@@ -95,12 +95,6 @@ async fn jump(world: &World, node: &Node) {
     node.skew.set(0);
 }
 
-async fn boot(world: &Arc<World>, node: &Arc<Node>) {
-    if !node.is_there() {
-        Arc::clone(node).boot(Arc::clone(world)).await;
-    }
-}
-
 /// Puts everything right. What is under way comes to its end by itself.
 pub fn end(world: &Arc<World>) {
     world.trace.line("all", "== calm");
@@ -116,7 +110,7 @@ pub fn end(world: &Arc<World>) {
         // A late outage may have begun before the calm; nothing begins after it.
         tokio::spawn(async move {
             sleep(Duration::from_secs(45)).await;
-            boot(&world, &node).await;
+            node.boot(world).await;
         });
     }
 }
