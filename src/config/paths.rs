@@ -2,7 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+
 use super::Config;
+use crate::export::source::postgres::is_postgres;
 
 pub(super) fn make_absolute(config: &mut Config, base: &Path) {
     path(&mut config.keys.file, base);
@@ -33,8 +36,11 @@ fn path(path: &mut PathBuf, base: &Path) {
     *path = base.join(&*path);
 }
 
-/// `sqlite:PATH` and `file:PATH`; urls with an authority (`postgres://host/…`) name no path here.
+/// `sqlite:PATH` and `file:PATH`; a url of PostgreSQL names at most a file of certificates.
 fn url(url: &mut String, base: &Path) {
+    if is_postgres(url) {
+        return certificates(url, base);
+    }
     for scheme in ["sqlite:", "file:"] {
         let Some(rest) = url.strip_prefix(scheme) else {
             continue;
@@ -49,4 +55,30 @@ fn url(url: &mut String, base: &Path) {
         }
         return;
     }
+}
+
+/// The value of `sslrootcert`, percent-encoded as it stands in a url; `system` is no file.
+fn certificates(url: &mut String, base: &Path) {
+    const NAME: &str = "sslrootcert=";
+    /// What a path may hold unencoded.
+    const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
+        .remove(b'/')
+        .remove(b'.')
+        .remove(b'-')
+        .remove(b'_');
+    let Some((address, parameters)) = url.split_once('?') else {
+        return;
+    };
+    let parameters: Vec<String> = parameters
+        .split('&')
+        .map(|parameter| match parameter.strip_prefix(NAME) {
+            None | Some("" | "system") => parameter.to_owned(),
+            Some(file) => {
+                let file = percent_decode_str(file).decode_utf8_lossy();
+                let file = base.join(file.as_ref()).display().to_string();
+                format!("{NAME}{}", utf8_percent_encode(&file, ENCODED))
+            }
+        })
+        .collect();
+    *url = format!("{address}?{}", parameters.join("&"));
 }

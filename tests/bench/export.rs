@@ -13,54 +13,23 @@
     reason = "a benchmark stops at the first surprise and prints what it measured"
 )]
 
+mod exporting;
 mod rows;
 
-use std::collections::BTreeMap;
-use std::num::NonZeroUsize;
 use std::path::Path;
 use std::process::Command;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use carnet::export::catalog::{Catalog, CategoryConfig, SourceConfig};
 use carnet::export::detect::{Counts, Profile, Redactor};
 use carnet::export::encode::{HashKey, RowEncoder};
-use carnet::export::run::{Exporter, Parts};
 use carnet::export::source::{Cell, Row};
-use carnet::export::storages::Storages;
-use carnet::export::verify::{Limits, Verdict, verify_file};
-use carnet::keys::KeyRing;
-use carnet_actors::ports::{Job, Runner, SystemClock};
-use carnet_events::domain::export::{Progress, PublishedArtifact};
-use carnet_events::domain::request::{ExportKind, Format, Layer, Origin, Request};
-use carnet_events::ids::{ExportId, PrincipalId, TenantId, Timestamp};
-use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
+use carnet_events::ids::TenantId;
 
+use exporting::{
+    Best, COLUMNS, catalog, export, exporter, print_comparison, print_memory, run_again, runtime,
+    verify,
+};
 use rows::{Chance, database};
-
-const COLUMNS: &str = "id, tenant, uid, name, email, subject, body, amount, created_at, active";
-
-const CATALOG: &str = r#"
-[[category]]
-id = "tickets"
-title = "Tickets"
-source = "main"
-tenant_column = "tenant"
-query = "QUERY"
-[category.columns]
-id = { type = "integer" }
-tenant = { type = "text", rule = "keep", why = "the tenant's own id" }
-uid = { type = "uuid" }
-name = { type = "text", rule = "keep", why = "names" }
-email = { type = "text", rule = "keep", why = "the peers keep it too" }
-subject = { type = "text" }
-body = { type = "text" }
-amount = { type = "decimal" }
-created_at = { type = "timestamp" }
-active = { type = "bool" }
-"#;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -76,11 +45,28 @@ fn main() {
             measure_core();
             compare(&database, rows, number("--rounds", 3));
             for factor in [1, 10] {
-                measure_memory(rows, factor);
+                let factor = u64::to_string(&factor);
+                run_again(&["--rows".into(), rows.to_string(), "--memory".into(), factor]);
             }
         }
-        factor => print_memory(&database, factor),
+        factor => print_memory(&url(&database), &query(factor)),
     }
+}
+
+fn url(database: &Path) -> String {
+    format!("sqlite:{}", database.display())
+}
+
+/// The rows, so many times.
+fn query(factor: u64) -> String {
+    if factor == 1 {
+        return format!("select {COLUMNS} from tickets where tenant = :tenant order by id");
+    }
+    format!(
+        "with recursive copy(n) as (select 0 union all select n + 1 from copy where n < {}) \
+         select {COLUMNS} from copy cross join tickets where tenant = :tenant",
+        factor - 1
+    )
 }
 
 /// What one core does by itself: looking through clean text, and encoding rows of ten columns, two of them scanned.
@@ -106,19 +92,7 @@ fn measure_core() {
         (bytes * rounds) as f64 / 1e6 / start.elapsed().as_secs_f64()
     );
 
-    let file: File = toml::from_str(CATALOG).unwrap();
-    let source = SourceConfig::new("main", "sqlite:none");
-    let file = File {
-        category: file
-            .category
-            .into_iter()
-            .map(|category| CategoryConfig {
-                query: "select :tenant".into(),
-                ..category
-            })
-            .collect(),
-    };
-    let catalog = Catalog::compile(&[source], &file.category).unwrap();
+    let catalog = catalog("sqlite:none", "select :tenant");
     let hash = HashKey::new("bench", &[0; 32]);
     let names: Vec<&str> = COLUMNS.split(", ").collect();
     let rules = &catalog.get("tickets").unwrap().rules;
@@ -161,15 +135,10 @@ impl Row for OneRow {
     }
 }
 
-#[derive(serde::Deserialize)]
-struct File {
-    category: Vec<CategoryConfig>,
-}
-
 fn compare(database: &Path, rows: u64, rounds: u64) {
     let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let runtime = runtime();
-    let exporter = runtime.block_on(exporter(database, directory.path(), 1));
+    let exporter = runtime.block_on(exporter(&url(database), &query(1), directory.path()));
     let mut ours = Best::default();
     let mut gzip = Best::default();
     let mut pigz = Best::default();
@@ -184,191 +153,30 @@ fn compare(database: &Path, rows: u64, rounds: u64) {
                 continue;
             }
             let output = directory.path().join(format!("peer.{peer}.gz"));
-            let start = Instant::now();
-            run_peer(database, peer, &output);
-            best.add(start.elapsed(), std::fs::metadata(&output).unwrap().len());
+            best.add_peer(peer_command(database, peer, &output), &output);
         }
     }
     let artifact = checked.expect("a round");
-    let file = directory.path().join("artifacts").join(&artifact.key);
-    let start = Instant::now();
-    match verify_file(&file, Limits::default(), &mut |_| {}).unwrap() {
-        Verdict::Intact(summary) => println!(
-            "verified in {:.2} s: {}",
-            start.elapsed().as_secs_f64(),
-            summary.stored_sha256
-        ),
-        Verdict::NotIntact(finding) => panic!("not intact: {finding:?}"),
-    }
+    verify(directory.path(), &artifact);
     println!(
         "{rows} rows, {:.0} MB of JSON",
         artifact.json_bytes as f64 / 1e6
     );
-    for (name, best) in [
+    print_comparison(&[
         ("carnet", ours),
         ("sqlite3 -json | pigz", pigz),
         ("sqlite3 -json | gzip", gzip),
-    ] {
-        println!(
-            "{name:<22} {:>6.2} s  {:>7.1} MB  carnet is {:>5.2}x as fast, its file {:.3}x as large",
-            best.time.as_secs_f64(),
-            best.bytes as f64 / 1e6,
-            best.time.as_secs_f64() / ours.time.as_secs_f64(),
-            ours.bytes as f64 / best.bytes as f64,
-        );
-    }
+    ]);
 }
 
-/// The fastest of several rounds.
-#[derive(Clone, Copy)]
-struct Best {
-    time: Duration,
-    bytes: u64,
-}
-
-impl Default for Best {
-    fn default() -> Self {
-        Self {
-            time: Duration::MAX,
-            bytes: 0,
-        }
-    }
-}
-
-impl Best {
-    fn add(&mut self, time: Duration, bytes: u64) {
-        self.time = self.time.min(time);
-        self.bytes = bytes;
-    }
-}
-
-fn run_peer(database: &Path, compressor: &str, output: &Path) {
-    let command = format!(
+fn peer_command(database: &Path, compressor: &str, output: &Path) -> Command {
+    let script = format!(
         "sqlite3 -readonly -json '{}' \"select {COLUMNS} from tickets where tenant = 'acme' order by id\" | {compressor} > '{}' && sync '{}'",
         database.display(),
         output.display(),
         output.display()
     );
-    assert!(
-        Command::new("sh")
-            .args(["-c", &command])
-            .status()
-            .unwrap()
-            .success()
-    );
-}
-
-fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .unwrap()
-}
-
-/// An exporter for the database; with a factor above 1, of that many times its rows.
-async fn exporter(database: &Path, directory: &Path, factor: u64) -> Exporter {
-    let query = if factor == 1 {
-        format!("select {COLUMNS} from tickets where tenant = :tenant order by id")
-    } else {
-        format!(
-            "with recursive copy(n) as (select 0 union all select n + 1 from copy where n < {}) \
-             select {COLUMNS} from copy cross join tickets where tenant = :tenant",
-            factor - 1
-        )
-    };
-    let file: File = toml::from_str(&CATALOG.replace("QUERY", &query)).unwrap();
-    let source = SourceConfig::new("main", &format!("sqlite:{}", database.display()));
-    let catalog = Arc::new(Catalog::compile(&[source], &file.category).unwrap());
-    let url = format!("file:{}", directory.join("artifacts").display());
-    let parts = Parts {
-        storages: Arc::new(
-            Storages::open(&url, &BTreeMap::new(), "bench")
-                .await
-                .unwrap(),
-        ),
-        keys: Arc::new(KeyRing::ephemeral().unwrap()),
-        clock: Arc::new(SystemClock::new()),
-        compress_threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
-    };
-    Exporter::new(catalog, parts).unwrap()
-}
-
-async fn export(exporter: &Exporter, id: u128) -> PublishedArtifact {
-    let tenant = TenantId::new("acme").unwrap();
-    let categories = vec!["tickets".to_owned()];
-    let policy_digests = exporter.current_digests(&tenant, &categories).unwrap();
-    let job = Job {
-        export: ExportId::from_uuid(Uuid::from_u128(id)),
-        request: Request {
-            tenant,
-            principal: PrincipalId::new("p").unwrap(),
-            origin: Origin::User,
-            kind: ExportKind::Account,
-            categories,
-            scope: None,
-            format: Format::Json,
-            layers: vec![Layer::Gzip],
-            policy_digests: policy_digests.clone(),
-            retry_of: None,
-        },
-        attempt: 1,
-        claim: Uuid::new_v4(),
-        policy_digests,
-        started_at: Timestamp::EPOCH,
-        expires_at: None,
-    };
-    exporter
-        .run(
-            job,
-            watch::channel(Progress::START).0,
-            CancellationToken::new(),
-        )
-        .await
-        .unwrap()
-        .artifact
-}
-
-fn measure_memory(rows: u64, factor: u64) {
-    let arguments = [
-        "--rows".to_owned(),
-        rows.to_string(),
-        "--memory".to_owned(),
-        factor.to_string(),
-    ];
-    let output = Command::new(std::env::current_exe().unwrap())
-        .args(arguments)
-        .output()
-        .unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    print!("{}", String::from_utf8_lossy(&output.stdout));
-}
-
-/// In a process of its own: the peak over the whole export, above what the idle process had.
-fn print_memory(database: &Path, factor: u64) {
-    let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-    let runtime = runtime();
-    let exporter = runtime.block_on(exporter(database, directory.path(), factor));
-    let idle = status("VmRSS");
-    let start = Instant::now();
-    let artifact = runtime.block_on(export(&exporter, 1));
-    let peak = status("VmHWM");
-    println!(
-        "memory at {:>5.0} MB of JSON: {:.1} MiB idle, peak {:.1} MiB above ({:.1} s)",
-        artifact.json_bytes as f64 / 1e6,
-        idle / 1024.0,
-        (peak - idle) / 1024.0,
-        start.elapsed().as_secs_f64()
-    );
-}
-
-/// A line of this process's status, in KiB.
-fn status(name: &str) -> f64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find(|line| line.starts_with(name)).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    let mut command = Command::new("sh");
+    command.args(["-c", &script]);
+    command
 }

@@ -15,4 +15,5 @@ mod equality;
 mod exactness;
 mod failures;
 mod interruptions;
+mod servers;
 mod types;

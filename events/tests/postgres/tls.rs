@@ -1,51 +1,6 @@
-use std::path::Path;
-use std::process::{Command, Stdio};
-
-use carnet_events::store::postgres::connect::ConnectError;
-use tempfile::TempDir;
-
 use crate::connect::connect;
-use crate::server::Postgres;
-
-fn openssl(directory: &Path, arguments: &str) {
-    let status = Command::new("openssl")
-        .args(arguments.split(' '))
-        .current_dir(directory)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .expect("openssl, which comes with Debian's package postgresql");
-    assert!(status.success(), "openssl {arguments}");
-}
-
-/// A server whose certificate is for `localhost`, signed by `ca.pem`; and a directory with that and a foreign CA.
-fn server() -> (Postgres, TempDir) {
-    let files = tempfile::tempdir().unwrap();
-    let at = files.path();
-    for ca in ["ca", "foreign"] {
-        openssl(
-            at,
-            &format!(
-                "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN={ca} -keyout {ca}.key -out {ca}.pem"
-            ),
-        );
-    }
-    openssl(
-        at,
-        "req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=localhost -keyout server.key -out server.csr",
-    );
-    std::fs::write(at.join("names"), "subjectAltName=DNS:localhost\n").unwrap();
-    openssl(
-        at,
-        "x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile names -out server.pem",
-    );
-    let postgres = Postgres::start(&["ssl_min_protocol_version = 'TLSv1.2'"]).unwrap();
-    for (from, to) in [("server.pem", "server.crt"), ("server.key", "server.key")] {
-        postgres.put(&at.join(from), to).unwrap();
-    }
-    (postgres, files)
-}
+use crate::server::certificates::server;
+use carnet_events::store::postgres::connect::ConnectError;
 
 #[tokio::test]
 async fn every_sslmode_asks_what_it_says() {

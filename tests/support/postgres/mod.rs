@@ -12,6 +12,7 @@
 )]
 
 pub mod bouncer;
+pub mod certificates;
 pub mod shared;
 
 use std::ffi::{OsStr, OsString};
@@ -38,6 +39,13 @@ impl Postgres {
     pub fn start(settings: &[&str]) -> Result<Self, String> {
         let directory = tempfile::tempdir().map_err(|error| error.to_string())?;
         let server = Server::create(directory.path(), settings)?;
+        Ok(Self { directory, server })
+    }
+
+    /// Starts a standby of `primary`: read-only, and always a little behind.
+    pub fn standby_of(primary: &Self, settings: &[&str]) -> Result<Self, String> {
+        let directory = tempfile::tempdir().map_err(|error| error.to_string())?;
+        let server = Server::follow(&primary.server, directory.path(), settings)?;
         Ok(Self { directory, server })
     }
 
@@ -166,19 +174,9 @@ pub struct Server {
 impl Server {
     /// Makes one in an empty directory and starts it.
     fn create(directory: &Path, settings: &[&str]) -> Result<Self, String> {
-        let text = |error: std::io::Error| error.to_string();
-        let root = make_readable(directory).map_err(text)?;
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-            .and_then(|listener| listener.local_addr())
-            .map_err(text)?
-            .port();
-        let server = Self {
-            directory: directory.to_owned(),
-            root,
-            port,
-        };
+        let server = Self::prepare(directory)?;
         let password = directory.join("password");
-        std::fs::write(&password, PASSWORD).map_err(text)?;
+        std::fs::write(&password, PASSWORD).map_err(|error| error.to_string())?;
         let mut pwfile = OsString::from("--pwfile=");
         pwfile.push(&password);
         let arguments = [
@@ -193,16 +191,60 @@ impl Server {
         ];
         let arguments = arguments.map(OsString::from).into_iter();
         server.run("initdb", arguments.chain([pwfile, "-D".into()]))?;
+        server.configure(settings)?;
+        Ok(server)
+    }
+
+    /// Copies `primary` into an empty directory and starts the copy as its standby.
+    fn follow(primary: &Self, directory: &Path, settings: &[&str]) -> Result<Self, String> {
+        let server = Self::prepare(directory)?;
+        let port = primary.port.to_string();
+        let arguments = [
+            "--no-sync",
+            "-c",
+            "fast",
+            "-R",
+            "-U",
+            USER,
+            "-p",
+            &port,
+            "-h",
+        ];
+        let arguments = arguments.map(OsStr::new).into_iter();
+        let from = primary.directory.as_os_str();
+        server.run("pg_basebackup", arguments.chain([from, OsStr::new("-D")]))?;
+        server.configure(settings)?;
+        Ok(server)
+    }
+
+    /// Gives an empty directory to the user that the server runs as, and finds a port.
+    fn prepare(directory: &Path) -> Result<Self, String> {
+        let text = |error: std::io::Error| error.to_string();
+        let root = make_readable(directory).map_err(text)?;
+        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+            .and_then(|listener| listener.local_addr())
+            .map_err(text)?
+            .port();
+        Ok(Self {
+            directory: directory.to_owned(),
+            root,
+            port,
+        })
+    }
+
+    /// Writes its settings and starts it.
+    fn configure(&self, settings: &[&str]) -> Result<(), String> {
+        let text = |error: std::io::Error| error.to_string();
         let own = format!(
-            "listen_addresses = '127.0.0.1'\nport = {port}\nunix_socket_directories = '{}'\n",
-            directory.display()
+            "listen_addresses = '127.0.0.1'\nport = {}\nunix_socket_directories = '{}'\n",
+            self.port,
+            self.directory.display()
         );
-        let conf = server.data().join("postgresql.conf");
+        let conf = self.data().join("postgresql.conf");
         let before = std::fs::read_to_string(&conf).map_err(text)?;
         let settings = settings.join("\n");
         std::fs::write(&conf, format!("{before}\n{own}{settings}\n")).map_err(text)?;
-        server.start()?;
-        Ok(server)
+        self.start()
     }
 
     fn data(&self) -> PathBuf {
