@@ -13,6 +13,11 @@ use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use crate::domain::Timed;
+use crate::domain::access::AccessEvent;
+use crate::domain::export::ExportEvent;
+use crate::domain::platform::PlatformEvent;
+use crate::domain::session::SessionEvent;
+use crate::domain::tenant::TenantEvent;
 use crate::envelope::{Metadata, NewEvent, Recorded};
 use crate::ids::{PrincipalId, TenantId, Timestamp};
 use crate::stream::{StreamKind, StreamName};
@@ -38,6 +43,9 @@ pub trait DomainEvent: Sized {
     /// # Errors
     /// When the data is not of the type.
     fn from_json(kind: &str, data: Json<'_>) -> serde_json::Result<Option<Self>>;
+
+    /// The type's name, for as long as the program runs; `None` when the type isn't one of these.
+    fn known(kind: &str) -> Option<&'static str>;
 
     /// The newest version of `kind`.
     fn newest_version(kind: &str) -> Option<u16> {
@@ -79,6 +87,20 @@ pub fn from_bytes<'a, T: Deserialize<'a>>(json: &'a [u8]) -> serde_json::Result<
         Ok(text) => serde_json::from_str(text),
         // Fails as well, and says where.
         Err(_) => serde_json::from_slice(json),
+    }
+}
+
+/// The name of an event's type as its stream's kind of stream has it, so that events which are read need no copy of it;
+/// `None` when no such event is known.
+#[must_use]
+pub fn known_type(stream: StreamKind, kind: &str) -> Option<&'static str> {
+    match stream {
+        StreamKind::Export => ExportEvent::known(kind),
+        StreamKind::Tenant => TenantEvent::known(kind),
+        StreamKind::Access => AccessEvent::known(kind),
+        StreamKind::Sessions => SessionEvent::known(kind),
+        StreamKind::Platform => PlatformEvent::known(kind),
+        StreamKind::Policy | StreamKind::Directory | StreamKind::Other => None,
     }
 }
 
@@ -256,6 +278,13 @@ macro_rules! events {
             fn to_json(&self) -> serde_json::Result<Vec<u8>> {
                 match self {
                     $(Self::$variant(data) => serde_json::to_vec(data),)+
+                }
+            }
+
+            fn known(kind: &str) -> Option<&'static str> {
+                match kind {
+                    $($kind => Some($kind),)+
+                    _ => None,
                 }
             }
 

@@ -2,6 +2,8 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
@@ -57,6 +59,7 @@ impl File {
 /// begun anew: so it needs no journal and no order of writes, and each of its pages is written about once.
 pub(crate) struct Filling {
     pub(crate) connection: Connection,
+    writeback: Writeback,
     path: PathBuf,
     whole: PathBuf,
     generation: u32,
@@ -80,16 +83,24 @@ impl Filling {
         connection.pragma_update(None, "journal_mode", "OFF")?;
         connection.pragma_update(None, "synchronous", "OFF")?;
         connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
+        // Indices are sorted in as much memory as the cache may have, and in files beyond that.
+        connection.pragma_update(None, "temp_store", "FILE")?;
         Pages::OfHistory.keep(&connection)?;
         connection.execute_batch("BEGIN EXCLUSIVE")?;
         meta::create(&connection, "main")?;
         tables::create(&connection, "main", blueprint)?;
         Ok(Self {
             connection,
+            writeback: Writeback::start(&path)?,
             path,
             whole: folder.file(blueprint.name, generation),
             generation,
         })
+    }
+
+    /// Has what is written so far brought to disk meanwhile.
+    pub(crate) fn write_back(&self) {
+        self.writeback.ask();
     }
 
     /// Makes the indices, writes down how far it is, and makes it whole: on disk, under its name.
@@ -101,6 +112,7 @@ impl Filling {
         meta::put(&self.connection, at)?;
         self.connection.execute_batch("COMMIT")?;
         self.connection.close().map_err(|(_, error)| error)?;
+        drop(self.writeback);
         fs::File::open(&self.path)?.sync_all()?;
         // Of a file of the same name that a power cut has left.
         for suffix in BESIDE {
@@ -122,15 +134,60 @@ impl Filling {
     }
 }
 
-/// Puts a damaged file where nobody takes it for one that can be used.
+/// A thread that brings a file to disk while it is being written, so that there is little left to wait for in the end.
+struct Writeback {
+    requests: Option<mpsc::SyncSender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Writeback {
+    fn start(path: &Path) -> std::io::Result<Self> {
+        let file = fs::File::open(path)?;
+        let (requests, asked) = mpsc::sync_channel(1);
+        let thread = std::thread::Builder::new()
+            .name("fill-writeback".to_owned())
+            .spawn(move || {
+                // What goes wrong here goes wrong again in the end, where it counts.
+                while asked.recv().is_ok() && file.sync_data().is_ok() {}
+            })?;
+        Ok(Self {
+            requests: Some(requests),
+            thread: Some(thread),
+        })
+    }
+
+    /// Unless it is at it.
+    fn ask(&self) {
+        if let Some(requests) = &self.requests {
+            let _ = requests.try_send(());
+        }
+    }
+}
+
+impl Drop for Writeback {
+    fn drop(&mut self) {
+        self.requests = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Puts a damaged file where nobody takes it for one that can be used, in the place of one damaged before.
 ///
 /// # Errors
 /// When the directory can't be used.
-pub(crate) fn set_aside(folder: &Folder, name: ProjectionName, path: &Path) -> Result<(), Error> {
+pub(crate) fn set_aside(
+    folder: &Folder,
+    name: ProjectionName,
+    generation: u32,
+) -> Result<(), Error> {
+    folder.forget_damaged(name)?;
+    let path = folder.file(name, generation);
     for suffix in BESIDE {
-        remove(&with_suffix(path, suffix))?;
+        remove(&with_suffix(&path, suffix))?;
     }
-    match fs::rename(path, folder.damaged(name)) {
+    match fs::rename(path, folder.damaged(name, generation)) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
         _ => Ok(()),
     }

@@ -69,7 +69,7 @@ impl Folder {
 
     /// The file of a generation.
     pub(crate) fn file(&self, name: ProjectionName, generation: u32) -> PathBuf {
-        sibling(&self.path, &format!("-{name}-{generation}"), true)
+        sibling(&self.path, &format!("-{name}-{generation}"))
     }
 
     /// The file of a generation while it is filled.
@@ -77,9 +77,18 @@ impl Folder {
         with_suffix(&self.file(name, generation), FILLING)
     }
 
-    /// Where a damaged file is set aside.
-    pub(crate) fn damaged(&self, name: ProjectionName) -> PathBuf {
-        sibling(&self.path, &format!("-{name}.damaged"), false)
+    /// Where a damaged file is set aside. Its generation is not used again.
+    pub(super) fn damaged(&self, name: ProjectionName, generation: u32) -> PathBuf {
+        with_suffix(&self.file(name, generation), DAMAGED)
+    }
+
+    /// Removes the damaged files of a projection.
+    pub(super) fn forget_damaged(&self, name: ProjectionName) -> std::io::Result<()> {
+        let found = self.found()?;
+        let mut damaged = found
+            .iter()
+            .filter(|file| file.name == name && file.suffix == DAMAGED);
+        damaged.try_for_each(|file| remove(&file.path))
     }
 
     /// The files that are there.
@@ -87,11 +96,11 @@ impl Folder {
         found(&self.path)
     }
 
-    /// Removes the files of a projection but for those of one generation.
+    /// Removes the files of a projection but for those of one generation, and what was set aside.
     pub(crate) fn sweep(&self, name: ProjectionName, keep: Option<u32>) -> std::io::Result<()> {
         for file in self.found()? {
             let kept = Some(file.generation) == keep && file.suffix != FILLING;
-            if file.name == name && !kept {
+            if file.name == name && !kept && file.suffix != DAMAGED {
                 remove(&file.path)?;
             }
         }
@@ -100,6 +109,7 @@ impl Folder {
 }
 
 const FILLING: &str = ".filling";
+const DAMAGED: &str = ".damaged";
 
 /// The files of projections that belong to `path`.
 pub(crate) fn found(path: &Path) -> std::io::Result<Vec<Found>> {
@@ -140,7 +150,8 @@ fn parsed(path: &Path, file: &OsString) -> Option<(ProjectionName, u32, String)>
         Some(extension) => rest.strip_prefix('.')?.strip_prefix(extension.to_str()?)?,
         None => rest,
     };
-    let ours = suffix.is_empty() || suffix == FILLING || BESIDE.contains(&suffix);
+    let known = ["", FILLING, DAMAGED];
+    let ours = known.contains(&suffix) || BESIDE.contains(&suffix);
     let generation = generation.parse().ok().filter(|_| ours)?;
     Some((name, generation, suffix.to_owned()))
 }
@@ -170,10 +181,10 @@ fn remove_earlier(path: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-fn sibling(path: &Path, suffix: &str, with_extension: bool) -> PathBuf {
+fn sibling(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.file_stem().unwrap_or_default().to_owned();
     name.push(suffix);
-    if let Some(extension) = path.extension().filter(|_| with_extension) {
+    if let Some(extension) = path.extension() {
         name.push(".");
         name.push(extension);
     }
@@ -204,8 +215,8 @@ mod tests {
         for path in ["data/projections.db", "projections", "/var/lib/a.b.sqlite"] {
             let path = Path::new(path);
             for name in ProjectionName::ALL {
-                let file = sibling(path, &format!("-{name}-12"), true);
-                for suffix in ["", FILLING, "-wal", "-shm"] {
+                let file = sibling(path, &format!("-{name}-12"));
+                for suffix in ["", FILLING, DAMAGED, "-wal", "-shm"] {
                     let file = with_suffix(&file, suffix);
                     let file = file.file_name().unwrap().to_owned();
                     let expected = Some((name, 12, suffix.to_owned()));
@@ -217,7 +228,6 @@ mod tests {
         for file in [
             "projections.db",
             "projections.db-lock",
-            "projections-exports.damaged",
             "projections-exports-1.db.copy",
             "projections-exports-.db",
             "projections-exports-1",

@@ -24,6 +24,7 @@ mod plans;
 mod query;
 mod series;
 mod stuck;
+mod tables;
 mod tenants;
 
 use std::collections::BTreeMap;
@@ -38,11 +39,11 @@ use crate::worklist::{Queued, Running};
 use crate::{Error, ProjectionName};
 
 pub use depth::DepthPoint;
-pub(crate) use fold::BLUEPRINT;
 pub use intake::Intake;
 pub use nodes::NodeRow;
 pub use series::SeriesPoint;
 pub use stuck::Stuck;
+pub(crate) use tables::BLUEPRINT;
 pub use tenants::{ClosedTenant, Exemption};
 
 /// How the service stands.

@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use carnet_events::envelope::Position;
+use carnet_events::ids::Timestamp;
 use carnet_events::store::{Delivery, EventStore, StoreError};
 use futures::StreamExt;
 use tokio::runtime::Handle;
@@ -16,11 +17,11 @@ use tokio::sync::{mpsc, watch};
 use crate::fact::{self, Fact};
 
 /// The most events of a chunk.
-const CHUNK_EVENTS: usize = 1024;
+const CHUNK_EVENTS: usize = 512;
 /// Size of a chunk, in bytes of the log, at which it is full.
 const CHUNK_BYTES: usize = 1024 * 1024;
 /// Chunks decoded ahead.
-const CHUNKS: usize = 4;
+const CHUNKS: usize = 8;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
@@ -42,6 +43,10 @@ pub(super) struct Facts {
     pub(super) end: Option<Position>,
     /// The present was reached.
     pub(super) caught_up: bool,
+    /// When the newest of them was recorded.
+    pub(super) newest: Option<Timestamp>,
+    /// Which of them can't be read. Every projection looks for these first.
+    pub(super) unreadable: Vec<usize>,
     /// Sum of the facts' sizes.
     bytes: usize,
 }
@@ -52,7 +57,12 @@ impl Facts {
             Delivery::Event(recorded) => {
                 self.end = Some(recorded.position);
                 self.bytes += recorded.data.len() + recorded.metadata.len();
-                self.facts.push(fact::read(&recorded));
+                let fact = fact::read(&recorded);
+                match &fact.what {
+                    Ok(known) => self.newest = self.newest.max(Some(known.at)),
+                    Err(_) => self.unreadable.push(self.facts.len()),
+                }
+                self.facts.push(fact);
             }
             Delivery::Checkpoint(position) => self.end = Some(position),
             Delivery::CaughtUp => self.caught_up = true,
@@ -159,11 +169,16 @@ async fn follow(
     mut out: Out,
 ) -> Result<(), Over> {
     let mut pause = FIRST_PAUSE;
+    // A chunk is likely to be as long as the one before.
+    let mut last = 0;
     loop {
         let mut deliveries = store.subscribe(after, fact::filter());
         let error = loop {
             let next = out.unless_over(deliveries.next()).await?;
-            let mut chunk = Facts::default();
+            let mut chunk = Facts {
+                facts: Vec::with_capacity(last),
+                ..Facts::default()
+            };
             let mut error = None;
             match next {
                 Some(Ok(delivery)) => chunk.push(delivery),
@@ -182,6 +197,7 @@ async fn follow(
                 }
             }
             after = chunk.end.or(after);
+            last = chunk.facts.len();
             pause = FIRST_PAUSE;
             out.send(Chunk::Facts(Arc::new(chunk))).await?;
             if error.is_some() {

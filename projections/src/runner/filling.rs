@@ -22,7 +22,7 @@ use crate::status::{Progress, Rebuilding, RunState};
 use crate::{Error, Options, ProjectionName};
 
 /// Chunks between two reports of how far a filler is.
-const CHUNKS_A_REPORT: u32 = 16;
+const CHUNKS_A_REPORT: u32 = 32;
 
 /// What is to be filled, and what that takes.
 #[derive(Clone)]
@@ -123,32 +123,44 @@ impl Order {
     fn run(self, mut chunks: mpsc::Receiver<Chunk>) {
         let mut pause = FIRST_PAUSE;
         // Of its own, once it has left the common one.
-        let mut _feed = None;
-        let news = loop {
+        let mut own: Option<Feed> = None;
+        let filled = loop {
             match self.fill(&mut chunks) {
-                Ok(Ended::Done(instance)) => break News::Done(instance),
+                Ok(Ended::Done(instance)) => break instance,
                 Ok(Ended::Closing) => return,
                 Err(error) => {
                     tracing::warn!(projection = %self.blueprint.name, %error, "a projection can't be filled for now");
                     self.tell(News::Trouble(error.to_string()));
                 }
             }
-            if self.wait(pause) {
+            // What is left in the queue comes after what was taken back.
+            chunks.close();
+            drop(own.take());
+            let Some((feed, anew)) = self.feed_anew(&mut pause) else {
                 return;
+            };
+            (own, chunks) = (Some(feed), anew);
+        };
+        drop(own);
+        // If nobody is there to take it, the service ends.
+        let news = (self.blueprint.name, News::Done(filled));
+        let _ = self.news.blocking_send(news);
+    }
+
+    /// A feed of its own from the log's beginning, after a pause; `None`: it is to end.
+    fn feed_anew(&self, pause: &mut Duration) -> Option<(Feed, mpsc::Receiver<Chunk>)> {
+        loop {
+            if self.wait(*pause) {
+                return None;
             }
-            pause = (pause * 2).min(LONGEST_PAUSE);
+            *pause = (*pause * 2).min(LONGEST_PAUSE);
             match Feed::start(Arc::clone(&self.store), None, self.runtime.clone(), 1) {
-                Ok((feed, mut receivers)) => {
-                    _feed = Some(feed);
-                    chunks = receivers.pop().unwrap_or(chunks);
-                }
+                Ok((feed, mut chunks)) => return Some((feed, chunks.pop()?)),
                 Err(error) => {
                     tracing::error!(%error, "no thread can be started for the projections");
                 }
             }
-        };
-        // If nobody is there to take it, the service ends.
-        let _ = self.news.blocking_send((self.blueprint.name, news));
+        }
     }
 
     /// Waits. `true`: it is to end.
@@ -219,6 +231,7 @@ impl Order {
             }
             taken += 1;
             if taken % CHUNKS_A_REPORT == 0 {
+                file.write_back();
                 self.tell(News::Progress(folding.going_on()));
             }
         };

@@ -80,28 +80,35 @@ impl Folding {
         }
         let here = self.position();
         let seen = |fact: &Fact| Some(fact.position) <= here;
-        let new = chunk.facts.get(chunk.facts.partition_point(seen)..);
-        let (readable, stop) = self.readable(new.unwrap_or_default());
-        self.projection
-            .apply(connection, &mut self.names, readable)?;
-        self.next
-            .take(readable, chunk.end.filter(|_| stop.is_none()));
+        let from = chunk.facts.partition_point(seen);
+        let (to, stop) = match self.unreadable(chunk, from) {
+            Some((index, reason)) => (index, Some(reason)),
+            None => (chunk.facts.len(), None),
+        };
+        let new = chunk.facts.get(from..to).unwrap_or_default();
+        self.projection.apply(connection, &mut self.names, new)?;
+        let newest = match new.len() == chunk.facts.len() {
+            true => chunk.newest,
+            false => newest(new),
+        };
+        let end = chunk.end.filter(|_| stop.is_none());
+        let last = new.last().map(|fact| fact.position);
+        self.next.position = end.or(last).or(self.next.position);
+        self.next.events += new.len() as u64;
+        self.next.newest = self.next.newest.max(newest);
         self.next.stopped = stop;
         Ok(())
     }
 
-    /// The facts before the first that it needs and that can't be read, and why that can't.
-    fn readable<'a>(&self, facts: &'a [Fact]) -> (&'a [Fact], Option<String>) {
-        let needed = |fact: &Fact| self.blueprint.streams.contains(&fact.stream);
-        for (index, fact) in facts.iter().enumerate() {
-            if let Err(reason) = &fact.what
-                && needed(fact)
-            {
-                let (readable, _) = facts.split_at(index);
-                return (readable, Some(reason.clone()));
-            }
-        }
-        (facts, None)
+    /// The first fact from an index on that it needs and that can't be read, and why that can't.
+    fn unreadable(&self, chunk: &Facts, from: usize) -> Option<(usize, String)> {
+        let candidates = chunk.unreadable.iter().copied();
+        candidates.filter(|index| *index >= from).find_map(|index| {
+            let fact = chunk.facts.get(index)?;
+            let needed = self.blueprint.streams.contains(&fact.stream);
+            let reason = fact.what.as_ref().err().filter(|_| needed)?;
+            Some((index, reason.clone()))
+        })
     }
 
     /// Writes what is in memory, inside the caller's transaction, and says where that brings it.
@@ -143,12 +150,7 @@ impl Folding {
     }
 }
 
-impl Step {
-    fn take(&mut self, facts: &[Fact], end: Option<Position>) {
-        let last = facts.last().map(|fact| fact.position);
-        self.position = end.or(last).or(self.position);
-        self.events += facts.len() as u64;
-        let times = facts.iter().filter_map(|fact| fact.what.as_ref().ok());
-        self.newest = self.newest.max(times.map(|known| known.at).max());
-    }
+fn newest(facts: &[Fact]) -> Option<Timestamp> {
+    let known = facts.iter().filter_map(|fact| fact.what.as_ref().ok());
+    known.map(|known| known.at).max()
 }

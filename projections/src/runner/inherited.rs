@@ -30,7 +30,7 @@ pub(super) fn instance(
         Err(error) if Trouble::of(&error) == Trouble::Passing => return Err(error.into()),
         Ok((None, _)) | Err(_) => {
             tracing::warn!(path = %newest.path.display(), "a projection's file is damaged and is made anew");
-            set_aside(folder, name, &newest.path)?;
+            set_aside(folder, name, newest.generation)?;
             return Ok(None);
         }
     };

@@ -11,6 +11,7 @@ mod inherited;
 mod instance;
 mod lane;
 mod report;
+mod takeover;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,13 +19,13 @@ use std::time::Duration;
 use carnet_events::envelope::Position;
 use carnet_events::store::EventStore;
 use tokio::runtime::Handle;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 use uuid::Uuid;
 
 use self::feed::{Chunk, Feed};
 use self::filling::{Filler, News, Order};
-use self::instance::Instance;
 use self::lane::{Hindrance, Lane};
+use self::takeover::{Done, Rebuild};
 use crate::database::{Folder, Readers, Trouble, set_aside};
 use crate::projection::{ALL, Blueprint};
 use crate::status::Report;
@@ -38,9 +39,6 @@ const EVENTS_AT_ONCE: usize = 4096;
 
 /// News of fillers that are not read yet.
 const NEWS: usize = 16;
-
-/// Takes the answer to a rebuild.
-type Done = oneshot::Sender<Result<(), Error>>;
 
 /// What the runner is asked from outside.
 pub(crate) enum Command {
@@ -90,12 +88,6 @@ struct Filled {
     sender: mpsc::Sender<(ProjectionName, News)>,
     /// The rebuild under way, and who waits for it.
     rebuild: Option<Rebuild>,
-}
-
-struct Rebuild {
-    left: Vec<ProjectionName>,
-    failed: Option<Error>,
-    done: Done,
 }
 
 /// What the runner has to do next.
@@ -245,9 +237,9 @@ impl Runner {
     fn replace(&mut self, name: ProjectionName) {
         self.setup.readers.show(name, None);
         for instance in self.lane.take(|one| one.name() == name) {
-            let path = instance.file.path.clone();
+            let generation = instance.file.generation;
             drop(instance);
-            if let Err(error) = set_aside(&self.folder, name, &path) {
+            if let Err(error) = set_aside(&self.folder, name, generation) {
                 tracing::error!(%error, "a damaged file of a projection can't be set aside");
             }
         }
@@ -287,29 +279,6 @@ impl Runner {
         Ok(())
     }
 
-    /// Begins to fill new files beside those in use.
-    fn rebuild(&mut self, names: &[ProjectionName], done: Done) {
-        if !self.filled.fillers.is_empty() || self.filled.rebuild.is_some() {
-            let _ = done.send(Err(Error::RebuildUnderWay));
-            return;
-        }
-        let wanted = ALL.into_iter().filter(|one| names.contains(&one.name));
-        let wanted: Vec<_> = wanted.collect();
-        match self.fill(&wanted) {
-            Ok(()) if wanted.is_empty() => drop(done.send(Ok(()))),
-            Ok(()) => {
-                self.filled.rebuild = Some(Rebuild {
-                    left: wanted.iter().map(|one| one.name).collect(),
-                    failed: None,
-                    done,
-                });
-            }
-            // Whoever asked may have gone.
-            Err(error) => drop(done.send(Err(error))),
-        }
-        self.tell();
-    }
-
     /// Takes in what a filler tells.
     fn hear(&mut self, name: ProjectionName, news: News) {
         match news {
@@ -334,78 +303,6 @@ impl Runner {
             }
         }
         self.tell();
-    }
-
-    /// Shows readers what was filled, as soon as it is as far as what they see.
-    fn show(&mut self) {
-        let here = |name, shown| {
-            let mut all = self.lane.instances.iter();
-            all.find(|one| one.name() == name && one.shown == shown)
-        };
-        let ready = |name: &ProjectionName| {
-            let Some(new) = here(*name, false) else {
-                return false;
-            };
-            let as_far = here(*name, true).is_none_or(|old| old.at().position <= new.at().position);
-            new.at().stopped.is_some() || (as_far && new.uncommitted().is_none())
-        };
-        let ready: Vec<_> = ProjectionName::ALL.into_iter().filter(ready).collect();
-        for name in ready {
-            let failed = self.take_over(name);
-            if let Some(error) = &failed {
-                tracing::error!(%error, "a projection was not replaced");
-            }
-            self.rebuilt(name, failed);
-        }
-    }
-
-    /// Puts what was filled in the place of what readers see. Not when it has stopped on the way: then what they see is
-    /// better than that, if they see anything.
-    fn take_over(&mut self, name: ProjectionName) -> Option<Error> {
-        let mut new = self
-            .lane
-            .take(|one| one.name() == name && !one.shown)
-            .pop()?;
-        let is_old = |one: &Instance| one.name() == name && one.shown;
-        if self.lane.instances.iter().any(is_old)
-            && let Some(reason) = new.at().stopped.clone()
-        {
-            drop(new);
-            let old = self.lane.instances.iter().find(|one| is_old(one));
-            let kept = old.map(|old| old.file.generation);
-            let swept = self.folder.sweep(name, kept);
-            return Some(swept.err().map_or(
-                Error::BadRow {
-                    projection: name,
-                    reason,
-                },
-                Error::from,
-            ));
-        }
-        let (path, generation) = (new.file.path.clone(), new.file.generation);
-        self.setup.readers.show(name, Some(path));
-        drop(self.lane.take(is_old));
-        new.shown = true;
-        self.lane.instances.push(new);
-        // Readers that began before still have it open, until they are done.
-        let swept = self.folder.sweep(name, Some(generation));
-        swept.err().map(Error::from)
-    }
-
-    /// One of those that are rebuilt is done with.
-    fn rebuilt(&mut self, name: ProjectionName, failed: Option<Error>) {
-        let Some(rebuild) = &mut self.filled.rebuild else {
-            return;
-        };
-        rebuild.left.retain(|left| *left != name);
-        rebuild.failed = failed.or_else(|| rebuild.failed.take());
-        if rebuild.left.is_empty()
-            && let Some(rebuild) = self.filled.rebuild.take()
-        {
-            self.tell();
-            // Whoever asked may have gone.
-            let _ = rebuild.done.send(rebuild.failed.map_or(Ok(()), Err));
-        }
     }
 }
 

@@ -8,6 +8,7 @@
 )]
 
 mod crash;
+mod files;
 mod flaky;
 mod history;
 mod rebuild;

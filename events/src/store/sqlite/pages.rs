@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::error::undone;
 use super::readers::Reader;
+use crate::codec;
 use crate::envelope::{Position, Recorded};
 use crate::store::reading::{Scan, Stretch};
 use crate::store::{Direction, Filter, StoreError};
@@ -149,6 +150,7 @@ impl Page {
 
     fn push(&mut self, row: &Row<'_>, kind: &str, stream: StreamName) -> Result<(), StoreError> {
         let (data, metadata) = (blob(row, 5)?, blob(row, 6)?);
+        let known = codec::known_type(stream.kind(), kind);
         self.buffer.extend_from_slice(data);
         self.buffer.extend_from_slice(metadata);
         self.lengths.push((data.len(), metadata.len()));
@@ -159,7 +161,7 @@ impl Page {
             position: Position::single(number(row, 0)?),
             id: Uuid::from_slice(blob(row, 3)?)
                 .map_err(|error| StoreError::corrupt(error.to_string()))?,
-            kind: kind.to_owned().into(),
+            kind: known.map_or_else(|| kind.to_owned().into(), Into::into),
             data: Bytes::new(),
             metadata: Bytes::new(),
         });
