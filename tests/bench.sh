@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# tests/run bench [NAME…]: the measured promises (export, postgres_export, s3, appends, replay, queries, http, artifact, pages), each with its peer in the same run.
+# tests/run bench [NAME…]: the measured promises (export, postgres_export, s3, appends, replay, queries, http, nodes, artifact, pages), each with its peer in the same run.
 # Installs the peers that are missing. Wants a machine with nothing else to do.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -18,7 +18,7 @@ need wrk wrk
 need curl curl
 command -v initdb >/dev/null || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || need initdb postgresql
 
-[ $# -gt 0 ] || set -- export postgres_export s3 appends replay queries http artifact pages
+[ $# -gt 0 ] || set -- export postgres_export s3 appends replay queries http nodes artifact pages
 for name in "$@"; do
   printf '\n== %s\n' "$name"
   case $name in

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # tests/run kill [N]: N rounds (200 unless told) of `kill -9` under load, on a release build, restarted on the same files.
-# CARNET_KILL_SEED chooses the sequence of pauses.
+# CARNET_CHAOS_SEED chooses the sequence of pauses.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

@@ -9,19 +9,19 @@
     reason = "tests"
 )]
 
-#[allow(unreachable_pub, reason = "other test programs use it as well")]
 #[path = "../support/postgres/mod.rs"]
 mod postgres;
 
 mod account_exports;
 mod audit_log;
 mod auth;
+mod chaos;
 mod config;
 mod deploy;
 mod faults;
-mod kill;
 mod logs;
 mod mixed_versions;
+mod nodes;
 mod operator;
 mod pages;
 mod s3;

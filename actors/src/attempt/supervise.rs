@@ -117,7 +117,10 @@ impl Attempt<'_> {
         let command = self.shared.own_command(&self.tenant, command);
         match self.shared.command_export(self.export, command).await {
             Ok((Ok(_), _)) => true,
-            Ok((Err(CommandError::Illegal(_)), _)) => false,
+            Ok((Err(CommandError::Illegal(illegal)), _)) => {
+                tracing::info!(export = %self.export, %illegal, "an attempt is fenced off");
+                false
+            }
             Ok((Err(CommandError::Failed(error)), _)) | Err(error) => {
                 tracing::warn!(export = %self.export, %error, "a lease could not be renewed");
                 true

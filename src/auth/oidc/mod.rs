@@ -16,6 +16,8 @@ use openidconnect::{
     RequestTokenError, Scope,
 };
 
+use tokio::sync::Semaphore;
+
 use super::session::Identity;
 use crate::config::{self, Claims};
 use crate::recent::Recent;
@@ -30,6 +32,9 @@ pub(crate) const SIGNED_OUT: &str = "/signed-out";
 
 /// Sign-ins under way that are remembered as used; they last ten minutes.
 const USED: usize = 20_000;
+
+/// Sign-ins completed at once. Each waits for the provider, which may be slow; they must not take up all requests.
+const AT_ONCE: usize = 32;
 
 /// Why somebody isn't signed in through the provider.
 #[derive(Debug, thiserror::Error)]
@@ -66,6 +71,7 @@ pub struct Provider {
     http: reqwest::Client,
     known: Known,
     used: Recent<String, ()>,
+    turns: Semaphore,
 }
 
 impl Provider {
@@ -86,6 +92,7 @@ impl Provider {
             public_url,
             http: http::client()?,
             used: Recent::new(USED),
+            turns: Semaphore::new(AT_ONCE),
         })
     }
 
@@ -126,6 +133,10 @@ impl Provider {
         now: Timestamp,
     ) -> Result<Vouched, OidcError> {
         let code = callback.code(pending, &self.config.issuer)?;
+        let _turn = self
+            .turns
+            .try_acquire()
+            .map_err(|_| unavailable("too many people sign in at once"))?;
         if self.used.get(&pending.state).is_some() {
             return Err(OidcError::Foreign("it was used already"));
         }

@@ -30,6 +30,14 @@ impl Browser {
         }
     }
 
+    /// The same browser, led to another node by the address they share.
+    pub(crate) fn at(&self, base: &str) -> Self {
+        Self {
+            base: base.to_owned(),
+            ..self.clone()
+        }
+    }
+
     /// Signs in as a person of the demo.
     pub(crate) async fn choose(&mut self, person: &str) -> Answer {
         self.post("/demo/sign-in", &[("as", person)]).await

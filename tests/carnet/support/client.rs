@@ -1,5 +1,6 @@
 //! A client of the HTTP API, with one caller's token.
 
+use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 
 use reqwest::header::HeaderMap;
@@ -10,9 +11,12 @@ use serde_json::{Value, json};
 #[derive(Clone)]
 pub(crate) struct Client {
     http: reqwest::Client,
-    base: String,
+    base: Base,
     token: String,
 }
+
+/// Where the service is reached: `http://host:port`, another one after it was started anew.
+pub(crate) type Base = Arc<RwLock<String>>;
 
 /// What the service answered.
 #[derive(Debug)]
@@ -66,14 +70,20 @@ impl Answer {
 
 impl Client {
     pub(crate) fn new(base: &str, token: &str) -> Self {
+        let base = Arc::new(RwLock::new(base.to_owned()));
+        Self::following(base, token, Duration::from_secs(60))
+    }
+
+    /// A client of a service that may be started anew elsewhere; it waits for an answer no longer than `patience`.
+    pub(crate) fn following(base: Base, token: &str, patience: Duration) -> Self {
         // Decoding is left to the tests: they look at what was sent.
         let http = reqwest::Client::builder()
-            .timeout(Duration::from_secs(60))
+            .timeout(patience)
             .build()
             .unwrap();
         Self {
             http,
-            base: base.to_owned(),
+            base,
             token: token.to_owned(),
         }
     }
@@ -90,6 +100,10 @@ impl Client {
         }
     }
 
+    fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.base.read().unwrap())
+    }
+
     /// Sends any request; `None` when the connection fails.
     pub(crate) async fn try_send(
         &self,
@@ -98,7 +112,7 @@ impl Client {
         headers: &[(&str, &str)],
         body: Option<String>,
     ) -> Option<Answer> {
-        let mut request = self.http.request(method, format!("{}{path}", self.base));
+        let mut request = self.http.request(method, self.url(path));
         if !self.token.is_empty() {
             request = request.bearer_auth(&self.token);
         }
@@ -134,7 +148,7 @@ impl Client {
 
     /// `GET`, with the body left to be read as it comes.
     pub(crate) async fn open(&self, path: &str) -> reqwest::Response {
-        let request = self.http.get(format!("{}{path}", self.base));
+        let request = self.http.get(self.url(path));
         request.bearer_auth(&self.token).send().await.unwrap()
     }
 
@@ -151,7 +165,7 @@ impl Client {
 
     /// `POST` of a form, url-encoded, as a browser sends it; follows to where the answer leads.
     pub(crate) async fn post_form(&self, path: &str, form: &str) -> Answer {
-        let request = self.http.post(format!("{}{path}", self.base));
+        let request = self.http.post(self.url(path));
         let request = request.bearer_auth(&self.token).body(form.to_owned());
         let request = request.header("content-type", "application/x-www-form-urlencoded");
         let response = request.send().await.expect("the service answers");

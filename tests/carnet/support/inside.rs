@@ -28,16 +28,23 @@ pub(crate) struct Inside {
 impl Inside {
     /// Starts the service on `site` with a clock that stands at the present.
     pub(crate) fn start(site: &Site) -> Self {
-        Self::begin(site, false)
+        Self::begin(Config::load(&site.config()).unwrap(), false)
     }
 
     /// The same as the demo: people are chosen.
     pub(crate) fn demo(site: &Site) -> Self {
-        Self::begin(site, true)
+        Self::begin(Config::load(&site.config()).unwrap(), true)
     }
 
-    fn begin(site: &Site, demo: bool) -> Self {
-        let config = Config::load(&site.config()).unwrap();
+    /// One of several nodes on the event store at `url`, as the demo.
+    pub(crate) fn node(site: &Site, url: &str, name: &str) -> Self {
+        let mut config = Config::load(&site.config()).unwrap();
+        url.clone_into(&mut config.store.url);
+        config.projections.path = site.path().join(name).join("projections.db");
+        Self::begin(config, true)
+    }
+
+    fn begin(config: Config, demo: bool) -> Self {
         let clock = Arc::new(HandClock::new());
         let (stop, stopped) = oneshot::channel();
         let (ready, started) = mpsc::channel();

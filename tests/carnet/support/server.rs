@@ -23,9 +23,16 @@ impl Server {
 
     /// Starts the service; gives its log when it ends before it listens.
     pub(crate) fn try_start(site: &Site) -> Result<Self, String> {
+        Self::try_start_with(site, &[])
+    }
+
+    /// The same, with settings of the configuration replaced: `("STORE__URL", "…")`.
+    pub(crate) fn try_start_with(site: &Site, settings: &[(&str, &str)]) -> Result<Self, String> {
+        let settings = settings.iter();
         let mut child = Command::new(super::program())
             .args(["serve", "--config"])
             .arg(site.config())
+            .envs(settings.map(|(key, value)| (format!("CARNET__{key}"), value)))
             .current_dir(site.path())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -82,6 +89,15 @@ impl Server {
         self.log.lock().unwrap().clone()
     }
 
+    /// Sends a signal: `STOP`, `CONT`.
+    pub(crate) fn signal(&self, signal: &str) {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill")
+            .args([&format!("-{signal}"), &pid])
+            .status();
+        assert!(sent.unwrap().success());
+    }
+
     /// `kill -9`.
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
@@ -90,14 +106,7 @@ impl Server {
 
     /// Asks the process to stop, as a service manager does, and waits for it.
     pub(crate) fn stop(mut self) -> (ExitStatus, String) {
-        let pid = self.child.id().to_string();
-        assert!(
-            Command::new("kill")
-                .args(["-TERM", &pid])
-                .status()
-                .unwrap()
-                .success()
-        );
+        self.signal("TERM");
         let status = self.child.wait().unwrap();
         for reader in self.readers.drain(..) {
             reader.join().unwrap();

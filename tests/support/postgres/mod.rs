@@ -4,7 +4,7 @@
 //! directory, where it trusts. It runs with its defaults (`fsync` and `synchronous_commit` on) but for what is asked. As
 //! root it runs as the user `postgres`, for it refuses to be root. [`shared`] is one for many tests.
 
-#![allow(dead_code, reason = "nobody needs all of it")]
+#![allow(dead_code, unreachable_pub, reason = "nobody needs all of it")]
 #![allow(
     clippy::panic,
     clippy::expect_used,
