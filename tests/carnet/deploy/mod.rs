@@ -104,6 +104,17 @@ fn the_configuration_for_postgresql_loads_with_the_secrets_that_were_made() {
     assert!(!shown.contains("carnet_reader:"), "{shown}");
 }
 
+#[test]
+fn the_configuration_for_kurrentdb_loads_with_the_secrets_that_were_made() {
+    let output = printed("kurrentdb");
+    let (said, shown) = (text(&output.stderr), text(&output.stdout));
+    assert!(output.status.success(), "{said}");
+    assert!(
+        shown.contains("@kurrentdb-1:2113,kurrentdb-2:2113,kurrentdb-3:2113?"),
+        "{shown}"
+    );
+}
+
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
