@@ -17,11 +17,16 @@ trap 'rm -rf "$work"' EXIT
 umask 077
 admin=$(cat "$users/admin")
 
-printf '{"currentPassword":"changeit","newPassword":"%s"}' "$admin" >"$work/body"
-changed=$(request admin changeit POST /users/admin/command/change-password)
-printf '{"loginName":"carnet","fullName":"Carnet","groups":["$admins"],"password":"%s"}' "$(cat "$users/carnet")" >"$work/body"
-made=$(request admin "$admin" POST /users/)
-case $made in
-  201 | 409) ;;
-  *) echo "the user was not made: password $changed, user $made" >&2; exit 1 ;;
-esac
+# The cluster may still be choosing its leader.
+for try in $(seq 60); do
+  printf '{"currentPassword":"changeit","newPassword":"%s"}' "$admin" >"$work/body"
+  changed=$(request admin changeit POST /users/admin/command/change-password) || true
+  printf '{"loginName":"carnet","fullName":"Carnet","groups":["$admins"],"password":"%s"}' "$(cat "$users/carnet")" >"$work/body"
+  made=$(request admin "$admin" POST /users/) || true
+  case $made in
+    201 | 409) exit 0 ;;
+  esac
+  sleep 2
+done
+echo "the user was not made: password $changed, user $made" >&2
+exit 1
