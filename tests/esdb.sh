@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # tests/run esdb URL: the conformance suite and the node tests against a real cluster of EventStoreDB or KurrentDB, releases
-# 22.10 to 26, and then what only a stand-in lets itself be done. URL is as in `[store]`:
+# 22.10 to 26. URL is as in `[store]`:
 #   tests/run esdb 'esdb://admin:changeit@node1:2113,node2:2113,node3:2113?tlsCaFile=/etc/kurrentdb/ca.pem'
 # Each case writes to a namespace of its own and leaves it behind; a server for tests is best. The user must be an administrator:
 # the node tests have the leader resign, which makes every other user of the cluster wait for an election.
@@ -14,4 +14,4 @@ shift
 command -v cargo-nextest >/dev/null || cargo install --quiet --locked cargo-nextest --debug
 # A few at once: all of them share one server, whose leader now and then resigns.
 cargo nextest run --package carnet-events --test esdb --test-threads 4 -E 'test(/^server::/)' "$@"
-cargo nextest run --package carnet-events --test esdb --test-threads 1 -E 'test(/^resigning::/)' "$@"
+cargo nextest run --package carnet-events --test esdb --test-threads 1 -E 'test(/^(crash|resigning)::/)' "$@"

@@ -20,7 +20,7 @@ use crate::stream::StreamName;
 pub struct NewEvent {
     /// Unique within its stream; a repeated append is recognised by it.
     pub id: Uuid,
-    /// The event's type: 1 to 128 bytes.
+    /// The event's type: 1 to 64 bytes.
     pub kind: Cow<'static, str>,
     /// The event itself, verbatim.
     pub data: Bytes,

@@ -62,6 +62,25 @@ pub async fn the_size_limit_is_exact(backend: &dyn Backend) {
     }
 }
 
+/// As large as may be in every way at once: as many events as fit, with the longest types, and not a byte more.
+pub async fn the_largest_batch_of_all_fits(backend: &dyn Backend) {
+    let store = backend.open().await;
+    let each = MAX_APPEND_BYTES / MAX_APPEND_EVENTS - MAX_KIND_BYTES;
+    let mut events: Vec<NewEvent> = (0..MAX_APPEND_EVENTS)
+        .map(|_| NewEvent {
+            id: Uuid::new_v4(),
+            kind: "k".repeat(MAX_KIND_BYTES).into(),
+            data: vec![b'd'; each].into(),
+            metadata: Bytes::new(),
+        })
+        .collect();
+    events[0].metadata = vec![b'm'; MAX_APPEND_BYTES % MAX_APPEND_EVENTS].into();
+    store
+        .append(&stream("largest"), Expected::NoStream, events)
+        .await
+        .unwrap();
+}
+
 /// So many and no more.
 pub async fn the_number_of_events_is_bounded(backend: &dyn Backend) {
     let store = backend.open().await;

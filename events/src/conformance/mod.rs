@@ -86,6 +86,7 @@ macro_rules! conformance_suite {
             limits {
                 an_empty_batch_is_invalid
                 the_size_limit_is_exact
+                the_largest_batch_of_all_fits
                 the_number_of_events_is_bounded
                 types_are_bounded
                 ids_are_neither_nil_nor_twice_in_a_batch
@@ -103,6 +104,7 @@ macro_rules! conformance_suite {
             ordering {
                 the_total_order_keeps_the_order_of_streams
                 reading_on_is_exclusive
+                an_event_is_found_where_it_stands
                 filters_admit_by_stream_and_type
                 a_reading_ends_where_it_began_to
                 the_last_position_is_that_of_the_last_event

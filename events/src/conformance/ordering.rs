@@ -84,6 +84,21 @@ pub async fn reading_on_is_exclusive(backend: &dyn Backend) {
     assert_eq!(all(&*store, None, 0).await, []);
 }
 
+/// Whatever once had a position is found by it.
+pub async fn an_event_is_found_where_it_stands(backend: &dyn Backend) {
+    let store = backend.open().await;
+    for n in 0..4 {
+        let name = stream(&format!("at-{}", n % 2));
+        store
+            .append(&name, Expected::Any, batch(n * 2, 2))
+            .await
+            .unwrap();
+    }
+    for event in all(&*store, None, usize::MAX).await {
+        assert_eq!(store.at(event.position).await.unwrap(), Some(event));
+    }
+}
+
 /// A filter admits what it names, and `max` counts only that.
 pub async fn filters_admit_by_stream_and_type(backend: &dyn Backend) {
     let store = backend.open().await;

@@ -23,7 +23,7 @@ pub use url::{Access, open};
 pub use validate::{MAX_APPEND_BYTES, MAX_APPEND_EVENTS, MAX_KIND_BYTES};
 
 use async_trait::async_trait;
-use futures::stream::BoxStream;
+use futures::stream::{BoxStream, StreamExt};
 
 use crate::envelope::{NewEvent, Position, Recorded};
 use crate::stream::StreamName;
@@ -117,6 +117,18 @@ pub trait EventStore: Send + Sync {
         filter: Filter,
         max: usize,
     ) -> EventStream<Recorded>;
+
+    /// The event at `position`, which this store once gave; `None` when it was erased since.
+    ///
+    /// # Errors
+    /// `Invalid` or `Corrupt` for what is no position of this store, `Unavailable`.
+    async fn at(&self, position: Position) -> Result<Option<Recorded>, StoreError> {
+        // A store that counts otherwise than by one, or with two numbers, says so itself.
+        let before = position.commit.checked_sub(1).map(Position::single);
+        let mut next = self.read_all(before, Filter::all(), 1);
+        let next = next.next().await.transpose()?;
+        Ok(next.filter(|event| event.position == position))
+    }
 
     /// Delivers every event that `filter` admits, in total order, beginning after `after`, and goes on with those to come.
     fn subscribe(&self, after: Option<Position>, filter: Filter) -> EventStream<Delivery>;

@@ -9,14 +9,14 @@ use crate::envelope::NewEvent;
 
 /// The most bytes of type, data and metadata that one append may hold together.
 ///
-/// EventStoreDB takes 1 MiB with its own overhead counted in; this leaves 64 bytes an event for that.
+/// EventStoreDB takes 1 MiB and counts types twice, in two bytes a character; this leaves 65 bytes an event for that.
 pub const MAX_APPEND_BYTES: usize = 960 * 1024;
 
 /// The most events that one append may hold.
 pub const MAX_APPEND_EVENTS: usize = 1000;
 
-/// The longest event type, in bytes.
-pub const MAX_KIND_BYTES: usize = 128;
+/// The longest event type, in bytes; what is left for it by [`MAX_APPEND_BYTES`].
+pub const MAX_KIND_BYTES: usize = 64;
 
 /// Checks a batch against the limits and gives its size in bytes.
 pub(crate) fn batch(events: &[NewEvent]) -> Result<usize, StoreError> {

@@ -1,6 +1,6 @@
 //! The conformance suite on KurrentDB, and what only that one has.
 //!
-//! `server` and `resigning` run against the cluster that `CARNET_TEST_ESDB` names (see `tests/run esdb`), and without it
+//! `server`, `crash` and `resigning` run against the cluster that `CARNET_TEST_ESDB` names (see `tests/run esdb`), and without it
 //! against a stand-in; `cluster` and the faults always run against a stand-in, for they break it.
 #![allow(missing_docs, reason = "tests")]
 #![allow(
@@ -11,6 +11,7 @@
 )]
 
 mod access;
+mod crash;
 mod faults;
 mod following;
 mod nodes;

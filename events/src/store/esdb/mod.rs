@@ -23,6 +23,8 @@
 //! of our own ([`link`], [`wire`]): the crate's reading of `$all` takes no filter, its subscription can spin for ever, it
 //! cuts timestamps to seconds, and it panics over answers that a later release may give.
 //!
+//! The addresses that the nodes advertise to clients must be reached from here, by the names in their certificates.
+//!
 //! # What differs
 //! - Erasing hides a stream at once, from every reading, and closes it for ever; its bytes leave the disks when the server
 //!   is **scavenged**, node by node, and backups when they are renewed. Have scavenges run as often as erasure must be
@@ -431,6 +433,10 @@ impl EventStore for EsdbStore {
         max: usize,
     ) -> EventStream<Recorded> {
         total::read(Arc::clone(&self.0), after, filter, max)
+    }
+
+    async fn at(&self, position: Position) -> Result<Option<Recorded>, StoreError> {
+        self.0.at(position).await
     }
 
     fn subscribe(&self, after: Option<Position>, filter: Filter) -> EventStream<Delivery> {

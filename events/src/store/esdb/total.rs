@@ -50,6 +50,26 @@ impl Inner {
         Ok(seen)
     }
 
+    /// The event at `position`.
+    pub(super) async fn at(&self, position: Position) -> Result<Option<Recorded>, StoreError> {
+        let read = self
+            .supervisor
+            .retry(ALL_PATIENCE, |link: Arc<Link>| async move {
+                let (prefix, from) = (self.names.prefix(), reading::from(Some(position)));
+                let page = reading::all(&link, prefix, from, Direction::Forwards, 1).await?;
+                let event = page.events.into_iter().next();
+                let event = event.map(|event| reading::recorded(&self.names, event));
+                let event = event.transpose()?.flatten();
+                Ok(event.filter(|event| event.position == position))
+            });
+        let mut seen = Seen {
+            events: vec![(position, read.await?)],
+            whole: true,
+        };
+        self.hide_erased(&mut seen).await?;
+        Ok(seen.events.pop().and_then(|(_, event)| event))
+    }
+
     /// Takes out what belongs to erased streams: until the server is scavenged, `$all` still holds their events.
     async fn hide_erased(&self, seen: &mut Seen) -> Result<(), StoreError> {
         let directories: HashSet<StreamName> = seen

@@ -43,6 +43,8 @@ impl Trouble {
         match status.code() {
             Code::PermissionDenied | Code::Unauthenticated => Self::Denied,
             Code::InvalidArgument | Code::Unimplemented => Self::Invalid(text),
+            // A reading that begins where no record does.
+            _ if text.contains("InvalidPosition") => Self::Invalid(text),
             _ if surely_not_done(&text) => Self::NotDone(text),
             _ => Self::Lost(text),
         }

@@ -5,9 +5,7 @@ use std::collections::BTreeMap;
 use actix_web::{HttpRequest, HttpResponse, web};
 use carnet_events::envelope::{Metadata, Position, Recorded};
 use carnet_events::ids::TenantId;
-use carnet_events::store::Filter as Wanted;
 use carnet_projections::audit_log::{AuditCursor, AuditEntry, AuditQuery};
-use futures::StreamExt as _;
 use maud::{Markup, html};
 
 use super::super::frame::fragment;
@@ -85,16 +83,12 @@ async fn event_of(
     entry: &AuditEntry,
 ) -> Result<Option<(Recorded, Metadata)>, Problem> {
     let written_at = entry.cursor.written_at();
-    let before = written_at.checked_sub(1).map(Position::single);
-    let mut events = state.store.read_all(before, Wanted::all(), 1);
-    let Some(recorded) = events.next().await.transpose()? else {
+    let Some(recorded) = state.store.at(Position::single(written_at)).await? else {
         return Ok(None);
     };
     let metadata = Metadata::from_bytes(&recorded.metadata).ok();
     Ok(metadata
-        .filter(|metadata| {
-            recorded.position.prepare == written_at && metadata.recorded_at == entry.at
-        })
+        .filter(|metadata| metadata.recorded_at == entry.at)
         .map(|metadata| (recorded, metadata)))
 }
 
