@@ -184,3 +184,25 @@ async fn everything_that_waits_is_found_page_by_page() {
     world.advance_until(SECOND, done).await;
     stop(system).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_fell_due_on_many_pages_is_done_in_one_round() {
+    let world = World::new();
+    let system = world.start_with(1, narrow).await;
+    let mut exports = Vec::new();
+    for tenant in TENANTS {
+        exports.push(completed(&system, tenant).await.0);
+    }
+    // Moved once: whatever waits for its next round has one, and no second.
+    world.clock.advance(7 * DAY);
+    let all_expired = || async {
+        for export in &exports {
+            if status_of(&system, *export).await != Some(Status::Expired) {
+                return false;
+            }
+        }
+        true
+    };
+    until(all_expired).await;
+    stop(system).await;
+}
