@@ -7,7 +7,7 @@ use crate::mutation::Mutation;
 use crate::world::{Outcome, live};
 
 /// Lives in an ordinary test run.
-const USUAL: u64 = 24;
+const USUAL: u64 = 16;
 
 /// `N` or `N FIRST`: how many seeds, and the first.
 const WANTED: &str = "CARNET_SIMULATION";
@@ -71,14 +71,14 @@ fn whatever_goes_wrong_every_promise_is_kept() {
 
 #[test]
 fn a_seed_makes_the_same_history_byte_for_byte() {
-    for seed in [3, 11] {
+    let digests = [3, 11].map(|seed| {
         let (one, other) = (live(seed, Mutation::None), live(seed, Mutation::None));
         let parting = one.trace.parting(&other.trace);
         assert_eq!(one.digest, other.digest, "seed {seed}\n{parting}");
         assert_eq!(one.events, other.events);
-    }
-    let (one, other) = (live(1, Mutation::None), live(2, Mutation::None));
-    assert_ne!(one.digest, other.digest);
+        one.digest
+    });
+    assert_ne!(digests[0], digests[1]);
 }
 
 /// Lives with something broken until the checker sees it, and expects it to say what.
