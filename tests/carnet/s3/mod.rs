@@ -1,6 +1,7 @@
 //! Artifacts in buckets: the storage by itself against a real S3 server, then the whole service on it.
 
 mod faults;
+mod reached;
 mod service;
 mod store;
 

@@ -4,6 +4,7 @@
 //! [`listing`] adds the one call it lacks.
 
 mod listing;
+mod tls;
 
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
@@ -23,8 +24,10 @@ use s3s::service::{S3Service, S3ServiceBuilder};
 use s3s::{Body, S3Result, s3_error};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
+use tokio_rustls::TlsAcceptor;
 
 use listing::Listing;
+use tls::Tls;
 
 /// What stands in for the server's own answer.
 #[derive(Debug, Clone, Copy)]
@@ -65,12 +68,23 @@ pub(crate) struct Buckets {
     address: SocketAddr,
     inner: Arc<Inner>,
     listing: Arc<Listing>,
+    tls: Option<Tls>,
     running: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
 }
 
 impl Buckets {
     /// A server with these buckets. Each has one pair of keys: `{bucket}-id` and `{bucket}-secret`, which open no other.
     pub(crate) fn start(buckets: &[&str]) -> Self {
+        Self::begin(buckets, None)
+    }
+
+    /// The same behind TLS, with a certificate that an authority of its own signed.
+    #[allow(dead_code, reason = "benchmarks have no use for it")]
+    pub(crate) fn start_encrypted(buckets: &[&str]) -> Self {
+        Self::begin(buckets, Some(Tls::new()))
+    }
+
+    fn begin(buckets: &[&str], tls: Option<Tls>) -> Self {
         let root = tempfile::tempdir().unwrap();
         for bucket in buckets {
             std::fs::create_dir(root.path().join(bucket)).unwrap();
@@ -81,6 +95,7 @@ impl Buckets {
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
             inner: Arc::default(),
             listing,
+            tls,
             running: None,
         };
         server.start_again();
@@ -101,6 +116,7 @@ impl Buckets {
         builder.set_auth(keys);
         builder.set_access(OwnBucketOnly);
         let (service, inner) = (builder.build(), Arc::clone(&self.inner));
+        let tls = self.tls.as_ref().map(Tls::acceptor);
         let (stop, stopped) = oneshot::channel();
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -110,7 +126,7 @@ impl Buckets {
                 .unwrap();
             runtime.block_on(async {
                 tokio::select! {
-                    () = serve(listener, service, inner) => {}
+                    () = serve(listener, tls, service, inner) => {}
                     _ = stopped => {}
                 }
             });
@@ -140,7 +156,8 @@ impl Buckets {
 
     /// `http://HOST:PORT`.
     pub(crate) fn endpoint(&self) -> String {
-        format!("http://{}", self.address)
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", self.address)
     }
 
     /// A bucket, reached with its own keys.
@@ -154,6 +171,7 @@ impl Buckets {
                     secret_access_key: format!("{bucket}-secret").into(),
                 }),
                 allow_http: true,
+                ca_file: self.tls.as_ref().map(Tls::authority),
                 ..S3Access::default()
             },
         }
@@ -267,7 +285,12 @@ impl Access for OwnBucketOnly {
     }
 }
 
-async fn serve(listener: TcpListener, service: S3Service, inner: Arc<Inner>) {
+async fn serve(
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    service: S3Service,
+    inner: Arc<Inner>,
+) {
     let listener = tokio::net::TcpListener::from_std(listener).unwrap();
     loop {
         let Ok((stream, _)) = listener.accept().await else {
@@ -278,9 +301,24 @@ async fn serve(listener: TcpListener, service: S3Service, inner: Arc<Inner>) {
             let (service, inner) = (service.clone(), Arc::clone(&inner));
             async move { answer(request, &service, &inner).await }
         });
-        let connection = hyper::server::conn::http1::Builder::new()
-            .serve_connection(TokioIo::new(stream), answer);
-        tokio::spawn(connection);
+        let tls = tls.clone();
+        tokio::spawn(async move {
+            let http = hyper::server::conn::http1::Builder::new();
+            // Whoever doesn't believe the certificate hangs up.
+            match tls {
+                None => http
+                    .serve_connection(TokioIo::new(stream), answer)
+                    .await
+                    .ok(),
+                Some(tls) => match tls.accept(stream).await {
+                    Ok(stream) => http
+                        .serve_connection(TokioIo::new(stream), answer)
+                        .await
+                        .ok(),
+                    Err(_) => None,
+                },
+            }
+        });
     }
 }
 
