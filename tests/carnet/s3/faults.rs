@@ -13,7 +13,7 @@ use crate::support::s3::{Asked, Buckets, Fault};
 /// The bucket, waited for as briefly as a test can.
 fn hasty(server: &Buckets) -> Location {
     let mut location = server.location("exports", "carnet");
-    location.s3.timeout = Some(Duration::from_secs(1));
+    location.s3.timeout = Some(Duration::from_secs(3));
     location
 }
 
@@ -128,7 +128,9 @@ async fn nothing_is_written_to_a_prefix_before_it_is_known_whose_it_is() {
         .unwrap();
     let before = server.objects("exports");
     server.fault(Fault::Answer(403, "AccessDenied"), usize::MAX, |_| true);
-    let store = ArtifactStore::open(hasty(&server), "log-1").await.unwrap();
+    let store = ArtifactStore::open(server.location("exports", "carnet"), "log-1")
+        .await
+        .unwrap();
     server.heal();
     for size in [10, 9 * MIB] {
         let refused = put(&store, &key(1, 1), &data(size), None)
@@ -240,7 +242,7 @@ async fn a_part_that_gets_no_answer_is_sent_again() {
 #[tokio::test]
 async fn an_upload_to_a_silent_server_can_be_cancelled() {
     let server = Buckets::start(&["exports"]);
-    let store = open(hasty(&server)).await;
+    let store = open(server.location("exports", "carnet")).await;
     server.fault(Fault::Silence, usize::MAX, is_part);
     let cancel = CancellationToken::new();
     let mut sink = store.upload(&key(1, 1), cancel.clone());

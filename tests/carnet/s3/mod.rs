@@ -24,7 +24,11 @@ async fn open(location: Location) -> ArtifactStore {
 }
 
 fn key(export: u128, attempt: u32) -> ArtifactKey {
-    let tenant = TenantId::new("acme").unwrap();
+    key_of("acme", export, attempt)
+}
+
+fn key_of(tenant: &str, export: u128, attempt: u32) -> ArtifactKey {
+    let tenant = TenantId::new(tenant).unwrap();
     let export = ExportId::from_uuid(Uuid::from_u128(export));
     let claim = Uuid::from_u128(u128::from(attempt));
     ArtifactKey::new(&tenant, export, attempt, claim, Compression::None)

@@ -57,7 +57,7 @@ fn site(buckets: &Buckets) -> Site {
     let url = "url = \"s3://exports/carnet\"\n";
     site.edit_config("url = \"file:data/artifacts\"\n", url);
     site.add_config(&format!(
-        "[s3.default]\nendpoint = \"{}\"\nallow_http = true\ntimeout = \"2s\"\n",
+        "[s3.default]\nendpoint = \"{}\"\nallow_http = true\ntimeout = \"5s\"\n",
         buckets.endpoint()
     ));
     site
@@ -114,7 +114,7 @@ fn metadata_service() -> String {
                 });
                 let connection = hyper::server::conn::http1::Builder::new()
                     .serve_connection(TokioIo::new(stream), answer);
-                let _ = connection.await;
+                tokio::spawn(connection);
             }
         });
     });

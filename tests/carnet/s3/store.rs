@@ -5,9 +5,10 @@ use std::time::Duration;
 use carnet::export::artifact::blocks::sha256;
 use carnet::export::artifact::storage::{Deletion, MARKER};
 use carnet::export::artifact::{ArtifactStore, BlockSink, StorageError};
+use secrecy::ExposeSecret;
 use tokio_util::sync::CancellationToken;
 
-use super::{Book, MIB, data, in_days, key, open, put};
+use super::{Book, MIB, data, in_days, key, key_of, open, put};
 use crate::support::s3::Buckets;
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -34,6 +35,39 @@ async fn objects_of_any_size_are_stored_below_the_prefix_as_they_were_sent() {
         "five objects and the mark"
     );
     assert!(server.unfinished().is_empty());
+}
+
+#[tokio::test]
+async fn whatever_a_tenant_is_called_its_object_is_under_its_key() {
+    let server = Buckets::start(&["exports"]);
+    let store = open(server.location("exports", "carnet")).await;
+    for (n, tenant) in ["..", "a/b", "Österreich & Söhne", "%41", "a+b c"]
+        .into_iter()
+        .enumerate()
+    {
+        for (attempt, size) in [(2, 10), (3, 9 * MIB)] {
+            let key = key_of(tenant, n as u128 + 1, attempt);
+            put(&store, &key, &data(size), None).await.unwrap();
+            let stored = server.file("exports", &format!("carnet/{key}"));
+            assert_eq!(
+                std::fs::metadata(stored).unwrap().len(),
+                size as u64,
+                "{tenant}"
+            );
+            let address = store
+                .presign(&key, Duration::from_secs(60), &[])
+                .await
+                .unwrap();
+            let address = address.unwrap().expose_secret().to_owned();
+            assert_eq!(
+                reqwest::get(address).await.unwrap().status(),
+                200,
+                "{tenant}"
+            );
+        }
+    }
+    let swept = store.sweep(&mut Book, DAY, in_days(2)).await.unwrap();
+    assert_eq!((swept.removed.len(), swept.unknown), (0, 0), "{swept:?}");
 }
 
 #[tokio::test]

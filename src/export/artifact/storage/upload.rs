@@ -129,6 +129,20 @@ enum Parts {
 }
 
 impl Parts {
+    /// Begins; if nobody waits for it any more once it has begun, it is given up.
+    async fn begun(store: &ArtifactStore, key: &ArtifactKey) -> Result<Self, StorageError> {
+        let (store, key) = (store.clone(), key.clone());
+        let (begun, waiting) = oneshot::channel();
+        tokio::spawn(async move {
+            let parts = Self::begin(&store, &key).await;
+            if let Err(Ok(mut unwanted)) = begun.send(parts) {
+                let _ = unwanted.abort().await;
+                let _ = store.clear(&key).await;
+            }
+        });
+        waiting.await.unwrap_or(Err(StorageError::Cancelled))
+    }
+
     async fn begin(store: &ArtifactStore, key: &ArtifactKey) -> Result<Self, StorageError> {
         store.claimed().await?;
         // Completing an upload in parts replaces what is there. Keys are used once, so looking first is enough.
@@ -246,13 +260,14 @@ impl Upload {
 
     async fn send_part(&mut self, most: usize) -> Result<(), StorageError> {
         let payload = self.pending.take(most);
-        let mut parts = match self.parts.take() {
-            Some(parts) => parts,
-            None => Parts::begin(&self.store, &self.key).await?,
-        };
-        let sent = parts.put(payload).await;
-        self.parts = Some(parts);
-        sent
+        if self.parts.is_none() {
+            self.parts = Some(Parts::begun(&self.store, &self.key).await?);
+        }
+        // They stay where they are meanwhile: whoever cancels this finds them there, and gives them up.
+        match &mut self.parts {
+            Some(parts) => parts.put(payload).await,
+            None => Err(StorageError::Cancelled),
+        }
     }
 
     /// The sidecar first: wherever there is an artifact, its block digests are there too.

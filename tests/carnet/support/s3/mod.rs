@@ -227,13 +227,14 @@ impl Buckets {
         found
     }
 
-    /// Files of the server's own that belong to uploads which haven't ended.
+    /// Files of the server's own that stand for uploads which haven't ended. A part that was on its way when its upload was given up may still
+    /// arrive, as S3 says of itself; this server then keeps the part's file, which is no concern of whoever gave up.
     pub(crate) fn unfinished(&self) -> Vec<String> {
         let entries = std::fs::read_dir(self.root.path())
             .unwrap()
             .map(Result::unwrap);
         let names = entries.map(|entry| entry.file_name().into_string().unwrap());
-        names.filter(|name| name.starts_with(".upload")).collect()
+        names.filter(|name| name.starts_with(".upload-")).collect()
     }
 
     /// Waits until no upload is unfinished: clearing up runs on its own.

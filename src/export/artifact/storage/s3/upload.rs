@@ -17,6 +17,9 @@ const TRIES: usize = 3;
 /// How long the bucket may take to put the parts together.
 const ASSEMBLED: Duration = Duration::from_secs(150);
 
+/// How long parts under way may go on when their upload is given up.
+const ARRIVING: Duration = Duration::from_secs(2);
+
 /// The parts of one object. Nothing of them is seen before they are complete.
 pub(in crate::export::artifact::storage) struct Parts {
     bucket: Bucket,
@@ -139,8 +142,10 @@ impl Parts {
         }
     }
 
-    /// Gives the upload up. The bucket forgets the parts; one that arrives later is gone with the next sweep.
+    /// Gives the upload up, and the bucket forgets the parts. Those under way get a moment to arrive: one that came later would be left over.
     pub(in crate::export::artifact::storage) async fn abort(&mut self) -> Result<(), StorageError> {
+        let all = async { while self.under_way.join_next().await.is_some() {} };
+        let _ = tokio::time::timeout(ARRIVING, all).await;
         self.under_way.shutdown().await;
         self.bucket.abort(&self.path, &self.upload).await
     }
