@@ -182,7 +182,14 @@ impl Door {
         }
     }
 
-    async fn gossip(self: Arc<Self>, _: Request<Empty>) -> Result<Response<ClusterInfo>, Status> {
+    async fn gossip(
+        self: Arc<Self>,
+        request: Request<Empty>,
+    ) -> Result<Response<ClusterInfo>, Status> {
+        // Nobody need sign in for it, but whoever does must do it right.
+        if request.metadata().contains_key("authorization") {
+            self.admit(request.metadata())?;
+        }
         let leader = self.shared.leader();
         let member = |(node, is_alive): (usize, bool)| MemberInfo {
             instance_id: Some(structured(Uuid::from_u128(node as u128 + 1))),

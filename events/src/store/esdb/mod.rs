@@ -31,6 +31,9 @@
 //!   physical.
 //! - Two processes that send the same batch in the same moment may both be told that it was theirs
 //!   ([`Appended::replayed`]); it is written once.
+//! - Other software may write to the same server, but what it writes between two events of ours the server has to look through.
+//!   With millions of those, reading on after a long standstill can take longer than the minute it is waited for, and fails.
+//!   A server of its own is best.
 //! - The user needs to append to streams and to read `$all`; by default only administrators read `$all`.
 
 mod appending;

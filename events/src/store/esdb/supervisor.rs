@@ -149,6 +149,8 @@ impl Supervisor {
                     Some(leader) => return Ok(leader),
                     None => reason = "no node leads the cluster now".to_owned(),
                 },
+                // Another node would say the same.
+                Err(Trouble::Denied) => return Err(Trouble::Denied),
                 Err(trouble) => reason = trouble.to_string(),
             }
         }
