@@ -14,6 +14,7 @@
 pub mod codec;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+pub mod copy;
 pub mod domain;
 pub mod envelope;
 pub mod ids;

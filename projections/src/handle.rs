@@ -50,7 +50,9 @@ impl Projections {
         let (closing, closed) = watch::channel(false);
         let (reported, report) = watch::channel(Report::default());
         let setup = Setup {
-            log: log_id(store.as_ref()).await?,
+            log: log_id(store.as_ref())
+                .await?
+                .map(|log| Uuid::new_v5(&log, options.store.as_bytes())),
             last: store.last_position().await?,
             store: Arc::clone(&store),
             options,

@@ -8,6 +8,9 @@ use std::time::Duration;
 pub struct Options {
     /// The SQLite file; made if absent, together with its directory.
     pub path: PathBuf,
+    /// Which store the events are in, in words without secrets. A log that was copied keeps its id and not its positions:
+    /// what was folded from it elsewhere is filled anew.
+    pub store: String,
     /// Queries that run at the same time, each on its own connection and blocking thread; further ones wait.
     pub readers: usize,
     /// While history is read: events applied in one transaction. More of them make it faster, a larger write-ahead log,
@@ -25,10 +28,18 @@ impl Options {
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self {
             path: path.into(),
+            store: String::new(),
             readers: 4,
             batch_events: 262_144,
             keep_minutes: Duration::from_secs(48 * 60 * 60),
             keep_hours: Duration::from_secs(30 * 24 * 60 * 60),
         }
+    }
+
+    /// Of events in this store.
+    #[must_use]
+    pub fn of_store(mut self, store: impl Into<String>) -> Self {
+        self.store = store.into();
+        self
     }
 }

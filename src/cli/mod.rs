@@ -5,6 +5,7 @@
 
 mod config;
 mod demo;
+mod events;
 mod keys;
 mod openapi;
 mod operator;
@@ -57,6 +58,9 @@ enum Command {
     /// Make the key file that nodes share, or change its keys
     #[command(subcommand)]
     Keys(keys::Command),
+    /// Move the event log to another store
+    #[command(subcommand)]
+    Events(events::Command),
     /// Print the API's description (OpenAPI 3.1)
     Openapi,
 }
@@ -120,6 +124,7 @@ pub fn main() -> ExitCode {
         Command::Operator(command) => operator::run(&command, &mut output),
         Command::Config(command) => config::run(&command, &mut output),
         Command::Keys(command) => keys::run(&command, &mut output),
+        Command::Events(command) => events::run(&command, &mut output),
         Command::Openapi => openapi::run(&mut output),
     };
     match outcome {

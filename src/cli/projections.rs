@@ -117,8 +117,7 @@ fn rebuild(args: &Rebuild, output: &mut Output) -> Result<(), Failure> {
     let bar = output.counter("events");
     let rebuilt = block_on(async {
         let store = store::open(&config.store.url, Access::ReadOnly).await?;
-        let projections =
-            Projections::start(Arc::clone(&store), Options::new(&config.projections.path)).await?;
+        let projections = Projections::start(Arc::clone(&store), options(&config)).await?;
         projections.wait_until_current().await?;
         let work = projections.rebuild(&names);
         tokio::pin!(work);
@@ -167,6 +166,10 @@ fn rebuild(args: &Rebuild, output: &mut Output) -> Result<(), Failure> {
             names.join(", ")
         ))
     }
+}
+
+fn options(config: &Config) -> Options {
+    Options::new(&config.projections.path).of_store(store::shown(&config.store.url))
 }
 
 /// Why projections could not be filled anew right here.

@@ -131,13 +131,20 @@ impl Service {
         let server = Server::bind(&config.server)?;
         let address = server.address().map_err(ServerError::Serve)?;
         let store = store::open(&config.store.url, Access::ReadWrite).await?;
+        if let Some(why) = store.sealed().await? {
+            return Err(StoreError::Refused {
+                reason: format!("the log is sealed: {why}; set store.url to where it is now"),
+            }
+            .into());
+        }
         let keys = Arc::new(open_keys(&config)?);
         let node = Node::open(&data_directory(&config), config.store.is_shared())?;
         let log_id = carnet_actors::log_id(store.as_ref(), ids.as_ref(), clock.as_ref()).await?;
         check_keys(&config, &keys, node.id, store.as_ref(), &around).await?;
         let storages = open_storages(&config, log_id).await?;
         storages.verify(clock.now()).await;
-        let projections = carnet_projections::Options::new(config.projections.path.clone());
+        let projections = carnet_projections::Options::new(config.projections.path.clone())
+            .of_store(store::shown(&config.store.url));
         let projections = Projections::start(Arc::clone(&store), projections).await?;
         let runner: Arc<dyn Runner> = Arc::new(Exporter::new(
             Arc::clone(&catalog),

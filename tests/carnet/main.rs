@@ -21,6 +21,7 @@ mod deploy;
 mod faults;
 mod logs;
 mod mixed_versions;
+mod moving;
 mod nodes;
 mod operator;
 mod pages;

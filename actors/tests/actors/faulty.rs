@@ -152,6 +152,18 @@ impl EventStore for FaultyStore {
         self.behind.erase(stream).await
     }
 
+    async fn seal(&self, why: &str) -> Result<(), StoreError> {
+        self.behind.seal(why).await
+    }
+
+    async fn sealed(&self) -> Result<Option<String>, StoreError> {
+        self.behind.sealed().await
+    }
+
+    async fn erased(&self) -> Result<Vec<StreamName>, StoreError> {
+        self.behind.erased().await
+    }
+
     async fn last_position(&self) -> Result<Option<Position>, StoreError> {
         self.behind.last_position().await
     }

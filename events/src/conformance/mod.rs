@@ -21,6 +21,7 @@ pub mod ordering;
 pub mod reading;
 pub mod reopening;
 pub mod repeating;
+pub mod sealing;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -129,6 +130,13 @@ macro_rules! conformance_suite {
                 everything_is_there_again
                 positions_go_on_where_they_stopped
                 a_repetition_is_recognised_after_reopening
+            }
+            sealing {
+                a_sealed_log_takes_nothing_more
+                sealing_ends_a_running_load_cleanly
+                erased_streams_are_told
+                imported_events_keep_order_and_revisions
+                an_import_that_does_not_fit_is_a_conflict
             }
         );
     };

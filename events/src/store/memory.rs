@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::concurrency::{Verdict, judge};
+use super::queue::refuse_sealed;
 use super::{
     Appended, Delivery, Direction, EventStore, EventStream, Expected, Filter, ReadFrom, StoreError,
     StoreHealth, validate,
@@ -35,6 +36,8 @@ struct Log {
     /// In total order; the position of an event is its index plus one. Erased events leave `None`.
     events: Vec<Option<Recorded>>,
     streams: HashMap<StreamName, Stream>,
+    /// Why nothing more is taken.
+    sealed: Option<String>,
 }
 
 #[derive(Default)]
@@ -86,12 +89,18 @@ impl Log {
         (count as u64).checked_sub(1)
     }
 
+    fn writable(&self) -> Result<(), StoreError> {
+        let sealed = self.sealed.as_deref();
+        sealed.map_or(Ok(()), |why| Err(refuse_sealed(why)))
+    }
+
     fn append(
         &mut self,
         name: &StreamName,
         expected: Expected,
         batch: Vec<NewEvent>,
     ) -> Result<Appended, StoreError> {
+        self.writable()?;
         let head = self.head(name);
         let stream = self.streams.entry(name.clone()).or_default();
         if stream.erased {
@@ -286,6 +295,7 @@ impl EventStore for MemoryStore {
         }
         let mut guard = self.log();
         let log = &mut *guard;
+        log.writable()?;
         let erased = log.streams.entry(stream.clone()).or_default();
         erased.erased = true;
         erased.ids.clear();
@@ -297,12 +307,28 @@ impl EventStore for MemoryStore {
         Ok(())
     }
 
+    async fn seal(&self, why: &str) -> Result<(), StoreError> {
+        self.log().sealed.get_or_insert_with(|| why.to_owned());
+        Ok(())
+    }
+
+    async fn sealed(&self) -> Result<Option<String>, StoreError> {
+        Ok(self.log().sealed.clone())
+    }
+
+    async fn erased(&self) -> Result<Vec<StreamName>, StoreError> {
+        let log = self.log();
+        let erased = log.streams.iter().filter(|(_, stream)| stream.erased);
+        Ok(erased.map(|(name, _)| name.clone()).collect())
+    }
+
     async fn last_position(&self) -> Result<Option<Position>, StoreError> {
         let count = self.log().events.len() as u64;
         Ok((count > 0).then(|| Position::single(count)))
     }
 
     async fn probe(&self) -> Result<StoreHealth, StoreError> {
+        self.log().writable()?;
         Ok(StoreHealth {
             clock_skew_ms: None,
         })

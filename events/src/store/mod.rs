@@ -6,6 +6,7 @@
 pub(crate) mod concurrency;
 mod error;
 pub mod esdb;
+mod import;
 pub mod memory;
 mod pace;
 pub mod postgres;
@@ -19,7 +20,7 @@ pub(crate) mod validate;
 
 pub use error::StoreError;
 pub use types::{Appended, Delivery, Direction, Expected, Filter, ReadFrom, StoreHealth};
-pub use url::{Access, open};
+pub use url::{Access, open, shown};
 pub use validate::{MAX_APPEND_BYTES, MAX_APPEND_EVENTS, MAX_KIND_BYTES};
 
 use async_trait::async_trait;
@@ -76,6 +77,9 @@ pub type EventStream<T> = BoxStream<'static, Result<T, StoreError>>;
 ///
 /// **Bounded.** [`MAX_APPEND_BYTES`], [`MAX_APPEND_EVENTS`] and [`MAX_KIND_BYTES`] hold on every backend alike; a batch
 /// beyond them, an empty one, one with a nil id or with one id twice is [`StoreError::Invalid`].
+///
+/// **Sealing.** A sealed log takes nothing more, from no handle and no node, ever: every append, erasure, import and probe is
+/// [`StoreError::Refused`] with the reason given when it was sealed. What is there stays readable.
 ///
 /// Dropping the future of an append does not take the append back: it may still be made. Dropping a stream ends its work.
 #[async_trait]
@@ -139,6 +143,45 @@ pub trait EventStore: Send + Sync {
     /// # Errors
     /// `Refused` unless it is a directory stream; `Unavailable`, `Unknown` or `Corrupt`.
     async fn erase(&self, stream: &StreamName) -> Result<(), StoreError>;
+
+    /// Seals the log for good, for the reason `why`, a sentence for people. Repeating it is harmless, and changes nothing.
+    ///
+    /// # Errors
+    /// `Refused` where the log can't be sealed; `Unavailable`, `Unknown` or `Corrupt`.
+    async fn seal(&self, why: &str) -> Result<(), StoreError> {
+        let _ = why;
+        Err(StoreError::refused("this kind of store can't be sealed"))
+    }
+
+    /// Why the log was sealed, `None` when it wasn't.
+    ///
+    /// # Errors
+    /// `Unavailable` or `Corrupt`.
+    async fn sealed(&self) -> Result<Option<String>, StoreError> {
+        Ok(None)
+    }
+
+    /// The streams that were erased, each once, in no particular order.
+    ///
+    /// # Errors
+    /// `Refused` where that can't be told; `Unavailable` or `Corrupt`.
+    async fn erased(&self) -> Result<Vec<StreamName>, StoreError> {
+        Err(StoreError::refused(
+            "this kind of store can't tell what was erased",
+        ))
+    }
+
+    /// Writes events of another log in the order given, each at its revision; for [copying](crate::copy). After an error a
+    /// part from the beginning may have been written; repeating the same import is harmless.
+    ///
+    /// # Errors
+    /// As [`append`](Self::append); `Conflict` when an event can't stand at its revision.
+    async fn import(&self, events: Vec<Recorded>) -> Result<(), StoreError> {
+        for run in import::runs(events)? {
+            self.append(&run.stream, run.expected, run.events).await?;
+        }
+        Ok(())
+    }
 
     /// The position of the last event of all, to measure lag by; `None` when nothing was ever written.
     ///

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
+use super::import::Run;
 use super::{Appended, Expected, StoreError};
 use crate::envelope::NewEvent;
 use crate::stream::StreamName;
@@ -60,8 +61,21 @@ pub(crate) enum Request {
         stream: StreamName,
         asked: Asked<()>,
     },
+    /// Runs of events of another log, to be written in this order.
+    Import {
+        runs: Vec<Run>,
+        asked: Asked<()>,
+        /// Given back when the request is done with.
+        _room: OwnedSemaphorePermit,
+    },
+    Seal {
+        why: String,
+        asked: Asked<()>,
+    },
     /// Answered with how far the store's clock is ahead of ours, in milliseconds, where it has one.
-    Probe { asked: Asked<Option<i64>> },
+    Probe {
+        asked: Asked<Option<i64>>,
+    },
 }
 
 impl Request {
@@ -69,7 +83,9 @@ impl Request {
     pub(crate) fn settle(self, commit: &Result<(), StoreError>) {
         match self {
             Self::Append { asked, .. } => asked.settle(commit),
-            Self::Erase { asked, .. } => asked.settle(commit),
+            Self::Erase { asked, .. } | Self::Import { asked, .. } | Self::Seal { asked, .. } => {
+                asked.settle(commit);
+            }
             Self::Probe { asked } => asked.settle(commit),
         }
     }
@@ -102,9 +118,7 @@ impl Queue {
         size: usize,
     ) -> Result<Appended, StoreError> {
         // The limit on one append keeps this far below the room there is.
-        let kib = u32::try_from(size / 1024 + 1).unwrap_or(u32::MAX);
-        let room = self.room.clone().acquire_many_owned(kib).await;
-        let room = room.map_err(|_| stopped())?;
+        let room = self.room(size).await?;
         self.ask(|asked| Request::Append {
             stream,
             expected,
@@ -113,6 +127,30 @@ impl Queue {
             _room: room,
         })
         .await
+    }
+
+    /// Room for so many bytes.
+    async fn room(&self, size: usize) -> Result<OwnedSemaphorePermit, StoreError> {
+        let kib = (size / 1024 + 1).min(ROOM_KIB);
+        let kib = u32::try_from(kib).unwrap_or(u32::MAX);
+        let room = self.room.clone().acquire_many_owned(kib).await;
+        room.map_err(|_| stopped())
+    }
+
+    pub(crate) async fn import(&self, runs: Vec<Run>) -> Result<(), StoreError> {
+        let size = runs.iter().flat_map(|run| &run.events);
+        let room = self.room(size.map(NewEvent::size).sum()).await?;
+        self.ask(|asked| Request::Import {
+            runs,
+            asked,
+            _room: room,
+        })
+        .await
+    }
+
+    pub(crate) async fn seal(&self, why: &str) -> Result<(), StoreError> {
+        let why = why.to_owned();
+        self.ask(|asked| Request::Seal { why, asked }).await
     }
 
     pub(crate) async fn erase(&self, stream: StreamName) -> Result<(), StoreError> {
@@ -135,6 +173,11 @@ impl Queue {
             .await
             .unwrap_or_else(|_| Err(StoreError::unknown("the writer stopped before it answered")))
     }
+}
+
+/// What is asked of a sealed log.
+pub(crate) fn refuse_sealed(why: &str) -> StoreError {
+    StoreError::refused(format!("the log is sealed: {why}"))
 }
 
 fn stopped() -> StoreError {

@@ -17,6 +17,19 @@ pub enum Access {
     ReadOnly,
 }
 
+/// The URL as messages and logs may show it: without user, password and parameters.
+#[must_use]
+pub fn shown(url: &str) -> String {
+    let (scheme, rest) = url.split_once(':').unwrap_or((url, ""));
+    let Some(address) = rest.strip_prefix("//") else {
+        return url.to_owned();
+    };
+    let address = address.split(['?', '#']).next().unwrap_or_default();
+    let (authority, path) = address.split_at(address.find('/').unwrap_or(address.len()));
+    let hosts = authority.rsplit('@').next().unwrap_or_default();
+    format!("{scheme}://{hosts}{path}")
+}
+
 /// Opens the store named by `url`:
 ///
 /// - `memory:` a new, empty store in memory, gone with the value;
@@ -52,5 +65,27 @@ pub async fn open(url: &str, access: Access) -> Result<Arc<dyn EventStore>, Stor
         _ => Err(StoreError::invalid(format!(
             "`{scheme}:…` names no event store; there are `memory:`, `sqlite:PATH`, `postgres://…` and `esdb://…`"
         ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shown;
+
+    #[test]
+    fn what_is_secret_in_a_url_is_not_shown() {
+        for (url, said) in [
+            ("sqlite:data/events.db", "sqlite:data/events.db"),
+            (
+                "postgres://me:p@ss@a:1,b:2/x?password=p",
+                "postgres://a:1,b:2/x",
+            ),
+            (
+                "esdb://admin:changeit@node:2113?tls=false",
+                "esdb://node:2113",
+            ),
+        ] {
+            assert_eq!(shown(url), said);
+        }
     }
 }

@@ -90,6 +90,18 @@ impl EventStore for Flaky {
         self.store.erase(stream).await
     }
 
+    async fn seal(&self, why: &str) -> Result<(), StoreError> {
+        self.store.seal(why).await
+    }
+
+    async fn sealed(&self) -> Result<Option<String>, StoreError> {
+        self.store.sealed().await
+    }
+
+    async fn erased(&self) -> Result<Vec<StreamName>, StoreError> {
+        self.store.erased().await
+    }
+
     async fn last_position(&self) -> Result<Option<Position>, StoreError> {
         self.store.last_position().await
     }

@@ -27,16 +27,22 @@ impl Question {
     pub(super) fn about(group: &[Request]) -> Self {
         let mut question = Self::default();
         let mut known = std::collections::HashSet::new();
-        for request in group {
-            let Request::Append { stream, events, .. } = request else {
-                continue;
-            };
+        let mut ask = |stream, events: &[NewEvent]| {
             if known.insert(stream) {
-                question.names.push(stream.clone());
+                question.names.push(StreamName::clone(stream));
             }
             for event in events {
                 question.event_names.push(stream.clone());
                 question.event_ids.push(event.id);
+            }
+        };
+        for request in group {
+            match request {
+                Request::Append { stream, events, .. } => ask(stream, events),
+                Request::Import { runs, .. } => {
+                    runs.iter().for_each(|run| ask(&run.stream, &run.events));
+                }
+                Request::Erase { .. } | Request::Seal { .. } | Request::Probe { .. } => {}
             }
         }
         question

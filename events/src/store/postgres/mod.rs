@@ -34,7 +34,7 @@ use self::writer::Writer;
 use super::reading::{self, Pages};
 use super::{
     Access, Appended, Delivery, Direction, EventStore, EventStream, Expected, Filter, ReadFrom,
-    StoreError, StoreHealth, subscription, validate,
+    StoreError, StoreHealth, import, subscription, validate,
 };
 use crate::envelope::{NewEvent, Position, Recorded};
 use crate::stream::StreamName;
@@ -193,6 +193,23 @@ impl EventStore for PostgresStore {
 
     async fn erase(&self, stream: &StreamName) -> Result<(), StoreError> {
         self.writer()?.queue.erase(stream.clone()).await
+    }
+
+    async fn import(&self, events: Vec<Recorded>) -> Result<(), StoreError> {
+        let runs = import::runs(events)?;
+        self.writer()?.queue.import(runs).await
+    }
+
+    async fn seal(&self, why: &str) -> Result<(), StoreError> {
+        self.writer()?.queue.seal(why).await
+    }
+
+    async fn sealed(&self) -> Result<Option<String>, StoreError> {
+        self.reader.sealed().await
+    }
+
+    async fn erased(&self) -> Result<Vec<StreamName>, StoreError> {
+        self.reader.erased().await
     }
 
     async fn last_position(&self) -> Result<Option<Position>, StoreError> {

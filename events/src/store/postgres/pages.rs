@@ -43,6 +43,20 @@ impl Reader {
         Ok(get::<Option<i64>>(&row, 0)?.map(i64::cast_unsigned))
     }
 
+    /// Why the log was sealed, if it was.
+    pub(super) async fn sealed(&self) -> Result<Option<String>, StoreError> {
+        match self.pool.ask_one((&self.sql.sealed, &[])).await? {
+            Some(row) => get(&row, 0),
+            None => Err(StoreError::corrupt("the log has lost its row")),
+        }
+    }
+
+    /// The streams that were erased.
+    pub(super) async fn erased(&self) -> Result<Vec<StreamName>, StoreError> {
+        let rows = self.pool.ask((&self.sql.erased_names, &[])).await?;
+        rows.iter().map(|row| name(row, 0)).collect()
+    }
+
     /// A page of which every event is wanted.
     async fn all(&self, after: i64, upto: i64, limit: i64) -> Result<Scan, StoreError> {
         let parameters: Parameters<'_> = &[
@@ -225,13 +239,17 @@ fn number(row: &Row, column: usize) -> Result<u64, StoreError> {
         .map_err(|_| StoreError::corrupt("an event's place is negative"))
 }
 
+fn name(row: &Row, column: usize) -> Result<StreamName, StoreError> {
+    let name: &str = get(row, column)?;
+    name.parse()
+        .map_err(|error| StoreError::corrupt(format!("a stream has an impossible name: {error}")))
+}
+
 /// The event in a row of a page, whose stream may be known.
 fn recorded(row: &Row, stream: Option<&StreamName>) -> Result<Recorded, StoreError> {
     let stream = match stream {
         Some(stream) => stream.clone(),
-        None => get::<&str>(row, 1)?.parse().map_err(|error| {
-            StoreError::corrupt(format!("a stream has an impossible name: {error}"))
-        })?,
+        None => name(row, 1)?,
     };
     let kind = std::str::from_utf8(get(row, 4)?)
         .map_err(|error| StoreError::corrupt(format!("an event's type is not text: {error}")))?;

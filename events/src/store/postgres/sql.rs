@@ -28,6 +28,9 @@ pub(super) struct Sql {
     pub(super) all: String,
     pub(super) some: String,
     pub(super) erased: String,
+    pub(super) erased_names: String,
+    pub(super) seal: String,
+    pub(super) sealed: String,
     /// Where those who follow listen.
     pub(super) channel: String,
 }
@@ -123,6 +126,11 @@ impl Sql {
                  AND ($9 IS NULL OR e.kind = ANY ($9))",
             ),
             erased: format!("SELECT EXISTS (SELECT 1 FROM {schema}.erasures)"),
+            erased_names: format!(
+                "SELECT s.name FROM {schema}.erasures e JOIN {schema}.streams s ON s.id = e.stream"
+            ),
+            seal: format!("UPDATE {schema}.log SET sealed = $1"),
+            sealed: format!("SELECT sealed FROM {schema}.log"),
             channel: format!("{schema}_events"),
         }
     }

@@ -11,7 +11,7 @@ use super::error::{in_doubt, lost, undone};
 use super::group::{Group, Question, Rows};
 use super::sql::{Parameters, Sql};
 use crate::store::StoreError;
-use crate::store::queue::Request;
+use crate::store::queue::{Request, refuse_sealed};
 use crate::stream::{StreamKind, StreamName};
 
 /// How many bytes of events one transaction takes, but for a single append.
@@ -50,7 +50,10 @@ pub(super) fn groups(waiting: &mut Vec<Request>) -> Vec<Vec<Request>> {
     for request in waiting.drain(..) {
         let size = match &request {
             Request::Append { events, .. } => events.iter().map(|event| event.size()).sum(),
-            Request::Erase { .. } | Request::Probe { .. } => usize::MAX,
+            Request::Erase { .. }
+            | Request::Import { .. }
+            | Request::Seal { .. }
+            | Request::Probe { .. } => usize::MAX,
         };
         match groups.last_mut() {
             Some(group) if size <= room => group.push(request),
@@ -78,9 +81,14 @@ pub(super) async fn carry_out(
             asked.keep(answer);
             Ok(None)
         }
+        [Request::Seal { why, asked }] => {
+            seal(connection, sql, why, committing).await?;
+            asked.keep(Ok(()));
+            Ok(None)
+        }
         [Request::Probe { asked }] => {
             let skew = probe(connection, sql).await.map_err(before_writing)?;
-            asked.keep(Ok(skew));
+            asked.keep(skew);
             Ok(None)
         }
         group => append(connection, sql, group, committing).await,
@@ -128,6 +136,12 @@ async fn append(
         } = request
         {
             asked.keep(judged.append(stream, *expected, events, &mut rows));
+        } else if let Request::Import { runs, asked, .. } = request {
+            let appends = runs
+                .iter()
+                .map(|run| judged.append(&run.stream, run.expected, &run.events, &mut rows));
+            // Up to the first that is turned down.
+            asked.keep(appends.collect::<Result<Vec<_>, _>>().map(drop));
         }
     }
     if rows.positions.is_empty() {
@@ -265,15 +279,50 @@ async fn erase(
     Ok(Ok(()))
 }
 
+async fn seal(
+    connection: &Connection,
+    sql: &Sql,
+    why: &str,
+    committing: &mut bool,
+) -> Result<(), Failure> {
+    // Whoever appends holds the log; whoever comes next finds it sealed.
+    let ((), log) = try_join!(
+        connection.batch_execute(sql.begin),
+        connection.query_typed(&sql.lock, &[]),
+    )
+    .map_err(before_writing)?;
+    let sealed = log.first().and_then(|row| row.get::<_, Option<&str>>(2));
+    if sealed.is_some() {
+        return connection
+            .batch_execute("ROLLBACK")
+            .await
+            .map_err(before_writing);
+    }
+    let why: Parameters<'_> = &[(&why, Type::TEXT)];
+    *committing = true;
+    let (sealed, commit) = join!(
+        connection.execute_typed(&sql.seal, why),
+        connection.batch_execute("COMMIT"),
+    );
+    settled([sealed], commit)
+}
+
 /// Writes something, and tells how far the server's clock is ahead of ours, in milliseconds.
-async fn probe(connection: &Connection, sql: &Sql) -> Result<Option<i64>, Error> {
+async fn probe(
+    connection: &Connection,
+    sql: &Sql,
+) -> Result<Result<Option<i64>, StoreError>, Error> {
+    let sealed = connection.query_typed_one(&sql.sealed, &[]).await?;
+    if let Some(why) = sealed.try_get::<_, Option<&str>>(0)? {
+        return Ok(Err(refuse_sealed(why)));
+    }
     connection.execute_typed(&sql.probe, &[]).await?;
     let clock = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint";
     let before = now();
     let theirs: i64 = connection.query_typed_one(clock, &[]).await?.try_get(0)?;
     // It was read half way there and back.
     let ours = before + (now() - before) / 2;
-    Ok(Some(theirs - ours))
+    Ok(Ok(Some(theirs - ours)))
 }
 
 fn now() -> i64 {
@@ -295,7 +344,7 @@ impl Log {
         let failed = |error| undone(&error);
         let sealed: Option<&str> = row.try_get(2).map_err(failed)?;
         if let Some(why) = sealed {
-            return Err(StoreError::refused(format!("the log is sealed: {why}")));
+            return Err(refuse_sealed(why));
         }
         let durable: &str = row.try_get(3).map_err(failed)?;
         if !matches!(durable, "on" | "remote_apply") {

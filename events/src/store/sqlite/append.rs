@@ -5,9 +5,11 @@
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
 
 use super::heads::{Head, Heads, Moved};
+use super::schema;
 use crate::envelope::{NewEvent, Position};
 use crate::store::concurrency::{Verdict, judge};
-use crate::store::queue::Request;
+use crate::store::import::Run;
+use crate::store::queue::{Request, refuse_sealed};
 use crate::store::{Appended, Expected, StoreError};
 use crate::stream::{StreamKind, StreamName};
 
@@ -25,6 +27,8 @@ pub(super) fn carry_out(request: &mut Request, group: &mut Group<'_>) -> rusqlit
             ..
         } => asked.keep(group.append(stream, *expected, events)?),
         Request::Erase { stream, asked } => asked.keep(group.erase(stream)?),
+        Request::Import { runs, asked, .. } => asked.keep(group.import(runs)?),
+        Request::Seal { why, asked } => asked.keep(group.seal(why)?),
         // SQLite has no clock but ours.
         Request::Probe { asked } => asked.keep(group.probe()?.map(|()| None)),
     }
@@ -37,6 +41,8 @@ pub(super) struct Group<'a> {
     heads: &'a Heads,
     pub(super) moved: Moved,
     pub(super) last: i64,
+    /// Why nothing more is taken.
+    pub(super) sealed: Option<String>,
     find: CachedStatement<'a>,
     insert: CachedStatement<'a>,
 }
@@ -47,6 +53,7 @@ impl<'a> Group<'a> {
         conn: &'a Connection,
         heads: &'a Heads,
         last: i64,
+        sealed: Option<String>,
     ) -> rusqlite::Result<Self> {
         conn.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         let find =
@@ -59,6 +66,7 @@ impl<'a> Group<'a> {
             heads,
             moved: Moved::new(),
             last,
+            sealed,
             find,
             insert,
         })
@@ -70,6 +78,9 @@ impl<'a> Group<'a> {
         expected: Expected,
         batch: &[NewEvent],
     ) -> Answered<Appended> {
+        if let Err(refused) = self.writable() {
+            return Ok(Err(refused));
+        }
         let head = self.head(stream)?;
         if head.erased {
             return Ok(Err(StoreError::refused(format!("{stream} was erased"))));
@@ -86,7 +97,32 @@ impl<'a> Group<'a> {
         }
     }
 
+    fn writable(&self) -> Result<(), StoreError> {
+        let sealed = self.sealed.as_deref();
+        sealed.map_or(Ok(()), |why| Err(refuse_sealed(why)))
+    }
+
+    fn import(&mut self, runs: &[Run]) -> Answered<()> {
+        for run in runs {
+            if let Err(error) = self.append(&run.stream, run.expected, &run.events)? {
+                return Ok(Err(error));
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    fn seal(&mut self, why: &str) -> Answered<()> {
+        if self.sealed.is_none() {
+            schema::seal(self.conn, why)?;
+            self.sealed = Some(why.to_owned());
+        }
+        Ok(Ok(()))
+    }
+
     pub(super) fn erase(&mut self, stream: &StreamName) -> Answered<()> {
+        if let Err(refused) = self.writable() {
+            return Ok(Err(refused));
+        }
         if stream.kind() != StreamKind::Directory {
             return Ok(Err(StoreError::refused(format!(
                 "{stream} is not a directory: its events stay"
@@ -114,6 +150,9 @@ impl<'a> Group<'a> {
     }
 
     pub(super) fn probe(&mut self) -> Answered<()> {
+        if let Err(refused) = self.writable() {
+            return Ok(Err(refused));
+        }
         let sql = "INSERT INTO probe (id, count) VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET count = count + 1";
         self.conn.prepare_cached(sql)?.execute([])?;
         Ok(Ok(()))

@@ -37,7 +37,7 @@ use super::{
     Appended, Delivery, Direction, EventStore, EventStream, Expected, Filter, ReadFrom, StoreError,
     StoreHealth, validate,
 };
-use super::{reading, subscription};
+use super::{import, reading, subscription};
 use crate::envelope::{NewEvent, Position, Recorded};
 use crate::stream::StreamName;
 
@@ -185,6 +185,24 @@ impl EventStore for SqliteStore {
 
     async fn erase(&self, stream: &StreamName) -> Result<(), StoreError> {
         self.writing()?.writer.queue()?.erase(stream.clone()).await
+    }
+
+    async fn import(&self, events: Vec<Recorded>) -> Result<(), StoreError> {
+        let runs = import::runs(events)?;
+        self.writing()?.writer.queue()?.import(runs).await
+    }
+
+    async fn seal(&self, why: &str) -> Result<(), StoreError> {
+        self.writing()?.writer.queue()?.seal(why).await
+    }
+
+    async fn sealed(&self) -> Result<Option<String>, StoreError> {
+        let sealed = |reader: &mut Reader| schema::sealed(&reader.conn).map_err(undone);
+        self.readers.run(sealed).await
+    }
+
+    async fn erased(&self) -> Result<Vec<StreamName>, StoreError> {
+        self.readers.run(|reader| pages::erased(reader)).await
     }
 
     async fn last_position(&self) -> Result<Option<Position>, StoreError> {

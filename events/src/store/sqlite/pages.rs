@@ -106,6 +106,17 @@ pub(super) fn of_all(
     })
 }
 
+/// The streams that were erased.
+pub(super) fn erased(reader: &mut Reader) -> Result<Vec<StreamName>, StoreError> {
+    let sql = "SELECT stream FROM erasures ORDER BY stream";
+    let mut statement = reader.conn.prepare_cached(sql).map_err(undone)?;
+    let ids = statement.query_map([], |row| row.get::<_, i64>(0));
+    let ids: Vec<i64> = ids.and_then(Iterator::collect).map_err(undone)?;
+    ids.into_iter()
+        .map(|id| reader.names.get(&reader.conn, id))
+        .collect()
+}
+
 /// Judges a gap between two positions: only an erasure leaves one. Where nothing was ever erased, a page of the database
 /// has been overwritten in a way that its own format allows, and what comes after must not pass for the whole log.
 fn gap(conn: &Connection, before: i64, after: i64) -> Result<(), StoreError> {

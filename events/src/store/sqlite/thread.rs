@@ -118,7 +118,9 @@ impl Thread {
         let conn = self.conn.insert(conn);
 
         let before = *self.last.borrow();
-        let begin = Group::begin(conn, &self.heads, before);
+        let sealed = schema::sealed(conn);
+        let sealed = sealed.map_err(|error| Failure::Begin(undone(error)))?;
+        let begin = Group::begin(conn, &self.heads, before, sealed);
         let mut work = begin.map_err(|error| Failure::Begin(undone(error)))?;
         for request in &mut *group {
             carry_out(request, &mut work).map_err(|error| Failure::RolledBack(undone(error)))?;

@@ -1,0 +1,374 @@
+//! Moving a log to another store: every event with its bytes, id, stream and revision, in the same total order.
+//!
+//! The source is sealed first, so that nothing is written to it any more while it is copied, nor afterwards by mistake. A
+//! copy that was broken off, wherever, goes on when it is begun again: what the target holds must be the beginning of the
+//! source, event for event, and the rest is written after it. At the end both are read again and compared.
+//!
+//! Positions are the store's own and change; nothing that identifies an event does.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use aws_lc_rs::digest::{Context, SHA256};
+use futures::{StreamExt, TryStreamExt, stream};
+use uuid::Uuid;
+
+use crate::codec;
+use crate::domain::platform::PlatformEvent;
+use crate::envelope::{Position, Recorded};
+use crate::ids::Digest;
+use crate::store::{Direction, EventStore, EventStream, Filter, ReadFrom, StoreError};
+use crate::stream::StreamName;
+
+/// How many events are written at once at most, and how many bytes of them.
+const BATCH: usize = 1000;
+const BATCH_BYTES: usize = 4 * 1024 * 1024;
+
+/// How many streams are compared at the same time.
+const STREAMS: usize = 8;
+
+/// How often a write that the target can't do now is repeated, waiting longer each time.
+const ATTEMPTS: u32 = 8;
+const WAIT: Duration = Duration::from_millis(100);
+
+/// How far a copy has come; the number counts events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// Comparing what an earlier attempt had written.
+    Resuming(u64),
+    /// Writing.
+    Copying(u64),
+    /// Reading both again and comparing.
+    Verifying(u64),
+}
+
+/// A copy that was made and found equal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// The log's id, where it has one.
+    pub log: Option<Uuid>,
+    /// How many events there are.
+    pub events: u64,
+    /// How many of them an earlier attempt had written.
+    pub resumed: u64,
+    /// In how many streams.
+    pub streams: u64,
+    /// How many erased streams there are, which stay erased.
+    pub erased: u64,
+    /// SHA-256 over every event's stream, revision, id, type, data and metadata, in order, with their lengths.
+    pub digest: Digest,
+}
+
+/// Why a copy was not made, or not to the end. But for `Target` and `Source` nothing was changed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CopyError {
+    /// The source can't be read or sealed.
+    #[error("the source: {0}")]
+    Source(#[source] StoreError),
+    /// The target can't be read or written.
+    #[error("the target: {0}; repeat the command to go on where it stopped")]
+    Target(#[source] StoreError),
+    /// There is nothing to copy.
+    #[error("the source holds no event; check the URL")]
+    Empty,
+    /// The target holds something else than the beginning of the source.
+    #[error("the target is not empty, and no begun copy of this log ({0}); name an empty one")]
+    NotEmpty(String),
+    /// The target takes no events.
+    #[error("the target is sealed itself ({0}); name an empty one")]
+    TargetSealed(String),
+    /// What was copied isn't equal.
+    #[error("source and target differ: {0}; don't use the target, copy to an empty one")]
+    Different(String),
+    /// The source was written to after it had been sealed, by a node whose write was under way.
+    #[error("the source was still being written to; repeat the command to copy the rest")]
+    StillWritten,
+}
+
+/// Copies all of `source` to `target`, sealing `source` for the reason `why`, and tells `progress` how far it is.
+///
+/// # Errors
+/// See [`CopyError`].
+pub async fn copy(
+    source: &dyn EventStore,
+    target: &dyn EventStore,
+    why: &str,
+    progress: &(dyn Fn(Stage) + Sync),
+) -> Result<Report, CopyError> {
+    prepare(source, target, why).await?;
+    let end = source.last_position().await.map_err(CopyError::Source)?;
+    let (resumed, after) = resume(source, target, progress).await?;
+    write(source, target, after, resumed, progress).await?;
+    for name in source.erased().await.map_err(CopyError::Source)? {
+        insist(async || target.erase(&name).await).await?;
+    }
+    let report = verify(source, target, progress).await?;
+    match source.last_position().await.map_err(CopyError::Source)? == end {
+        true => Ok(Report { resumed, ..report }),
+        false => Err(CopyError::StillWritten),
+    }
+}
+
+/// Makes sure that it may begin, and seals the source.
+async fn prepare(
+    source: &dyn EventStore,
+    target: &dyn EventStore,
+    why: &str,
+) -> Result<(), CopyError> {
+    if let Some(why) = target.sealed().await.map_err(CopyError::Target)? {
+        return Err(CopyError::TargetSealed(why));
+    }
+    let last = source.last_position().await.map_err(CopyError::Source)?;
+    last.ok_or(CopyError::Empty)?;
+    // A copy begins by sealing: a target that holds anything before that was not begun by us. It may be the source itself,
+    // named in another way.
+    if source.sealed().await.map_err(CopyError::Source)?.is_none() {
+        let holds = target.last_position().await.map_err(CopyError::Target)?;
+        let erased = target.erased().await.map_err(CopyError::Target)?;
+        if holds.is_some() || !erased.is_empty() {
+            let reason = "it holds events, while the source is not sealed yet";
+            return Err(CopyError::NotEmpty(reason.to_owned()));
+        }
+        // Nothing is sealed for a target that can't take it.
+        target.probe().await.map_err(CopyError::Target)?;
+        source.seal(why).await.map_err(CopyError::Source)?;
+    }
+    Ok(())
+}
+
+fn all(store: &dyn EventStore, after: Option<Position>) -> EventStream<Recorded> {
+    store.read_all(after, Filter::all(), usize::MAX)
+}
+
+/// What makes an event what it is; all but its position.
+fn identity(event: &Recorded) -> (&StreamName, u64, Uuid, &str, &[u8], &[u8]) {
+    let Recorded {
+        stream,
+        revision,
+        position: _,
+        id,
+        kind,
+        data,
+        metadata,
+    } = event;
+    (stream, *revision, *id, kind, data, metadata)
+}
+
+fn place(event: &Recorded) -> String {
+    format!("revision {} of {}", event.revision, event.stream)
+}
+
+/// Finds how much of the source stands in the target: how many events, and the source's position of the last of them.
+async fn resume(
+    source: &dyn EventStore,
+    target: &dyn EventStore,
+    progress: &(dyn Fn(Stage) + Sync),
+) -> Result<(u64, Option<Position>), CopyError> {
+    let (mut from, mut to) = (all(source, None), all(target, None));
+    let (mut count, mut after) = (0, None);
+    while let Some(there) = to.try_next().await.map_err(CopyError::Target)? {
+        let here = from.try_next().await.map_err(CopyError::Source)?;
+        match here {
+            Some(here) if identity(&here) == identity(&there) => after = Some(here.position),
+            Some(_) | None => {
+                return Err(CopyError::NotEmpty(strangers(source, target, &there).await));
+            }
+        }
+        count += 1;
+        progress(Stage::Resuming(count));
+    }
+    Ok((count, after))
+}
+
+/// Why the target is not ours.
+async fn strangers(source: &dyn EventStore, target: &dyn EventStore, there: &Recorded) -> String {
+    let (ours, theirs) = (log(source).await, log(target).await);
+    match (ours, theirs) {
+        (Ok(ours), Ok(Some(theirs))) if ours != Some(theirs) => {
+            format!("it holds the log {theirs}")
+        }
+        _ => format!("it holds something else from {} on", place(there)),
+    }
+}
+
+/// The log's id: what its first platform event says.
+async fn log(store: &dyn EventStore) -> Result<Option<Uuid>, StoreError> {
+    let platform = StreamName::platform();
+    let mut events = store.read(&platform, ReadFrom::Start, Direction::Forwards, 1);
+    let Some(first) = events.try_next().await? else {
+        return Ok(None);
+    };
+    Ok(match codec::decode::<PlatformEvent>(&first) {
+        Ok((_, event)) => match event.what {
+            PlatformEvent::LogCreated(created) => Some(created.log),
+            _ => None,
+        },
+        Err(_) => None,
+    })
+}
+
+async fn write(
+    source: &dyn EventStore,
+    target: &dyn EventStore,
+    after: Option<Position>,
+    mut count: u64,
+    progress: &(dyn Fn(Stage) + Sync),
+) -> Result<(), CopyError> {
+    let mut events = all(source, after);
+    let (mut batch, mut bytes) = (Vec::new(), 0);
+    loop {
+        let event = events.try_next().await.map_err(CopyError::Source)?;
+        let ended = event.is_none();
+        if let Some(event) = event {
+            bytes += event.kind.len() + event.data.len() + event.metadata.len();
+            batch.push(event);
+        }
+        let full = batch.len() >= BATCH || bytes >= BATCH_BYTES;
+        if (full || ended) && !batch.is_empty() {
+            // Cheap to clone: the bytes are shared.
+            insist(async || target.import(batch.clone()).await).await?;
+            count += batch.len() as u64;
+            progress(Stage::Copying(count));
+            batch.clear();
+            bytes = 0;
+        }
+        if ended {
+            return Ok(());
+        }
+    }
+}
+
+/// Repeats a write until its outcome is definite, or the target has been away for too long.
+async fn insist(write: impl AsyncFn() -> Result<(), StoreError>) -> Result<(), CopyError> {
+    for attempt in 0..ATTEMPTS {
+        match write().await {
+            Err(StoreError::Unavailable { .. } | StoreError::Unknown { .. }) => {
+                tokio::time::sleep(WAIT * 2_u32.pow(attempt)).await;
+            }
+            done => return done.map_err(CopyError::Target),
+        }
+    }
+    write().await.map_err(CopyError::Target)
+}
+
+/// Reads both logs again: the total order side by side, and every stream by itself, as decisions read it.
+async fn verify(
+    source: &dyn EventStore,
+    target: &dyn EventStore,
+    progress: &(dyn Fn(Stage) + Sync),
+) -> Result<Report, CopyError> {
+    let (mut from, mut to) = (all(source, None), all(target, None));
+    let mut digest = Context::new(&SHA256);
+    let (mut events, mut streams, mut begun) = (0, 0, Vec::new());
+    loop {
+        let here = from.try_next().await.map_err(CopyError::Source)?;
+        let there = to.try_next().await.map_err(CopyError::Target)?;
+        let (here, there) = match (here, there) {
+            (Some(here), Some(there)) => (here, there),
+            (None, None) => break,
+            (Some(here), None) => return Err(different(&here, "is missing in the target")),
+            (None, Some(there)) => return Err(different(&there, "is in the target only")),
+        };
+        if identity(&here) != identity(&there) {
+            return Err(different(&here, "is another event in the target"));
+        }
+        fold(&mut digest, &here);
+        events += 1;
+        if here.revision == 0 {
+            streams += 1;
+            begun.push(here.stream);
+        }
+        if begun.len() >= BATCH {
+            compare(source, target, std::mem::take(&mut begun)).await?;
+        }
+        progress(Stage::Verifying(events));
+    }
+    compare(source, target, begun).await?;
+    let erased = same_erased(source, target).await?;
+    Ok(Report {
+        log: log(source).await.map_err(CopyError::Source)?,
+        events,
+        resumed: 0,
+        streams,
+        erased,
+        digest: finish(digest),
+    })
+}
+
+async fn same_erased(source: &dyn EventStore, target: &dyn EventStore) -> Result<u64, CopyError> {
+    let ours: BTreeSet<_> = source
+        .erased()
+        .await
+        .map_err(CopyError::Source)?
+        .into_iter()
+        .collect();
+    let theirs: BTreeSet<_> = target
+        .erased()
+        .await
+        .map_err(CopyError::Target)?
+        .into_iter()
+        .collect();
+    match ours.symmetric_difference(&theirs).next() {
+        Some(name) => Err(CopyError::Different(format!(
+            "{name} is erased in only one of them"
+        ))),
+        None => Ok(ours.len() as u64),
+    }
+}
+
+/// Compares streams by their digests.
+async fn compare(
+    source: &dyn EventStore,
+    target: &dyn EventStore,
+    names: Vec<StreamName>,
+) -> Result<(), CopyError> {
+    let compared = names.into_iter().map(|name| async move {
+        let (here, there) = futures::join!(digest(source, &name), digest(target, &name));
+        let (here, there) = (
+            here.map_err(CopyError::Source)?,
+            there.map_err(CopyError::Target)?,
+        );
+        match here == there {
+            true => Ok(()),
+            false => Err(CopyError::Different(format!("{name} reads differently"))),
+        }
+    });
+    // Boxed: the compiler can't see through so many layers that they may be sent to another thread.
+    let compared: Vec<futures::future::BoxFuture<'_, _>> =
+        compared.map(|one| Box::pin(one) as _).collect();
+    stream::iter(compared)
+        .buffer_unordered(STREAMS)
+        .try_collect::<()>()
+        .await
+}
+
+/// A stream's digest, and how many events it has.
+async fn digest(store: &dyn EventStore, name: &StreamName) -> Result<(u64, Digest), StoreError> {
+    let mut events = store.read(name, ReadFrom::Start, Direction::Forwards, usize::MAX);
+    let (mut digest, mut count) = (Context::new(&SHA256), 0);
+    while let Some(event) = events.try_next().await? {
+        fold(&mut digest, &event);
+        count += 1;
+    }
+    Ok((count, finish(digest)))
+}
+
+fn fold(digest: &mut Context, event: &Recorded) {
+    let (stream, revision, id, kind, data, metadata) = identity(event);
+    digest.update(&revision.to_be_bytes());
+    digest.update(id.as_bytes());
+    for part in [stream.as_str().as_bytes(), kind.as_bytes(), data, metadata] {
+        digest.update(&(part.len() as u64).to_be_bytes());
+        digest.update(part);
+    }
+}
+
+fn finish(digest: Context) -> Digest {
+    let mut bytes = [0; 32];
+    bytes.copy_from_slice(digest.finish().as_ref());
+    Digest::from_bytes(bytes)
+}
+
+fn different(event: &Recorded, how: &str) -> CopyError {
+    CopyError::Different(format!("{} {how}", place(event)))
+}

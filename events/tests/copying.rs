@@ -1,0 +1,196 @@
+//! Moving a log from store to store, broken off wherever it may be.
+#![allow(missing_docs, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests"
+)]
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use carnet_events::conformance::{batch, read, stream};
+use carnet_events::copy::{CopyError, Report, Stage, copy};
+use carnet_events::envelope::Recorded;
+use carnet_events::ids::TenantId;
+use carnet_events::store::memory::MemoryStore;
+use carnet_events::store::sqlite::SqliteStore;
+use carnet_events::store::{EventStore, Expected, Filter};
+use carnet_events::stream::StreamName;
+use futures::TryStreamExt;
+use proptest::prelude::*;
+
+const WHY: &str = "it moved";
+
+fn directory(tenant: &str) -> StreamName {
+    StreamName::directory(&TenantId::new(tenant).unwrap())
+}
+
+/// A log of interleaved streams with an erased directory in the middle and one at the end.
+async fn filled(events: usize) -> MemoryStore {
+    let store = MemoryStore::new();
+    for n in 0..events {
+        let name = match n % 10 {
+            3 => directory("acme"),
+            7 => directory("umbrella"),
+            _ => stream(&format!("s-{}", n % 17)),
+        };
+        store
+            .append(&name, Expected::Any, batch(n, 1 + n % 4))
+            .await
+            .unwrap();
+        if n == events / 2 {
+            store.erase(&directory("never-written")).await.unwrap();
+        }
+    }
+    store.erase(&directory("umbrella")).await.unwrap();
+    store
+}
+
+async fn identities(store: &dyn EventStore) -> Vec<(StreamName, u64, uuid::Uuid, Vec<u8>)> {
+    let all: Vec<Recorded> = store
+        .read_all(None, Filter::all(), usize::MAX)
+        .try_collect()
+        .await
+        .unwrap();
+    all.into_iter()
+        .map(|event| (event.stream, event.revision, event.id, event.data.to_vec()))
+        .collect()
+}
+
+async fn quietly(source: &dyn EventStore, target: &dyn EventStore) -> Result<Report, CopyError> {
+    copy(source, target, WHY, &|_| {}).await
+}
+
+#[tokio::test]
+async fn a_log_goes_to_another_store_and_back_unchanged() {
+    let (source, files) = (filled(500).await, tempfile::tempdir().unwrap());
+    let before = identities(&source).await;
+    let file = SqliteStore::open(files.path().join("events.db")).unwrap();
+    let there = quietly(&source, &file).await.unwrap();
+    assert_eq!(identities(&file).await, before);
+    assert_eq!((there.events, there.resumed), (before.len() as u64, 0));
+    assert_eq!(there.erased, 2);
+    assert_eq!(source.sealed().await.unwrap().as_deref(), Some(WHY));
+    assert_eq!(file.sealed().await.unwrap(), None);
+    // It lives on there, and what was erased stays so.
+    file.append(&stream("s-1"), Expected::Exists, batch(0, 1))
+        .await
+        .unwrap();
+    file.append(&directory("umbrella"), Expected::Any, batch(0, 1))
+        .await
+        .unwrap_err();
+
+    let back = MemoryStore::new();
+    let report = quietly(&file, &back).await.unwrap();
+    assert_eq!(identities(&back).await, identities(&file).await);
+    assert_eq!(report.events, there.events + 1);
+    assert_ne!(report.digest, there.digest);
+    // Done already: the same again, and nothing changes.
+    let again = quietly(&file, &back).await.unwrap();
+    assert_eq!(
+        (again.resumed, again.digest),
+        (report.events, report.digest)
+    );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// Stopped dead after any number of steps, any number of times, it goes on where it stopped.
+    #[test]
+    fn a_copy_broken_off_anywhere_goes_on(stops in prop::collection::vec(0_u64..4000, 1..4)) {
+        tokio::runtime::Runtime::new().unwrap().block_on(async {
+            let (source, target) = (filled(900).await, MemoryStore::new());
+            for stop in stops {
+                let steps = AtomicU64::new(0);
+                let (broken, wait) = (tokio::sync::Notify::new(), &steps);
+                let stepped = |_: Stage| {
+                    if wait.fetch_add(1, Ordering::Relaxed) == stop / 2 {
+                        broken.notify_one();
+                    }
+                };
+                tokio::select! {
+                    biased;
+                    () = broken.notified() => {}
+                    done = copy(&source, &target, WHY, &stepped) => { done.unwrap(); }
+                }
+            }
+            let report = quietly(&source, &target).await.unwrap();
+            assert_eq!(identities(&target).await, identities(&source).await);
+            assert_eq!(report.events, identities(&source).await.len() as u64);
+        });
+    }
+}
+
+/// A target cut off at each event of its beginning is the beginning of a copy.
+#[tokio::test]
+async fn every_beginning_of_a_copy_is_recognised() {
+    let source = filled(30).await;
+    source.seal(WHY).await.unwrap();
+    let all: Vec<Recorded> = source
+        .read_all(None, Filter::all(), usize::MAX)
+        .try_collect()
+        .await
+        .unwrap();
+    for cut in 0..=all.len() {
+        let target = MemoryStore::new();
+        target.import(all[..cut].to_vec()).await.unwrap();
+        let report = quietly(&source, &target).await.unwrap();
+        assert_eq!(
+            (report.resumed, report.events),
+            (cut as u64, all.len() as u64)
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_target_that_is_not_empty_is_refused_and_the_source_not_sealed() {
+    let (source, target) = (filled(30).await, filled(5).await);
+    let error = quietly(&source, &target).await.unwrap_err();
+    assert!(matches!(error, CopyError::NotEmpty(_)), "{error:?}");
+    // Itself, named in another way.
+    let error = quietly(&source, &source.clone()).await.unwrap_err();
+    assert!(matches!(error, CopyError::NotEmpty(_)), "{error:?}");
+    assert_eq!(source.sealed().await.unwrap(), None);
+    let erased = MemoryStore::new();
+    erased.erase(&directory("acme")).await.unwrap();
+    let error = quietly(&source, &erased).await.unwrap_err();
+    assert!(matches!(error, CopyError::NotEmpty(_)), "{error:?}");
+    let error = quietly(&MemoryStore::new(), &MemoryStore::new()).await;
+    assert_eq!(error, Err(CopyError::Empty));
+    assert_eq!(source.sealed().await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_begun_copy_that_was_used_or_is_of_another_log_is_refused() {
+    let source = filled(30).await;
+    let target = MemoryStore::new();
+    quietly(&source, &target).await.unwrap();
+    target
+        .append(&stream("own"), Expected::NoStream, batch(0, 1))
+        .await
+        .unwrap();
+    let error = quietly(&source, &target).await.unwrap_err();
+    assert!(
+        matches!(&error, CopyError::NotEmpty(why) if why.contains("revision 0 of own")),
+        "{error:?}"
+    );
+    let error = quietly(&source, &filled(3).await).await.unwrap_err();
+    assert!(matches!(error, CopyError::NotEmpty(_)), "{error:?}");
+    let error = quietly(&source, &source.clone()).await.unwrap_err();
+    assert!(matches!(error, CopyError::TargetSealed(_)), "{error:?}");
+}
+
+/// A target that takes nothing: nothing is sealed for it.
+#[tokio::test]
+async fn a_target_that_can_not_be_written_is_found_before_the_source_is_sealed() {
+    let (source, files) = (filled(30).await, tempfile::tempdir().unwrap());
+    let path = files.path().join("events.db");
+    drop(SqliteStore::open(&path).unwrap());
+    let target = SqliteStore::open_read_only(&path).unwrap();
+    let error = quietly(&source, &target).await.unwrap_err();
+    assert!(matches!(error, CopyError::Target(_)), "{error:?}");
+    assert_eq!(source.sealed().await.unwrap(), None);
+    assert!(!read(&source, &stream("s-1")).await.is_empty());
+}

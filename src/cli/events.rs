@@ -1,0 +1,111 @@
+//! `carnet events`: moving the log to another store.
+
+use carnet_events::copy::{CopyError, Report, Stage, copy};
+use carnet_events::store::{self, Access, EventStore, StoreError};
+use clap::Subcommand;
+use serde_json::json;
+use std::sync::Arc;
+
+use super::output::Output;
+use super::{Failure, block_on};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Copy all events to another, empty store, and seal this one
+    Copy(Args),
+}
+
+/// Stop every service on the source first. The source is sealed for good: nothing can be written to it afterwards. Every
+/// event keeps its bytes, id, stream and revision; erased directories stay erased. At the end both logs are read again and
+/// compared. A copy that was broken off goes on when the same command is run again. Serve from the target only when the
+/// command has said that the copy is equal.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The store to copy from, as in `store.url`
+    #[arg(long, value_name = "URL")]
+    from: String,
+    /// The store to copy to; it must be empty, or a begun copy of the same log
+    #[arg(long, value_name = "URL")]
+    to: String,
+    /// Print the result as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(command: &Command, output: &mut Output) -> Result<(), Failure> {
+    let Command::Copy(args) = command;
+    for (option, url) in [("--from", &args.from), ("--to", &args.to)] {
+        if url.starts_with("memory:") {
+            return Err(Failure::Failed(format!(
+                "{option}: a log in memory is gone with its process; name a store that stays"
+            )));
+        }
+    }
+    let bar = output.counter("events");
+    let progress = |stage: Stage| {
+        let (Stage::Resuming(events) | Stage::Copying(events) | Stage::Verifying(events)) = stage;
+        bar.set_position(events);
+    };
+    let why = format!("it was moved to {}", store::shown(&args.to));
+    let report = block_on(async {
+        let source = open("--from", &args.from).await?;
+        let target = open("--to", &args.to).await?;
+        let copied = copy(source.as_ref(), target.as_ref(), &why, &progress).await;
+        copied.map_err(|error| said(args, &error))
+    })?;
+    bar.finish_and_clear();
+    tell(args, &report?, output)
+}
+
+async fn open(option: &str, url: &str) -> Result<Arc<dyn EventStore>, Failure> {
+    let opened = store::open(url, Access::ReadWrite).await;
+    opened.map_err(|error| Failure::Failed(format!("{option}: {}", remedied(&error))))
+}
+
+/// What keeps a store from being opened, with what to do where only this command knows.
+fn remedied(error: &StoreError) -> String {
+    match error {
+        StoreError::Refused { reason } if reason.contains("another process") => {
+            format!("{error}; stop the service that uses it")
+        }
+        other => other.to_string(),
+    }
+}
+
+fn said(args: &Args, error: &CopyError) -> Failure {
+    let shown = |url: &str| store::shown(url);
+    Failure::Failed(format!(
+        "copying {} to {}: {error}",
+        shown(&args.from),
+        shown(&args.to)
+    ))
+}
+
+fn tell(args: &Args, report: &Report, output: &mut Output) -> Result<(), Failure> {
+    let (from, to) = (store::shown(&args.from), store::shown(&args.to));
+    if args.json {
+        return output.json(&json!({
+            "from": from,
+            "to": to,
+            "log": report.log,
+            "events": report.events,
+            "resumed": report.resumed,
+            "streams": report.streams,
+            "erased": report.erased,
+            "digest": report.digest.to_string(),
+        }));
+    }
+    let resumed = match report.resumed {
+        0 => String::new(),
+        events => format!(", {events} of them by an earlier attempt"),
+    };
+    output.line(&format!(
+        "copied {} events in {} streams{resumed}; {} erased streams stay erased",
+        report.events, report.streams, report.erased
+    ))?;
+    output.line(&format!("both logs are equal: {}", report.digest))?;
+    output.remark(&format!(
+        "{from} is sealed; set store.url to the new one before you serve again"
+    ));
+    Ok(())
+}

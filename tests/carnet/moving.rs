@@ -1,0 +1,147 @@
+//! `carnet events copy`: a history that moves to PostgreSQL, lives on there, and comes back.
+
+#[path = "../support/postgres/mod.rs"]
+mod postgres;
+
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+use uuid::Uuid;
+
+use self::postgres::shared;
+use crate::support::{Server, Site, program};
+
+const FILE: &str = "sqlite:data/events.db";
+
+fn copy(site: &Site, from: &str, to: &str) -> Output {
+    site.carnet(&["events", "copy", "--from", from, "--to", to, "--json"])
+}
+
+fn report(output: &Output) -> Value {
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+fn refused(output: &Output) -> String {
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(!said.contains("p@ss") && !said.contains("%70"), "{said}");
+    said
+}
+
+fn in_postgres() -> String {
+    format!("{}?schema=m_{}", shared::url(), Uuid::new_v4().simple())
+}
+
+/// The exports of a tenant that one of its admins sees, newest first, with their states and artifacts.
+async fn exports(server: &Server, site: &Site) -> Vec<(Value, Value, Value)> {
+    let client = server.client(&site.token("acme", "ada"));
+    let list = client.get("/api/account-exports?page_size=200").await;
+    let items = list.expect(200).json()["items"].as_array().unwrap().clone();
+    let part = |item: &Value| {
+        (
+            item["id"].clone(),
+            item["status"].clone(),
+            item["artifact"]["sha256"].clone(),
+        )
+    };
+    items.iter().map(part).collect()
+}
+
+#[tokio::test]
+async fn a_history_moves_to_postgresql_lives_on_there_and_comes_back() {
+    let site = Site::new(20);
+    site.add_config("[store]\nurl = \"sqlite:data/events.db\"\n");
+    let server = Server::start(&site);
+    let ada = server.client(&site.token("acme", "ada"));
+    for _ in 0..3 {
+        assert_eq!(
+            ada.export(&["users", "tickets"]).await["status"],
+            "completed"
+        );
+    }
+    let before = exports(&server, &site).await;
+    let to = in_postgres();
+    // While it is being served there is nothing to copy, and nothing is sealed.
+    let said = refused(&copy(&site, FILE, &to));
+    assert!(said.contains("stop the service"), "{said}");
+    server.stop();
+
+    // Killed at any moment, it goes on.
+    for n in 0..6_u64 {
+        let mut child = Command::new(program())
+            .args(["events", "copy", "--from", FILE, "--to", &to])
+            .current_dir(site.path())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(Duration::from_millis(60 + n * 53));
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    let there = report(&copy(&site, FILE, &to));
+    let again = report(&copy(&site, FILE, &to));
+    assert_eq!(again["digest"], there["digest"]);
+    assert_eq!(again["resumed"], there["events"]);
+
+    // The old place is served no more.
+    let said = Server::try_start(&site).err().expect("it is sealed");
+    assert!(
+        said.contains("sealed") && said.contains("postgres://"),
+        "{said}"
+    );
+    assert!(!said.contains("carnet:"), "{said}");
+
+    site.edit_config(FILE, &to);
+    let server = Server::start(&site);
+    assert_eq!(exports(&server, &site).await, before);
+    let ada = server.client(&site.token("acme", "ada"));
+    let job = ada.export(&["users"]).await;
+    assert_eq!(job["status"], "completed");
+    let id = job["id"].as_str().unwrap();
+    let path = format!("/api/account-exports/{id}/download");
+    assert!(!ada.get(&path).await.expect(200).body.is_empty());
+    let after = exports(&server, &site).await;
+    assert_eq!(after.len(), before.len() + 1);
+    server.stop();
+
+    let back = "sqlite:data/back.db";
+    let report = report(&copy(&site, &to, back));
+    assert_eq!(report["log"], there["log"]);
+    assert!(report["events"].as_u64() > there["events"].as_u64());
+    site.edit_config(&to, back);
+    let server = Server::start(&site);
+    assert_eq!(exports(&server, &site).await, after);
+}
+
+#[tokio::test]
+async fn what_can_not_be_copied_says_why_and_seals_nothing() {
+    let site = Site::new(1);
+    site.add_config("[store]\nurl = \"sqlite:data/events.db\"\n");
+    Server::start(&site).stop();
+    let nobody = "postgres://me:p%40ss@127.0.0.1:1/x";
+    let wrong = shared::url_of("nobody", "p@ss");
+    for (from, to, why) in [
+        (FILE, "sqlite:data/events.db", "another process"),
+        (FILE, "memory:", "--to"),
+        ("sqlite:data/empty.db", "sqlite:data/new.db", "no event"),
+        (FILE, nobody, "can't be reached"),
+        (FILE, wrong.as_str(), "password"),
+        (FILE, "mysql://x", "names no event store"),
+    ] {
+        let said = refused(&copy(&site, from, to));
+        assert!(said.contains(why), "{to}: {said}");
+    }
+    // It still serves, and another one of its kind is no place for it.
+    Server::start(&site).stop();
+    let other = Site::new(1);
+    other.add_config("[store]\nurl = \"sqlite:data/events.db\"\n");
+    Server::start(&other).stop();
+    let taken = format!("sqlite:{}", other.path().join("data/events.db").display());
+    let said = refused(&copy(&site, FILE, &taken));
+    assert!(said.contains("not empty"), "{said}");
+    Server::start(&site).stop();
+}
