@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use super::output::Output;
 use super::remote::{Remote, Service};
 use super::{ConfigFile, Failure, block_on, now};
+use crate::config::Config;
 
 /// How often a rebuild's progress is shown.
 const TICK: Duration = Duration::from_millis(200);

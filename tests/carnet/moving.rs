@@ -1,15 +1,12 @@
 //! `carnet events copy`: a history that moves to PostgreSQL, lives on there, and comes back.
 
-#[path = "../support/postgres/mod.rs"]
-mod postgres;
-
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
 use uuid::Uuid;
 
-use self::postgres::shared;
+use crate::postgres::shared;
 use crate::support::{Server, Site, program};
 
 const FILE: &str = "sqlite:data/events.db";

@@ -202,7 +202,7 @@ impl EventStore for SqliteStore {
     }
 
     async fn erased(&self) -> Result<Vec<StreamName>, StoreError> {
-        self.readers.run(|reader| pages::erased(reader)).await
+        self.readers.run(pages::erased).await
     }
 
     async fn last_position(&self) -> Result<Option<Position>, StoreError> {
