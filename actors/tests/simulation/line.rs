@@ -265,6 +265,18 @@ impl EventStore for Line {
         self.ask(self.server.store.erase(stream)).await?
     }
 
+    async fn seal(&self, why: &str) -> Result<(), StoreError> {
+        self.ask(self.server.store.seal(why)).await?
+    }
+
+    async fn sealed(&self) -> Result<Option<String>, StoreError> {
+        self.ask(self.server.store.sealed()).await?
+    }
+
+    async fn erased(&self) -> Result<Vec<StreamName>, StoreError> {
+        self.ask(self.server.store.erased()).await?
+    }
+
     async fn last_position(&self) -> Result<Option<Position>, StoreError> {
         self.ask(self.server.store.last_position()).await?
     }

@@ -147,29 +147,20 @@ pub trait EventStore: Send + Sync {
     /// Seals the log for good, for the reason `why`, a sentence for people. Repeating it is harmless, and changes nothing.
     ///
     /// # Errors
-    /// `Refused` where the log can't be sealed; `Unavailable`, `Unknown` or `Corrupt`.
-    async fn seal(&self, why: &str) -> Result<(), StoreError> {
-        let _ = why;
-        Err(StoreError::refused("this kind of store can't be sealed"))
-    }
+    /// `Refused` by a store opened for reading only; `Unavailable`, `Unknown` or `Corrupt`.
+    async fn seal(&self, why: &str) -> Result<(), StoreError>;
 
     /// Why the log was sealed, `None` when it wasn't.
     ///
     /// # Errors
     /// `Unavailable` or `Corrupt`.
-    async fn sealed(&self) -> Result<Option<String>, StoreError> {
-        Ok(None)
-    }
+    async fn sealed(&self) -> Result<Option<String>, StoreError>;
 
     /// The streams that were erased, each once, in no particular order.
     ///
     /// # Errors
-    /// `Refused` where that can't be told; `Unavailable` or `Corrupt`.
-    async fn erased(&self) -> Result<Vec<StreamName>, StoreError> {
-        Err(StoreError::refused(
-            "this kind of store can't tell what was erased",
-        ))
-    }
+    /// `Unavailable` or `Corrupt`.
+    async fn erased(&self) -> Result<Vec<StreamName>, StoreError>;
 
     /// Writes events of another log in the order given, each at its revision; for [copying](crate::copy). After an error a
     /// part from the beginning may have been written; repeating the same import is harmless.

@@ -20,7 +20,7 @@ use crate::stream::StreamName;
 
 /// How long one try may take. The server drops without an answer what repeats an append that is not replicated yet, so
 /// this is also how soon that is asked again.
-const PATIENCE: Duration = Duration::from_secs(4);
+pub(super) const PATIENCE: Duration = Duration::from_secs(4);
 /// More rounds than this are not gone, whoever else writes to the stream.
 const MAX_ROUNDS: usize = 1000;
 
@@ -44,6 +44,7 @@ impl Inner {
         if self.read_only {
             return Err(StoreError::refused("it was opened for reading only"));
         }
+        self.writable().await?;
         let known = self.streams.of(name);
         let Ok(mut known) = timeout(super::supervisor::BUDGET, known.lock()).await else {
             return Err(StoreError::unavailable(
@@ -95,10 +96,15 @@ impl Inner {
                     self.refresh(&on_server, known, &mut course).await?;
                     continue;
                 }
-                Verdict::Append => match self.send(&on_server, known, events).await {
-                    Ok(appended) => return Ok(appended),
-                    Err(trouble) => trouble,
-                },
+                Verdict::Append => {
+                    // A try that was lost may have been made before the log was sealed.
+                    let writable = self.writable().await;
+                    writable.map_err(|error| course.say(error))?;
+                    match self.send(&on_server, known, events).await {
+                        Ok(appended) => return Ok(appended),
+                        Err(trouble) => trouble,
+                    }
+                }
             };
             match trouble {
                 Trouble::WrongRevision => {

@@ -37,6 +37,7 @@
 //! - The user needs to append to streams and to read `$all`; by default only administrators read `$all`.
 
 mod appending;
+mod ending;
 mod following;
 mod known;
 mod link;
@@ -96,6 +97,7 @@ struct Inner {
     read_only: bool,
     streams: Streams,
     erased: Erased,
+    seal: ending::Seal,
     tail: Tail,
     /// Before this stands nothing of ours; `None` when that isn't known.
     mark: Option<Position>,
@@ -147,6 +149,7 @@ impl EsdbStore {
             read_only,
             streams: Streams::new(),
             erased: Erased(Mutex::new(LruCache::new(Erased::MOST))),
+            seal: ending::Seal::default(),
             tail: Tail::new(),
             mark,
             probes_bounded: AtomicBool::new(false),
@@ -267,6 +270,8 @@ impl Inner {
     }
 
     async fn erase(&self, name: &StreamName) -> Result<(), StoreError> {
+        self.writable().await?;
+        self.note_erasure(name).await?;
         let on_server = &self.names.on_server(name);
         // Whoever appends to it in this process is done first, and knows nothing of it afterwards.
         let known = self.streams.of(name);
@@ -302,6 +307,7 @@ impl Inner {
         if self.read_only {
             return Err(StoreError::refused("it was opened for reading only"));
         }
+        self.writable().await?;
         let stream = &self.names.probes();
         if !self.probes_bounded.swap(true, Ordering::SeqCst) {
             self.bound_probes(stream).await;
@@ -456,6 +462,18 @@ impl EventStore for EsdbStore {
             return Err(StoreError::refused("it was opened for reading only"));
         }
         self.0.erase(stream).await
+    }
+
+    async fn seal(&self, why: &str) -> Result<(), StoreError> {
+        self.0.seal(why).await
+    }
+
+    async fn sealed(&self) -> Result<Option<String>, StoreError> {
+        self.0.sealed().await
+    }
+
+    async fn erased(&self) -> Result<Vec<StreamName>, StoreError> {
+        self.0.all_erased().await
     }
 
     async fn last_position(&self) -> Result<Option<Position>, StoreError> {

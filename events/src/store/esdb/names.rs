@@ -43,6 +43,16 @@ impl Names {
         format!("{}probe", self.own)
     }
 
+    /// The stream whose first event seals the log.
+    pub(super) fn seal(&self) -> String {
+        format!("{}seal", self.own)
+    }
+
+    /// The stream that tells which streams are to be erased.
+    pub(super) fn erasures(&self) -> String {
+        format!("{}erasures", self.own)
+    }
+
     /// The stream of ours that an event of the server belongs to; `None` for a tombstone and whatever isn't ours.
     pub(super) fn ours(&self, stream: &[u8], kind: &str) -> Option<StreamName> {
         let name = std::str::from_utf8(stream).ok()?;
