@@ -1,6 +1,7 @@
-//! Durable appends with 1, 64 and 512 writers, against PostgreSQL inserting one row per event in the same run.
+//! Durable appends with 1, 64 and 512 writers, in SQLite and in PostgreSQL, against PostgreSQL inserting one row per event in
+//! the same run, on the same server.
 //!
-//! Both keep the same: events of the same size in streams of ten, as an export leaves them, each acknowledged only when
+//! All keep the same: events of the same size in streams of ten, as an export leaves them, each acknowledged only when
 //! it is on disk, unique by stream and revision and by stream and id. A writer is a client that waits for its answer
 //! before it asks again; in PostgreSQL each has a connection of its own and a prepared statement.
 //!
@@ -26,8 +27,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use carnet_events::envelope::NewEvent;
+use carnet_events::store::postgres::PostgresStore;
 use carnet_events::store::sqlite::SqliteStore;
-use carnet_events::store::{EventStore, Expected};
+use carnet_events::store::{Access, EventStore, Expected};
 use carnet_events::stream::StreamName;
 use futures::future::join_all;
 use uuid::Uuid;
@@ -61,25 +63,40 @@ async fn main() {
         "durable appends per second, one event each; medians of {ROUNDS} rounds of {seconds} s, by turns"
     );
     println!(
-        "{:>7} {:>10} {:>12} {:>10} {:>7}",
-        "writers", "carnet", "per commit", "postgres", "ratio"
+        "{:>7} {:>10} {:>10} {:>7} {:>14} {:>10} {:>7} {:>10}",
+        "writers",
+        "sqlite:",
+        "per commit",
+        "ratio",
+        "postgres://",
+        "per commit",
+        "ratio",
+        "inserts"
     );
     for writers in WRITERS {
         let (mut carnet, mut postgres, mut group) = (Vec::new(), Vec::new(), 0.0);
+        let (mut shared, mut shared_group) = (Vec::new(), 0.0);
+        let time = Duration::from_secs(seconds);
         for _ in 0..ROUNDS {
-            let (appends, per_commit) = ours(writers, Duration::from_secs(seconds)).await;
+            let (appends, per_commit) = in_sqlite(writers, time).await;
             carnet.push(appends);
             group = per_commit;
+            if let Ok(peer) = &peer {
+                let (appends, per_commit) = in_postgres(peer, writers, time).await;
+                shared.push(appends);
+                shared_group = per_commit;
+            }
             match peer.as_ref().map(|peer| theirs(peer, writers, seconds)) {
                 Ok(Ok(inserts)) => postgres.push(inserts),
                 Ok(Err(reason)) => println!("a round without the peer: {reason}"),
                 Err(_) => {}
             }
         }
-        let (carnet, postgres) = (median(carnet), median(postgres));
+        let (carnet, shared, postgres) = (median(carnet), median(shared), median(postgres));
         println!(
-            "{writers:>7} {carnet:>10.0} {group:>12.1} {postgres:>10.0} {:>6.1}×",
-            carnet / postgres
+            "{writers:>7} {carnet:>10.0} {group:>10.1} {:>6.1}× {shared:>14.0} {shared_group:>10.1} {:>6.1}× {postgres:>10.0}",
+            carnet / postgres,
+            shared / postgres
         );
     }
 }
@@ -90,9 +107,29 @@ fn median(mut figures: Vec<f64>) -> f64 {
 }
 
 /// Appends per second, and how many of them shared a commit.
-async fn ours(writers: usize, time: Duration) -> (f64, f64) {
+async fn in_sqlite(writers: usize, time: Duration) -> (f64, f64) {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let store = Arc::new(SqliteStore::open(directory.path().join("events.db")).expect("a store"));
+    let (appends, second) = ours(store.clone(), writers, time).await;
+    (second, appends / store.commits() as f64)
+}
+
+/// The same in a new schema on the peer's server.
+async fn in_postgres(peer: &Postgres, writers: usize, time: Duration) -> (f64, f64) {
+    let schema = format!("s_{}", Uuid::now_v7().simple());
+    let url = format!("{}?schema={schema}", peer.url("postgres"));
+    let store = PostgresStore::open(&url, Access::ReadWrite).await;
+    let store = Arc::new(store.expect("a store"));
+    let (appends, second) = ours(store.clone(), writers, time).await;
+    (second, appends / store.commits() as f64)
+}
+
+/// How many appends were made, and how many a second.
+async fn ours<S: EventStore + 'static>(
+    store: Arc<S>,
+    writers: usize,
+    time: Duration,
+) -> (f64, f64) {
     let begun = Instant::now();
     let writers = (0..writers).map(|_| tokio::spawn(write(store.clone(), begun, time)));
     let appends: u64 = join_all(writers)
@@ -101,13 +138,10 @@ async fn ours(writers: usize, time: Duration) -> (f64, f64) {
         .map(|writer| writer.expect("a writer"))
         .sum();
     let appends = appends as f64;
-    (
-        appends / begun.elapsed().as_secs_f64(),
-        appends / store.commits() as f64,
-    )
+    (appends, appends / begun.elapsed().as_secs_f64())
 }
 
-async fn write(store: Arc<SqliteStore>, begun: Instant, time: Duration) -> u64 {
+async fn write<S: EventStore>(store: Arc<S>, begun: Instant, time: Duration) -> u64 {
     let mut appends = 0;
     loop {
         let name: StreamName = format!("export-{}", Uuid::now_v7())

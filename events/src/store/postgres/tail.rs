@@ -11,7 +11,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-use super::connect::Address;
+use super::connect::{Address, Connection};
 use super::pages::Reader;
 use super::pool::primary;
 use crate::store::reading::Pages;
@@ -115,13 +115,14 @@ impl Listener {
         let (heard, mut hear) = mpsc::channel(16);
         let connection = primary(&self.address, Some(heard)).await;
         let connection = connection.map_err(|error| error.to_string())?;
-        let listen = format!("LISTEN {}", self.channel);
-        let listening = connection.batch_execute(&listen).await;
-        listening.map_err(|error| error.to_string())?;
+        let (listen, notify) = (
+            format!("LISTEN {}", self.channel),
+            format!("NOTIFY {}, '{}'", self.channel, self.me),
+        );
+        say(&connection, &listen).await?;
         // What was committed before is not hinted at.
         self.hints.notify_one();
         let mut writes = true;
-        let notify = format!("NOTIFY {}, '{}'", self.channel, self.me);
         loop {
             tokio::select! {
                 told = hear.recv() => match told {
@@ -132,11 +133,18 @@ impl Listener {
                 changed = self.commits.changed(), if writes => {
                     // A store opened for reading counts nothing.
                     writes = changed.is_ok();
-                    let telling = tokio::time::timeout(PATIENCE, connection.batch_execute(&notify));
-                    telling.await.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
+                    say(&connection, &notify).await?;
                     tokio::time::sleep(BREATH).await;
                 }
             }
         }
+    }
+}
+
+/// Runs one short statement.
+async fn say(connection: &Connection, sql: &str) -> Result<(), String> {
+    match tokio::time::timeout(PATIENCE, connection.batch_execute(sql)).await {
+        Ok(said) => said.map_err(|error| error.to_string()),
+        Err(late) => Err(late.to_string()),
     }
 }
