@@ -8,9 +8,10 @@ use carnet_events::domain::platform::PlatformEvent;
 use carnet_events::domain::session::SessionEvent;
 use carnet_events::domain::tenant::TenantEvent;
 use carnet_events::envelope::{Position, Recorded};
-use carnet_events::ids::{ExportId, PrincipalId, TenantId, Timestamp};
+use carnet_events::ids::{ExportId, InvalidId, PrincipalId, TenantId, Timestamp};
 use carnet_events::store::Filter;
-use carnet_events::stream::StreamKind;
+use carnet_events::stream::{StreamKind, StreamName};
+use foldhash::HashMap;
 use serde::Deserialize;
 
 /// Streams that any projection is folded from. Directories are not among them: no projection knows a person.
@@ -61,45 +62,101 @@ pub(crate) fn filter() -> Filter {
     Filter::all().streams(STREAMS)
 }
 
+/// Ids that came up lately. The same few stand in most events, and are checked and copied once.
+#[derive(Default)]
+pub(crate) struct Ids {
+    tenants: HashMap<Box<str>, TenantId>,
+    principals: HashMap<Box<str>, PrincipalId>,
+    streams: HashMap<StreamName, Option<TenantId>>,
+}
+
+/// The most ids of a kind kept in memory.
+const IDS: usize = 16_384;
+
+impl Ids {
+    fn tenant(&mut self, text: &str) -> Result<TenantId, InvalidId> {
+        known_or(&mut self.tenants, text, || TenantId::new(text))
+    }
+
+    fn principal(&mut self, text: &str) -> Result<PrincipalId, InvalidId> {
+        known_or(&mut self.principals, text, || PrincipalId::new(text))
+    }
+
+    /// The tenant whose stream it is.
+    fn of_stream(&mut self, stream: &StreamName) -> Option<TenantId> {
+        if let Some(tenant) = self.streams.get(stream) {
+            return tenant.clone();
+        }
+        let tenant = stream.tenant_id();
+        if self.streams.len() >= IDS {
+            self.streams.clear();
+        }
+        self.streams.insert(stream.clone(), tenant.clone());
+        tenant
+    }
+}
+
+fn known_or<T: Clone, E>(
+    known: &mut HashMap<Box<str>, T>,
+    text: &str,
+    make: impl FnOnce() -> Result<T, E>,
+) -> Result<T, E> {
+    if let Some(id) = known.get(text) {
+        return Ok(id.clone());
+    }
+    let id = make()?;
+    if known.len() >= IDS {
+        known.clear();
+    }
+    known.insert(text.into(), id.clone());
+    Ok(id)
+}
+
 /// Decodes an event. One that can't be read is a fact too: it stops the projections that would need it.
-pub(crate) fn read(recorded: &Recorded) -> Fact {
+pub(crate) fn read(recorded: &Recorded, ids: &mut Ids) -> Fact {
     let stream = recorded.stream.kind();
     Fact {
         position: recorded.position,
         revision: recorded.revision,
         stream,
-        what: known(recorded, stream),
+        what: known(recorded, stream, ids),
     }
 }
 
-fn known(recorded: &Recorded, stream: StreamKind) -> Result<Known, String> {
+fn known(recorded: &Recorded, stream: StreamKind, ids: &mut Ids) -> Result<Known, String> {
     let place = || format!("{}@{}", recorded.stream, recorded.revision);
-    let tenant = || recorded.stream.tenant_id();
-    let (about, at, tenant, event) = match stream {
+    let (principal, at, tenant, event) = match stream {
         StreamKind::Export => {
             let id = recorded.stream.export_id();
             let id = id.ok_or_else(|| format!("{} is of no export", place()))?;
-            let (about, event) = decoded(recorded)?;
-            let tenant = about.tenant.clone();
-            (about, event.at, tenant, Event::Export(id, event))
+            let (about, event) = decoded(recorded, ids)?;
+            let tenant = about.tenant;
+            (about.principal, event.at, tenant, Event::Export(id, event))
         }
         StreamKind::Tenant => {
-            let (about, event) = decoded(recorded)?;
-            (about, event.at, tenant(), Event::Tenant(event.what))
+            let (about, event) = decoded(recorded, ids)?;
+            let tenant = ids.of_stream(&recorded.stream);
+            (about.principal, event.at, tenant, Event::Tenant(event.what))
         }
         StreamKind::Access => {
-            let (about, event) = decoded(recorded)?;
-            (about, event.at, tenant(), Event::Access(event.what))
+            let (about, event) = decoded(recorded, ids)?;
+            let tenant = ids.of_stream(&recorded.stream);
+            (about.principal, event.at, tenant, Event::Access(event.what))
         }
         // Operators' sessions are of no tenant.
         StreamKind::Sessions => {
-            let (about, event) = decoded(recorded)?;
-            let tenant = about.tenant.clone();
-            (about, event.at, tenant, Event::Session(event.what))
+            let (about, event) = decoded(recorded, ids)?;
+            let tenant = about.tenant;
+            (
+                about.principal,
+                event.at,
+                tenant,
+                Event::Session(event.what),
+            )
         }
         StreamKind::Platform => {
-            let (about, event) = decoded(recorded)?;
-            (about, event.at, None, Event::Platform(event.what))
+            let (about, event) = decoded(recorded, ids)?;
+            (about.principal, event.at, None, Event::Platform(event.what))
         }
         StreamKind::Policy | StreamKind::Directory | StreamKind::Other => {
             return Err(format!("{} was not asked for", place()));
@@ -112,40 +169,58 @@ fn known(recorded: &Recorded, stream: StreamKind) -> Result<Known, String> {
     Ok(Known {
         at,
         tenant,
-        principal: about.principal,
+        principal,
         event,
     })
 }
 
-/// What of an event's metadata concerns projections. The rest is skipped, not read.
-#[derive(Deserialize)]
+/// What of an event's metadata concerns projections.
 struct About {
-    recorded_at: Timestamp,
-    #[serde(default)]
     tenant: Option<TenantId>,
-    #[serde(default)]
     principal: Option<PrincipalId>,
+}
+
+/// The same as it is stored. The rest is skipped, not read. Ids that need escapes in JSON are left to the codec.
+#[derive(Deserialize)]
+struct Written<'a> {
+    recorded_at: Timestamp,
+    #[serde(default, borrow)]
+    tenant: Option<&'a str>,
+    #[serde(default, borrow)]
+    principal: Option<&'a str>,
     schema: u16,
+}
+
+impl Written<'_> {
+    fn about(&self, ids: &mut Ids) -> Result<About, InvalidId> {
+        let (tenant, principal) = (self.tenant, self.principal);
+        Ok(About {
+            tenant: tenant.map(|text| ids.tenant(text)).transpose()?,
+            principal: principal.map(|text| ids.principal(text)).transpose()?,
+        })
+    }
 }
 
 /// The event and what concerns projections of its metadata. An event of the newest version, as nearly all are, is read
 /// right here; the codec knows what to do with others.
-fn decoded<E: DomainEvent>(recorded: &Recorded) -> Result<(About, Timed<E>), String> {
-    let about = codec::from_bytes::<About>(&recorded.metadata);
-    if let Ok(about) = about
-        && E::newest_version(&recorded.kind) == Some(about.schema)
+fn decoded<E: DomainEvent>(
+    recorded: &Recorded,
+    ids: &mut Ids,
+) -> Result<(About, Timed<E>), String> {
+    let written = codec::from_bytes::<Written<'_>>(&recorded.metadata);
+    if let Ok(written) = written
+        && E::newest_version(&recorded.kind) == Some(written.schema)
+        && let Ok(about) = written.about(ids)
         && let Ok(Some(event)) = E::from_json(&recorded.kind, Json::Bytes(&recorded.data))
     {
-        let event = Timed::new(about.recorded_at, event);
+        let event = Timed::new(written.recorded_at, event);
         return Ok((about, event));
     }
     let (metadata, event) =
         codec::decode(recorded).map_err(|error: DecodeError| error.to_string())?;
     let about = About {
-        recorded_at: metadata.recorded_at,
         tenant: metadata.tenant,
         principal: metadata.principal,
-        schema: metadata.schema,
     };
     Ok((about, event))
 }

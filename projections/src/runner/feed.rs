@@ -14,7 +14,7 @@ use futures::StreamExt;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 
-use crate::fact::{self, Fact};
+use crate::fact::{self, Fact, Ids};
 
 /// The most events of a chunk.
 const CHUNK_EVENTS: usize = 512;
@@ -52,12 +52,12 @@ pub(super) struct Facts {
 }
 
 impl Facts {
-    fn push(&mut self, delivery: Delivery) {
+    fn push(&mut self, delivery: Delivery, ids: &mut Ids) {
         match delivery {
             Delivery::Event(recorded) => {
                 self.end = Some(recorded.position);
                 self.bytes += recorded.data.len() + recorded.metadata.len();
-                let fact = fact::read(&recorded);
+                let fact = fact::read(&recorded, ids);
                 match &fact.what {
                     Ok(known) => self.newest = self.newest.max(Some(known.at)),
                     Err(_) => self.unreadable.push(self.facts.len()),
@@ -171,6 +171,7 @@ async fn follow(
     let mut pause = FIRST_PAUSE;
     // A chunk is likely to be as long as the one before.
     let mut last = 0;
+    let mut ids = Ids::default();
     loop {
         let mut deliveries = store.subscribe(after, fact::filter());
         let error = loop {
@@ -181,14 +182,14 @@ async fn follow(
             };
             let mut error = None;
             match next {
-                Some(Ok(delivery)) => chunk.push(delivery),
+                Some(Ok(delivery)) => chunk.push(delivery, &mut ids),
                 Some(Err(failed)) => break Some(failed),
                 None => break None,
             }
             // What is ready without waiting comes along.
             while !chunk.is_full() {
                 match futures::poll!(deliveries.next()) {
-                    std::task::Poll::Ready(Some(Ok(delivery))) => chunk.push(delivery),
+                    std::task::Poll::Ready(Some(Ok(delivery))) => chunk.push(delivery, &mut ids),
                     std::task::Poll::Ready(Some(Err(failed))) => {
                         error = Some(failed);
                         break;

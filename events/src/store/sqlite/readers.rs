@@ -1,10 +1,10 @@
 //! The readers: a few connections, used on blocking threads, each request for one short transaction.
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
+use foldhash::HashMap;
 use rusqlite::Connection;
 use tokio::sync::Semaphore;
 
