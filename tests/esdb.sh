@@ -15,3 +15,4 @@ command -v cargo-nextest >/dev/null || cargo install --quiet --locked cargo-next
 # A few at once: all of them share one server, whose leader now and then resigns.
 cargo nextest run --package carnet-events --test esdb --test-threads 4 -E 'test(/^server::/)' "$@"
 cargo nextest run --package carnet-events --test esdb --test-threads 1 -E 'test(/^(crash|resigning)::/)' "$@"
+cargo nextest run --package carnet --test carnet --test-threads 2 -E 'test(/kurrentdb/)' "$@"

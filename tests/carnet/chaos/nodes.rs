@@ -22,6 +22,11 @@ async fn three_nodes_on_postgresql_lose_nothing_whatever_happens_to_them() {
     chaos(Engine::postgres()).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn three_nodes_on_kurrentdb_lose_nothing_whatever_happens_to_them() {
+    chaos(Engine::kurrentdb().await).await;
+}
+
 /// What happens to the nodes; each in turn.
 #[derive(Debug, Clone, Copy)]
 enum Blow {

@@ -12,15 +12,48 @@ use carnet::keys::KeyRing;
 use crate::support::{Cluster, Inside, Site};
 use engine::Engine;
 
+/// Makes two tests of each case: one on PostgreSQL, one on KurrentDB or what stands in for it.
+macro_rules! on_each_store {
+    ($($case:ident)*) => {
+        mod postgresql {
+            use super::Engine;
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $case() {
+                    super::$case(Engine::postgres()).await;
+                }
+            )*
+        }
+
+        mod kurrentdb {
+            use super::Engine;
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $case() {
+                    super::$case(Engine::kurrentdb().await).await;
+                }
+            )*
+        }
+    };
+}
+
+on_each_store! {
+    what_one_node_accepts_every_other_shows_at_once
+    two_nodes_that_admit_one_tenant_keep_its_limits
+    what_is_decided_on_one_node_stops_downloads_on_all
+    a_session_is_good_on_every_node_and_over_on_all_at_once
+    a_drained_node_takes_no_work_and_the_others_do_it
+    a_paused_nodes_late_result_is_fenced_and_leaves_nothing
+}
+
 /// What a list shows of an export.
 fn of_list(list: &Value, id: &str) -> Option<Value> {
     let items = list["items"].as_array().unwrap();
     items.iter().find(|job| job["id"] == id).cloned()
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_one_node_accepts_every_other_shows_at_once() {
-    let (site, engine) = (Site::new(20), Engine::postgres());
+async fn what_one_node_accepts_every_other_shows_at_once(engine: Engine) {
+    let site = Site::new(20);
     let cluster = Cluster::start(&site, &engine.url(), 3);
     let clients = cluster.clients(&site.token("acme", "ada"));
     for turn in 0..6 {
@@ -45,9 +78,8 @@ async fn what_one_node_accepts_every_other_shows_at_once() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_nodes_that_admit_one_tenant_keep_its_limits() {
-    let (site, engine) = (Site::new(5), Engine::postgres());
+async fn two_nodes_that_admit_one_tenant_keep_its_limits(engine: Engine) {
+    let site = Site::new(5);
     site.add_slow_category("slow", u64::MAX / 4);
     site.edit_config(
         "per_tenant = { accepted = 10000, window = \"24h\" }",
@@ -85,9 +117,8 @@ async fn two_nodes_that_admit_one_tenant_keep_its_limits() {
     assert_eq!(list["total"], 5, "{list}");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_decided_on_one_node_stops_downloads_on_all() {
-    let (site, engine) = (Site::new(20), Engine::postgres());
+async fn what_is_decided_on_one_node_stops_downloads_on_all(engine: Engine) {
+    let site = Site::new(20);
     let cluster = Cluster::start(&site, &engine.url(), 2);
     let clients = cluster.clients(&site.token("acme", "ada"));
     let operator = cluster.client(1, &site.operator_token("olga"));
@@ -139,12 +170,14 @@ async fn what_is_decided_on_one_node_stops_downloads_on_all() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_session_is_good_on_every_node_and_over_on_all_at_once() {
-    let (site, engine) = (Site::new(20), Engine::postgres());
+async fn a_session_is_good_on_every_node_and_over_on_all_at_once(engine: Engine) {
+    let site = Site::new(20);
     KeyRing::make(&site.path().join("data/keys")).unwrap();
-    let one = Inside::node(&site, &engine.url(), "one");
-    let two = Inside::node(&site, &engine.url(), "two");
+    let url = engine.url();
+    let (one, two) = (
+        Inside::node(&site, &url, "one"),
+        Inside::node(&site, &url, "two"),
+    );
     let mut here = one.browser();
     here.choose("client_admin@acme").await.expect(303);
     let mut there = here.at(two.address());
@@ -167,9 +200,8 @@ async fn a_session_is_good_on_every_node_and_over_on_all_at_once() {
     assert!(kept.get(page).await.header("location").contains("sign-in"));
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_drained_node_takes_no_work_and_the_others_do_it() {
-    let (site, engine) = (Site::new(20), Engine::postgres());
+async fn a_drained_node_takes_no_work_and_the_others_do_it(engine: Engine) {
+    let site = Site::new(20);
     let cluster = Cluster::start(&site, &engine.url(), 2);
     let operator = cluster.client(0, &site.operator_token("olga"));
     let drained = std::fs::read_to_string(site.path().join("node-1/node")).unwrap();
@@ -198,9 +230,8 @@ async fn a_drained_node_takes_no_work_and_the_others_do_it() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_paused_nodes_late_result_is_fenced_and_leaves_nothing() {
-    let (site, engine) = (Site::new(20), Engine::postgres());
+async fn a_paused_nodes_late_result_is_fenced_and_leaves_nothing(engine: Engine) {
+    let site = Site::new(20);
     // Long enough to be paused in, even where the processor is fast; short enough to end.
     site.add_slow_category("slow", 6_000_000);
     let mut cluster = Cluster::start(&site, &engine.url(), 1);
