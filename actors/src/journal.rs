@@ -193,6 +193,11 @@ where
             let batch = self.batch(command, &decision)?;
             let expected = fold.revision.map_or(Expected::NoStream, Expected::Exact);
             match self.calls.append(stream, expected, batch, deadline).await {
+                // It was written by an earlier try, perhaps at another time of a clock: what stands there counts.
+                Ok(appended) if appended.replayed => {
+                    *fold = self.refresh(stream, fold.clone(), None).await?.0;
+                    return Ok(decision.reply);
+                }
                 Ok(appended) => {
                     *fold = Fold {
                         state: Arc::new(evolved::<D>(&fold.state, &decision)),
