@@ -12,7 +12,7 @@ pub(crate) enum Engine {
     /// A real PostgreSQL.
     Postgres(Postgres),
     /// A stand-in for a KurrentDB cluster of three.
-    StandIn(Cluster),
+    StandIn(Box<Cluster>),
     /// The cluster at the URL in `CARNET_TEST_ESDB`.
     Real(String),
 }
@@ -26,13 +26,13 @@ impl Engine {
     pub(crate) async fn kurrentdb() -> Self {
         match std::env::var("CARNET_TEST_ESDB") {
             Ok(url) => Self::Real(url),
-            Err(_) => Self::StandIn(
-                Cluster::start(Options {
+            Err(_) => {
+                let three = Options {
                     nodes: 3,
                     ..Options::default()
-                })
-                .await,
-            ),
+                };
+                Self::StandIn(Box::new(Cluster::start(three).await))
+            }
         }
     }
 
