@@ -170,7 +170,7 @@ fn rebuild(args: &Rebuild, output: &mut Output) -> Result<(), Failure> {
 }
 
 fn options(config: &Config) -> Options {
-    Options::new(&config.projections.path).of_store(store::shown(&config.store.url))
+    Options::new(&config.projections.path).of_store(store::identity(&config.store.url))
 }
 
 /// Why projections could not be filled anew right here.

@@ -144,7 +144,7 @@ impl Service {
         let storages = open_storages(&config, log_id).await?;
         storages.verify(clock.now()).await;
         let projections = carnet_projections::Options::new(config.projections.path.clone())
-            .of_store(store::shown(&config.store.url));
+            .of_store(store::identity(&config.store.url));
         let projections = Projections::start(Arc::clone(&store), projections).await?;
         let runner: Arc<dyn Runner> = Arc::new(Exporter::new(
             Arc::clone(&catalog),

@@ -20,7 +20,7 @@ pub(crate) mod validate;
 
 pub use error::StoreError;
 pub use types::{Appended, Delivery, Direction, Expected, Filter, ReadFrom, StoreHealth};
-pub use url::{Access, open, shown};
+pub use url::{Access, identity, open, shown};
 pub use validate::{MAX_APPEND_BYTES, MAX_APPEND_EVENTS, MAX_KIND_BYTES};
 
 use async_trait::async_trait;

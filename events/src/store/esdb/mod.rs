@@ -73,6 +73,7 @@ use self::names::Names;
 use self::reading::{PAGE, STREAM_PATIENCE};
 use self::supervisor::Supervisor;
 use self::trouble::Trouble;
+pub(super) use self::url::DEFAULT_NAMESPACE;
 use self::url::Settings;
 use self::wire::{Empty, Revision};
 use super::{

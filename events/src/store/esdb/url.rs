@@ -10,7 +10,8 @@ use percent_encoding::percent_decode_str;
 use crate::store::StoreError;
 
 const DEFAULT_PORT: u16 = 2113;
-const DEFAULT_NAMESPACE: &str = "carnet";
+/// The namespace unless one is given.
+pub(crate) const DEFAULT_NAMESPACE: &str = "carnet";
 
 /// Where one node answers.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

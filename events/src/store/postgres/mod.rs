@@ -40,7 +40,7 @@ use crate::envelope::{NewEvent, Position, Recorded};
 use crate::stream::StreamName;
 
 /// The schema when the URL names none.
-const SCHEMA: &str = "carnet";
+pub(super) const SCHEMA: &str = "carnet";
 
 /// How many connections read when the URL says nothing else. Two more write and listen.
 const CONNECTIONS: usize = 8;
