@@ -6,6 +6,7 @@ use std::time::Duration;
 use eventstore::{AppendToStreamOptions, Credentials, EventData, ExpectedRevision};
 use tokio::time::timeout;
 
+use super::ending::WRITE_PATIENCE;
 use super::known::Known;
 use super::link::Link;
 use super::reading::{self, PAGE, STREAM_PATIENCE};
@@ -96,15 +97,10 @@ impl Inner {
                     self.refresh(&on_server, known, &mut course).await?;
                     continue;
                 }
-                Verdict::Append => {
-                    // A try that was lost may have been made before the log was sealed.
-                    let writable = self.writable().await;
-                    writable.map_err(|error| course.say(error))?;
-                    match self.send(&on_server, known, events).await {
-                        Ok(appended) => return Ok(appended),
-                        Err(trouble) => trouble,
-                    }
-                }
+                Verdict::Append => match self.send(&on_server, known, events).await {
+                    Ok(appended) => return Ok(appended),
+                    Err(trouble) => trouble,
+                },
             };
             match trouble {
                 Trouble::WrongRevision => {
@@ -118,9 +114,12 @@ impl Inner {
                 }
                 Trouble::Deleted => {
                     known.forget();
-                    return Err(StoreError::refused(format!("{name} was erased")));
+                    let erased = StoreError::refused(format!("{name} was erased"));
+                    return Err(course.say(erased));
                 }
-                Trouble::Denied | Trouble::Invalid(_) => return Err(trouble.into_error()),
+                Trouble::Denied | Trouble::Invalid(_) | Trouble::Sealed(_) => {
+                    return Err(course.say(trouble.into_error()));
+                }
                 Trouble::Lost(_) => course.sent = true,
                 Trouble::NotDone(_) | Trouble::NotLeader(_) => {}
             }
@@ -150,8 +149,9 @@ impl Inner {
         known.complete = false;
         let sent = self
             .supervisor
-            .attempt(PATIENCE, |link: Arc<Link>| async move {
-                write(&link, on_server, expected, batch).await
+            .attempt(WRITE_PATIENCE, |link: Arc<Link>| async move {
+                let written = write(&link, on_server, expected, batch);
+                self.unsealed(&link, written).await
             });
         let (revision, position) = sent.await?;
         if revision != last {
@@ -229,12 +229,23 @@ impl Inner {
 }
 
 impl Course {
-    /// What a failure means for the append: unless it was sent, that it was not made.
     fn say(&self, error: StoreError) -> StoreError {
-        match error {
-            StoreError::Unavailable { reason } if self.sent => StoreError::unknown(reason),
-            other => other,
+        said(self.sent, error)
+    }
+}
+
+/// What a failure means for a write: unless an earlier try was sent whose outcome nobody knows, that it was not made. What
+/// the server refuses now, or a seal set since, says nothing of that try.
+pub(super) fn said(sent: bool, error: StoreError) -> StoreError {
+    match error {
+        StoreError::Unavailable { reason }
+        | StoreError::Invalid { reason }
+        | StoreError::Refused { reason }
+            if sent =>
+        {
+            StoreError::unknown(reason)
         }
+        other => other,
     }
 }
 
@@ -288,5 +299,27 @@ pub(super) async fn contained<T: Send + 'static>(
         Err(_) => Err(Trouble::Lost(
             "the client did not take the answer".to_owned(),
         )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn after_a_lost_try_only_what_the_stream_shows_is_definite() {
+        let unknown = |error: &StoreError| matches!(error, StoreError::Unknown { .. });
+        for error in [
+            StoreError::unavailable("no node answers"),
+            Trouble::Denied.into_error(),
+            Trouble::Deleted.into_error(),
+            Trouble::Invalid("too large".to_owned()).into_error(),
+            Trouble::Sealed("it was moved".to_owned()).into_error(),
+        ] {
+            assert_eq!(said(false, error.clone()), error);
+            assert!(unknown(&said(true, error.clone())), "{error}");
+        }
+        let corrupt = StoreError::corrupt("cut short");
+        assert_eq!(said(true, corrupt.clone()), corrupt);
     }
 }

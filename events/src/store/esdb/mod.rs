@@ -59,7 +59,6 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use eventstore::{
     AppendToStreamOptions, Credentials, EventData, ExpectedRevision, StreamMetadataBuilder,
-    TombstoneStreamOptions,
 };
 use futures::stream::{self, StreamExt, TryStreamExt};
 use lru::LruCache;
@@ -268,40 +267,6 @@ impl Inner {
                 None => None,
             },
         })
-    }
-
-    async fn erase(&self, name: &StreamName) -> Result<(), StoreError> {
-        self.writable().await?;
-        self.note_erasure(name).await?;
-        let on_server = &self.names.on_server(name);
-        // Whoever appends to it in this process is done first, and knows nothing of it afterwards.
-        let known = self.streams.of(name);
-        let mut known = known.lock().await;
-        known.forget();
-        let erased = self
-            .supervisor
-            .retry(STREAM_PATIENCE, |link: Arc<Link>| async move {
-                let mut options = TombstoneStreamOptions::default()
-                    .expected_revision(ExpectedRevision::Any)
-                    .requires_leader(true)
-                    .deadline(STREAM_PATIENCE);
-                if let Some((user, password)) = link.credentials.clone() {
-                    options = options.authenticated(Credentials::new(user, password));
-                }
-                let (client, stream) = (link.client.clone(), on_server.clone());
-                let call = async move { client.tombstone_stream(stream, &options).await };
-                match contained(call).await {
-                    Ok(_) | Err(Trouble::Deleted) => Ok(()),
-                    Err(trouble) => Err(trouble),
-                }
-            });
-        let erased = erased.await.map_err(|error| match error {
-            StoreError::Unavailable { reason } => StoreError::unknown(reason),
-            other => other,
-        });
-        erased?;
-        self.erased.add(name);
-        Ok(())
     }
 
     async fn probe(&self) -> Result<StoreHealth, StoreError> {

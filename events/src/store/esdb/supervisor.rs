@@ -65,9 +65,11 @@ impl Supervisor {
         match trouble {
             Trouble::NotLeader(leader) => self.tell(leader.clone()),
             Trouble::NotDone(_) | Trouble::Lost(_) => {}
-            Trouble::Deleted | Trouble::WrongRevision | Trouble::Denied | Trouble::Invalid(_) => {
-                return;
-            }
+            Trouble::Deleted
+            | Trouble::WrongRevision
+            | Trouble::Denied
+            | Trouble::Invalid(_)
+            | Trouble::Sealed(_) => return,
         }
         let mut current = self.current.lock().await;
         if current.as_ref().is_some_and(|now| Arc::ptr_eq(now, link)) {
@@ -94,7 +96,7 @@ impl Supervisor {
             };
             let hopeless = matches!(
                 trouble,
-                Trouble::Deleted | Trouble::Denied | Trouble::Invalid(_)
+                Trouble::Deleted | Trouble::Denied | Trouble::Invalid(_) | Trouble::Sealed(_)
             );
             if hopeless || !tries.pause().await {
                 return Err(trouble.into_error());

@@ -110,7 +110,8 @@ impl Inner {
             .retry(STREAM_PATIENCE, |link: Arc<Link>| async move {
                 match reading::head(&link, on_server).await {
                     Err(Trouble::Deleted) => Ok(true),
-                    head => Ok(head?.is_none()),
+                    // A stream that isn't there is no erased one, which the server would tell.
+                    head => head.map(|_| false),
                 }
             });
         let erased = erased.await?;

@@ -4,6 +4,7 @@ use tonic::{Code, Status};
 
 use super::url::Endpoint;
 use crate::store::StoreError;
+use crate::store::queue::refuse_sealed;
 
 /// Why one call to one node failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +23,8 @@ pub(super) enum Trouble {
     Denied,
     /// The server can't take this.
     Invalid(String),
+    /// The log was sealed, for this reason: nothing was sent.
+    Sealed(String),
 }
 
 impl Trouble {
@@ -92,6 +95,7 @@ impl Trouble {
                 "its user or password is wrong, or the user may not do this: appending to streams and reading `$all` are needed",
             ),
             Self::Invalid(reason) => StoreError::invalid(reason),
+            Self::Sealed(why) => refuse_sealed(&why),
             Self::WrongRevision => StoreError::unavailable("others write to the same stream"),
             Self::NotLeader(_) => StoreError::unavailable("no node leads the cluster now"),
             Self::NotDone(reason) | Self::Lost(reason) => StoreError::unavailable(reason),
@@ -106,6 +110,7 @@ impl std::fmt::Display for Trouble {
             Self::Deleted => f.write_str("the stream was erased"),
             Self::WrongRevision => f.write_str("the stream has moved on"),
             Self::Denied => f.write_str("access was denied"),
+            Self::Sealed(_) => f.write_str("the log was sealed"),
             Self::NotDone(reason) | Self::Lost(reason) | Self::Invalid(reason) => {
                 f.write_str(reason)
             }
