@@ -4,20 +4,24 @@
 //! copy that was broken off, wherever, goes on when it is begun again: what the target holds must be the beginning of the
 //! source, event for event, and the rest is written after it. At the end both are read again and compared.
 //!
+//! From the first event written until both were found equal the target is marked: it is [`unfinished`], and not to be
+//! served from. The mark is an event in a directory of no tenant, the one kind of stream that can be taken away again.
+//!
 //! Positions are the store's own and change; nothing that identifies an event does.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use aws_lc_rs::digest::{Context, SHA256};
+use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
 use uuid::Uuid;
 
 use crate::codec;
 use crate::domain::platform::PlatformEvent;
-use crate::envelope::{Position, Recorded};
-use crate::ids::Digest;
-use crate::store::{Direction, EventStore, EventStream, Filter, ReadFrom, StoreError};
+use crate::envelope::{NewEvent, Position, Recorded};
+use crate::ids::{Digest, TenantId};
+use crate::store::{Direction, EventStore, EventStream, Expected, Filter, ReadFrom, StoreError};
 use crate::stream::StreamName;
 
 /// How many events are written at once at most, and how many bytes of them.
@@ -74,6 +78,9 @@ pub enum CopyError {
     /// The target holds something else than the beginning of the source.
     #[error("the target is not empty, and no begun copy of this log ({0}); name an empty one")]
     NotEmpty(String),
+    /// The source is a copy that was not made to the end.
+    #[error("the source is itself a copy that was begun and not finished; finish that one first")]
+    Unfinished,
     /// The target takes no events.
     #[error("the target is sealed itself ({0}); name an empty one")]
     TargetSealed(String),
@@ -98,15 +105,56 @@ pub async fn copy(
     prepare(source, target, why).await?;
     let end = source.last_position().await.map_err(CopyError::Source)?;
     let (resumed, after) = resume(source, target, progress).await?;
+    let mark = mark().map_err(CopyError::Target)?;
+    begin(target, &mark).await?;
     write(source, target, after, resumed, progress).await?;
     for name in source.erased().await.map_err(CopyError::Source)? {
+        if name == mark {
+            continue;
+        }
         insist(async || target.erase(&name).await).await?;
     }
     let report = verify(source, target, progress).await?;
-    match source.last_position().await.map_err(CopyError::Source)? == end {
-        true => Ok(Report { resumed, ..report }),
-        false => Err(CopyError::StillWritten),
+    if source.last_position().await.map_err(CopyError::Source)? != end {
+        return Err(CopyError::StillWritten);
     }
+    insist(async || target.erase(&mark).await).await?;
+    Ok(Report { resumed, ..report })
+}
+
+/// Whether `store` is the target of a copy that was begun and not finished: a part of a log, which looks like a whole one.
+///
+/// # Errors
+/// `Unavailable` or `Corrupt`.
+pub async fn unfinished(store: &dyn EventStore) -> Result<bool, StoreError> {
+    Ok(store.head(&mark()?).await?.is_some())
+}
+
+/// The stream that says of a target that its copy was begun.
+fn mark() -> Result<StreamName, StoreError> {
+    let tenant = TenantId::new("carnet-copy-in-the-making");
+    let tenant = tenant.map_err(|error| StoreError::invalid(error.to_string()))?;
+    Ok(StreamName::directory(&tenant))
+}
+
+/// Marks the target, unless its copy was finished before.
+async fn begin(target: &dyn EventStore, mark: &StreamName) -> Result<(), CopyError> {
+    let erased = target.erased().await.map_err(CopyError::Target)?;
+    if erased.contains(mark) {
+        return Ok(());
+    }
+    let begun = NewEvent {
+        id: Uuid::new_v5(&Uuid::NAMESPACE_URL, mark.as_str().as_bytes()),
+        kind: "carnet-copy-begun".into(),
+        data: Bytes::new(),
+        metadata: Bytes::new(),
+    };
+    insist(async || {
+        let begun = vec![begun.clone()];
+        let appended = target.append(mark, Expected::NoStream, begun).await;
+        appended.map(drop)
+    })
+    .await
 }
 
 /// Makes sure that it may begin, and seals the source.
@@ -120,6 +168,9 @@ async fn prepare(
     }
     let last = source.last_position().await.map_err(CopyError::Source)?;
     last.ok_or(CopyError::Empty)?;
+    if unfinished(source).await.map_err(CopyError::Source)? {
+        return Err(CopyError::Unfinished);
+    }
     // A copy begins by sealing: a target that holds anything before that was not begun by us. It may be the source itself,
     // named in another way.
     if source.sealed().await.map_err(CopyError::Source)?.is_none() {
@@ -131,13 +182,17 @@ async fn prepare(
         }
         // Nothing is sealed for a target that can't take it.
         target.probe().await.map_err(CopyError::Target)?;
-        source.seal(why).await.map_err(CopyError::Source)?;
     }
-    Ok(())
+    // Also what is sealed already: only who sealed to the end has waited for the writes that were under way.
+    source.seal(why).await.map_err(CopyError::Source)
 }
 
+/// All events but the target's mark.
 fn all(store: &dyn EventStore, after: Option<Position>) -> EventStream<Recorded> {
-    store.read_all(after, Filter::all(), usize::MAX)
+    let mark = mark().ok();
+    let events = store.read_all(after, Filter::all(), usize::MAX);
+    let ours = move |event: &Recorded| std::future::ready(Some(&event.stream) != mark.as_ref());
+    events.try_filter(ours).boxed()
 }
 
 /// What makes an event what it is; all but its position.
@@ -296,18 +351,12 @@ async fn verify(
 }
 
 async fn same_erased(source: &dyn EventStore, target: &dyn EventStore) -> Result<u64, CopyError> {
-    let ours: BTreeSet<_> = source
-        .erased()
-        .await
-        .map_err(CopyError::Source)?
-        .into_iter()
-        .collect();
-    let theirs: BTreeSet<_> = target
-        .erased()
-        .await
-        .map_err(CopyError::Target)?
-        .into_iter()
-        .collect();
+    let mark = mark().map_err(CopyError::Target)?;
+    let set = |names: Vec<StreamName>| -> BTreeSet<StreamName> {
+        names.into_iter().filter(|name| *name != mark).collect()
+    };
+    let ours = set(source.erased().await.map_err(CopyError::Source)?);
+    let theirs = set(target.erased().await.map_err(CopyError::Target)?);
     match ours.symmetric_difference(&theirs).next() {
         Some(name) => Err(CopyError::Different(format!(
             "{name} is erased in only one of them"

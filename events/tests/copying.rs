@@ -10,7 +10,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use carnet_events::conformance::{batch, read, stream};
-use carnet_events::copy::{CopyError, Report, Stage, copy};
+use carnet_events::copy::{CopyError, Report, Stage, copy, unfinished};
 use carnet_events::envelope::Recorded;
 use carnet_events::ids::TenantId;
 use carnet_events::store::memory::MemoryStore;
@@ -121,6 +121,37 @@ proptest! {
             assert_eq!(report.events, identities(&source).await.len() as u64);
         });
     }
+}
+
+/// Broken off in the midst of it, it is marked, and nobody takes it for the log; found equal, it isn't any more.
+#[tokio::test]
+async fn a_copy_is_marked_as_unfinished_until_it_was_found_equal() {
+    let source = filled(2000).await;
+    for stop in [Stage::Copying(1000), Stage::Verifying(10)] {
+        let target = MemoryStore::new();
+        // As if the process died there.
+        let (from, to) = (source.clone(), target.clone());
+        let died = tokio::spawn(async move {
+            let stepped = |stage: Stage| assert_ne!(stage, stop);
+            copy(&from, &to, WHY, &stepped).await
+        });
+        assert!(died.await.unwrap_err().is_panic());
+        assert!(unfinished(&target).await.unwrap(), "{stop:?}");
+        let error = quietly(&target, &MemoryStore::new()).await.unwrap_err();
+        assert_eq!(error, CopyError::Unfinished);
+        quietly(&source, &target).await.unwrap();
+        assert!(!unfinished(&target).await.unwrap());
+        assert_eq!(identities(&target).await, identities(&source).await);
+    }
+}
+
+/// A target that was refused is left as it was.
+#[tokio::test]
+async fn what_is_no_begun_copy_is_not_marked() {
+    let (source, other) = (filled(30).await, filled(5).await);
+    source.seal(WHY).await.unwrap();
+    quietly(&source, &other).await.unwrap_err();
+    assert!(!unfinished(&other).await.unwrap());
 }
 
 /// A target cut off at each event of its beginning is the beginning of a copy.

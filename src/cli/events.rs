@@ -17,8 +17,8 @@ pub(super) enum Command {
 
 /// Stop every service on the source first. The source is sealed for good: nothing can be written to it afterwards. Every
 /// event keeps its bytes, id, stream and revision; erased directories stay erased. At the end both logs are read again and
-/// compared. A copy that was broken off goes on when the same command is run again. Serve from the target only when the
-/// command has said that the copy is equal.
+/// compared. A copy that was broken off goes on when the same command is run again. The target can be
+/// served from only when the command has said that the copy is equal.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The store to copy from, as in `store.url`

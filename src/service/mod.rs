@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use aws_lc_rs::digest::{SHA256, digest};
 use carnet_actors::ports::{Clock, Ids, RandomIds, Runner, SystemClock};
 use carnet_actors::{Keys, Options, Ports, Retry, System};
+use carnet_events::copy;
 use carnet_events::ids::{Digest, Incarnation, NodeId};
 use carnet_events::store::{self, Access, EventStore, StoreError};
 use carnet_projections::Projections;
@@ -134,6 +135,14 @@ impl Service {
         if let Some(why) = store.sealed().await? {
             return Err(StoreError::Refused {
                 reason: format!("the log is sealed: {why}; set store.url to where it is now"),
+            }
+            .into());
+        }
+        if copy::unfinished(store.as_ref()).await? {
+            return Err(StoreError::Refused {
+                reason: "a copy into it was begun and not finished: run `carnet events copy` again until it says that \
+                         both logs are equal"
+                    .to_owned(),
             }
             .into());
         }
