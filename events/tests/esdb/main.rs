@@ -11,6 +11,7 @@
 )]
 
 mod access;
+mod copying;
 mod crash;
 mod faults;
 mod following;
