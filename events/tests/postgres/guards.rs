@@ -38,6 +38,10 @@ async fn nothing_in_the_log_can_be_changed_by_anyone() {
         "UPDATE streams SET name = 'c'",
         "DELETE FROM streams",
         "UPDATE log SET position = 1",
+        // Further than the last event, or the last stream: the log would end there.
+        "UPDATE log SET position = 10",
+        "UPDATE log SET position = 9223372036854775807",
+        "UPDATE log SET streams = 9223372036854775807",
         "DELETE FROM log",
         "INSERT INTO erasures VALUES (1, 0)",
         "INSERT INTO log VALUES (false, 0, 0)",

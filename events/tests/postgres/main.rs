@@ -17,5 +17,6 @@ mod guards;
 mod nodes;
 mod pooled;
 mod roles;
+mod settings;
 mod support;
 mod tls;

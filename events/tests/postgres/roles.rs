@@ -1,8 +1,10 @@
 //! What a role may not do is said, with what to grant.
 
 use carnet_events::conformance::{batch, read, stream};
+use carnet_events::ids::TenantId;
 use carnet_events::store::postgres::PostgresStore;
 use carnet_events::store::{Access, Delivery, EventStore, Expected, Filter, StoreError};
+use carnet_events::stream::StreamName;
 use futures::TryStreamExt;
 
 use crate::server::{Postgres, SMALL, shared};
@@ -78,6 +80,53 @@ async fn a_role_that_may_not_write_is_told_what_to_grant() {
         );
     }
     assert_eq!(store.head(&name).await.unwrap(), None);
+}
+
+/// What comes together is carried out in several transactions: one that fails takes none of those after it along.
+#[tokio::test]
+async fn a_request_that_is_refused_does_not_keep_later_ones_from_the_log() {
+    let schema = Schema::new();
+    drop(schema.store().await);
+    let grants = format!(
+        "GRANT USAGE ON SCHEMA {0} TO WHO; GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {0} TO WHO; \
+         REVOKE INSERT ON {0}.erasures FROM WHO",
+        schema.0
+    );
+    let url = role(&schema, &grants).await;
+    let store = PostgresStore::open(&url, Access::ReadWrite).await.unwrap();
+    let directory = StreamName::directory(&TenantId::new("acme").unwrap());
+    let name = stream("later");
+    let (erased, appended, probed) = tokio::join!(
+        store.erase(&directory),
+        store.append(&name, Expected::NoStream, batch(0, 1)),
+        store.probe(),
+    );
+    assert!(
+        matches!(&erased, Err(StoreError::Refused { reason }) if reason.contains("grant the role")),
+        "{erased:?}"
+    );
+    appended.unwrap();
+    probed.unwrap();
+
+    store.seal("moved").await.unwrap();
+    let (appended, erased, again, probed) = tokio::join!(
+        store.append(&name, Expected::Any, batch(1, 1)),
+        store.erase(&directory),
+        store.append(&name, Expected::Any, batch(2, 1)),
+        store.probe(),
+    );
+    let refusals = [
+        appended.map(drop),
+        erased,
+        again.map(drop),
+        probed.map(drop),
+    ];
+    for refused in refusals {
+        assert!(
+            matches!(&refused, Err(StoreError::Refused { reason }) if reason.contains("moved")),
+            "{refused:?}"
+        );
+    }
 }
 
 #[tokio::test]

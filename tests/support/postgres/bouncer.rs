@@ -29,7 +29,7 @@ impl Bouncer {
         let ini = format!(
             "[databases]\n* = host=127.0.0.1 port={port}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {own}\n\
              unix_socket_dir =\nauth_type = scram-sha-256\nauth_file = {}\npool_mode = transaction\n\
-             default_pool_size = {connections}\nmax_client_conn = 500\nserver_round_robin = 1\n",
+             default_pool_size = {connections}\nmax_client_conn = 500\nserver_round_robin = 1\nserver_login_retry = 1\n",
             users.display()
         );
         std::fs::write(&settings, ini).map_err(text)?;

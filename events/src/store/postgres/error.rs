@@ -23,6 +23,12 @@ pub(super) fn undone(error: &Error) -> StoreError {
              or end `default_transaction_read_only`",
         );
     }
+    // What the statements that read say to a server in recovery.
+    if *code == SqlState::INVALID_ROW_COUNT_IN_LIMIT_CLAUSE {
+        return StoreError::unavailable(
+            "a standby answered, which may be behind; let the URL or the pooler lead to the primary",
+        );
+    }
     if *code == SqlState::INSUFFICIENT_PRIVILEGE {
         return StoreError::refused(format!(
             "{reason}; grant the role SELECT, INSERT, UPDATE and DELETE on all tables of the store's schema"

@@ -12,7 +12,7 @@ use super::error::{lost, undone};
 use super::sql::Parameters;
 use crate::store::StoreError;
 
-/// How long an answer may take.
+/// How long an answer may take, and how long a question waits for its turn before.
 const PATIENCE: Duration = Duration::from_secs(15);
 
 /// A statement with its parameters.
@@ -54,13 +54,21 @@ impl Pool {
     }
 
     /// Sends all statements at once and waits for all answers; each sees what was committed when it came. A connection that
-    /// turns out to be dead is replaced once: whoever only reads may ask again.
+    /// turns out to be dead is replaced once: whoever only reads may ask again. One that turns out to lead to a standby is
+    /// given up.
     pub(super) async fn ask_all(
         &self,
         statements: &[Statement<'_>],
     ) -> Result<Vec<Vec<Row>>, StoreError> {
-        let closed = |_| StoreError::unavailable("the event store is closed");
-        let _turn = self.turns.acquire().await.map_err(closed)?;
+        let _turn = match tokio::time::timeout(PATIENCE, self.turns.acquire()).await {
+            Ok(turn) => turn.map_err(|_| StoreError::unavailable("the event store is closed"))?,
+            Err(_) => {
+                return Err(StoreError::unavailable(format!(
+                    "no connection that reads became free within {} s; allow more with `connections` in the URL",
+                    PATIENCE.as_secs()
+                )));
+            }
+        };
         if let Some(connection) = self.take() {
             match self.try_on(connection, statements).await {
                 Err(Failure { lost: true, .. }) => self.forget(),
@@ -141,7 +149,7 @@ pub(super) async fn primary(
         connected => return Ok(connected?),
     };
     let connection = connect(address.clone().any_server()).await?;
-    let sql = "SELECT pg_is_in_recovery()";
+    let sql = "SELECT pg_catalog.pg_is_in_recovery()";
     let asked = tokio::time::timeout(PATIENCE, connection.query_typed_one(sql, &[]));
     match asked.await {
         Ok(Ok(row)) if row.get::<_, Option<bool>>(0) == Some(false) => Ok(connection),

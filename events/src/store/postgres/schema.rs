@@ -25,8 +25,8 @@ const OLDEST: i32 = 120_000;
 
 /// Begins a migration alone: nodes that start at the same time make the tables one after another. The lock belongs to the
 /// transaction, so that it can't stay behind a pooler.
-const BEGIN: &str = "BEGIN; SET LOCAL lock_timeout = '50s'; SET LOCAL synchronous_commit = on; \
-    SELECT pg_advisory_xact_lock(17234, 20052)";
+const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = '50s'; SET LOCAL synchronous_commit = on; \
+    SELECT pg_catalog.pg_advisory_xact_lock(17234, 20052)";
 
 /// Makes sure that the schema is there and is ours, making it if `make`.
 pub(super) async fn open(
@@ -69,8 +69,7 @@ fn known() -> i32 {
 /// Whether the server can keep what the contract promises. Asked of every connection that writes: after a failover it is
 /// another server.
 pub(super) async fn fit(connection: &Connection) -> Result<(), StoreError> {
-    let sql =
-        "SELECT current_setting('server_version_num')::integer, current_setting('fsync')::boolean";
+    let sql = "SELECT pg_catalog.current_setting('server_version_num')::integer, pg_catalog.current_setting('fsync')::boolean";
     let row = connection.query_typed_one(sql, &[]).await;
     let row = row.map_err(|error| undone(&error))?;
     if row.get::<_, i32>(0) < OLDEST {
@@ -89,8 +88,8 @@ pub(super) async fn fit(connection: &Connection) -> Result<(), StoreError> {
 /// The version of what is there; 0 when nothing is.
 async fn version(connection: &Connection, schema: &str) -> Result<i32, StoreError> {
     let failed = |error| undone(&error);
-    let sql = "SELECT to_regclass($1) IS NOT NULL, to_regnamespace($2) IS NOT NULL AND EXISTS (SELECT 1 FROM pg_catalog.pg_class \
-               WHERE relnamespace = to_regnamespace($2) AND relkind IN ('r', 'v', 'm', 'p'))";
+    let sql = "SELECT pg_catalog.to_regclass($1) IS NOT NULL, EXISTS (SELECT 1 FROM pg_catalog.pg_class \
+               WHERE relnamespace = pg_catalog.to_regnamespace($2)::pg_catalog.oid AND relkind IN ('r', 'v', 'm', 'p'))";
     let table = format!("{schema}.versions");
     let parameters: Parameters<'_> = &[(&table, Type::TEXT), (&schema, Type::TEXT)];
     let row = connection
@@ -106,7 +105,7 @@ async fn version(connection: &Connection, schema: &str) -> Result<i32, StoreErro
             )));
         }
     }
-    let sql = format!("SELECT coalesce(max(version), 0) FROM {schema}.versions");
+    let sql = format!("SELECT coalesce(pg_catalog.max(version), 0) FROM {schema}.versions");
     let row = connection
         .query_typed_one(&sql, &[])
         .await
@@ -133,7 +132,7 @@ async fn migrate(connection: &Connection, schema: &str) -> Result<(), StoreError
     let from = version(connection, schema).await?;
     // Someone else was faster, or it is made from nothing; one who may not make schemas may still own this one.
     let make = format!(
-        "DO $$ BEGIN IF to_regnamespace('{schema}') IS NULL THEN CREATE SCHEMA {schema}; END IF; END $$; \
+        "DO $$ BEGIN IF pg_catalog.to_regnamespace('{schema}') IS NULL THEN CREATE SCHEMA {schema}; END IF; END $$; \
          SET LOCAL search_path = {schema}, pg_temp"
     );
     connection.batch_execute(&make).await.map_err(failed)?;

@@ -105,8 +105,10 @@ END $$;
 
 CREATE FUNCTION log_goes_on() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
-    IF OLD.sealed IS NOT NULL OR NEW.position < OLD.position OR NEW.streams < OLD.streams OR NOT NEW.one THEN
-        RAISE EXCEPTION 'carnet: the log only goes forwards, and no further when it is sealed'
+    IF OLD.sealed IS NOT NULL OR NEW.position < OLD.position OR NEW.streams < OLD.streams OR NOT NEW.one
+        OR (NEW.position <> OLD.position AND NEW.position IS DISTINCT FROM (SELECT max(position) FROM events))
+        OR (NEW.streams <> OLD.streams AND NEW.streams IS DISTINCT FROM (SELECT max(id) FROM streams)) THEN
+        RAISE EXCEPTION 'carnet: the log only goes forwards, to what was added, and no further when it is sealed'
             USING ERRCODE = 'integrity_constraint_violation';
     END IF;
     RETURN NEW;

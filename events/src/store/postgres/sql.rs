@@ -1,5 +1,9 @@
 //! The statements, with the schema's name in them. None is prepared under a name: behind a pooler that deals out
 //! connections by the transaction, the next one would not know it.
+//!
+//! Whatever is not in the schema is named with `pg_catalog`, and operators get the very types they are made for: the role's
+//! search path may hold a schema where others may make functions that fit better. (`unnest` of several arrays is part of
+//! the language and can't be named so.)
 
 use tokio_postgres::types::{ToSql, Type};
 
@@ -35,23 +39,38 @@ pub(super) struct Sql {
     pub(super) channel: String,
 }
 
-/// `remote_apply`, where it is set, promises more than `on`; everything else promises less.
-const BEGIN: &str = "BEGIN; \
-    SELECT set_config('synchronous_commit', CASE WHEN current_setting('synchronous_commit') = 'remote_apply' \
-    THEN 'remote_apply' ELSE 'on' END, true); \
+/// What is not said here is as the database or the role is set, so all that matters is said. `remote_apply`, where it is
+/// set, promises more than `on`; everything else promises less.
+///
+/// The log is locked by those who are there: a client that falls silent between two statements is given up after 5 s; one
+/// that is gone in the midst of one when it acknowledges no probe for 11 s (Unix sockets know none); one that is there but
+/// doesn't go on after 30 s, by servers that know such a limit (from release 17).
+const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; \
+    SET LOCAL search_path = pg_catalog, pg_temp; \
+    SELECT pg_catalog.set_config('synchronous_commit', \
+    CASE WHEN pg_catalog.current_setting('synchronous_commit') = 'remote_apply' THEN 'remote_apply' ELSE 'on' END, true), \
+    CASE WHEN pg_catalog.current_setting('server_version_num')::integer >= 170000 \
+    THEN pg_catalog.set_config('transaction_timeout', '30s', true) END; \
     SET LOCAL lock_timeout = '10s'; \
-    SET LOCAL idle_in_transaction_session_timeout = '5s'";
+    SET LOCAL idle_in_transaction_session_timeout = '5s'; \
+    SET LOCAL tcp_keepalives_idle = 5; SET LOCAL tcp_keepalives_interval = 2; SET LOCAL tcp_keepalives_count = 3";
+
+/// Ends every statement that reads: a server in recovery refuses to answer it, with `2201W`. A pooler may have
+/// changed servers since the connection was made, and a standby's answer may be behind what was acknowledged.
+const BY_THE_PRIMARY: &str = "LIMIT CASE WHEN pg_catalog.pg_is_in_recovery() THEN (-1)::bigint END";
+
+/// How many bytes an event is, known without reading them.
+const SIZE: &str = "pg_catalog.octet_length(kind) + pg_catalog.octet_length(data) + pg_catalog.octet_length(metadata)";
 
 impl Sql {
     /// `schema` has been looked at: it needs no quoting.
     pub(super) fn new(schema: &str) -> Self {
         let page = |events: &str, order: &str| {
-            // The sizes are known without reading what is large; a page ends with the event that brings it beyond its size.
+            // A page ends with the event that brings it beyond its size.
             format!(
                 "SELECT position, name, revision, id, kind, data, metadata FROM \
-                 (SELECT *, sum(octet_length(kind) + octet_length(data) + octet_length(metadata)) OVER (ORDER BY {order}) \
-                  - octet_length(kind) - octet_length(data) - octet_length(metadata) AS before FROM ({events}) AS e) AS p \
-                 WHERE before < $4 ORDER BY {order}"
+                 (SELECT *, pg_catalog.sum({SIZE}) OVER (ORDER BY {order}) - ({SIZE}) AS before FROM ({events}) AS e) AS p \
+                 WHERE before < $4 ORDER BY {order} {BY_THE_PRIMARY}"
             )
         };
         let columns = "e.position, s.name, e.revision, e.id, e.kind, e.data, e.metadata";
@@ -84,12 +103,13 @@ impl Sql {
         Self {
             begin: BEGIN,
             lock: format!(
-                "SELECT position, streams, sealed, current_setting('synchronous_commit') FROM {schema}.log FOR UPDATE"
+                "SELECT position, streams, sealed, pg_catalog.current_setting('synchronous_commit') \
+                 FROM {schema}.log FOR UPDATE"
             ),
             heads: format!(
-                "SELECT n.i, s.id, (SELECT max(revision) FROM {schema}.events WHERE stream = s.id), \
+                "SELECT n.i, s.id, (SELECT pg_catalog.max(revision) FROM {schema}.events WHERE stream = s.id), \
                  EXISTS (SELECT 1 FROM {schema}.erasures WHERE stream = s.id) \
-                 FROM unnest($1) WITH ORDINALITY AS n (name, i) JOIN {schema}.streams s ON s.name = n.name"
+                 FROM pg_catalog.unnest($1) WITH ORDINALITY AS n (name, i) JOIN {schema}.streams s ON s.name = n.name"
             ),
             found: format!(
                 "SELECT n.i, f.revision, f.position FROM unnest($1, $2) WITH ORDINALITY AS n (name, id, i) \
@@ -109,14 +129,16 @@ impl Sql {
             ),
             remove_events: format!("DELETE FROM {schema}.events WHERE stream = $1"),
             probe: format!("UPDATE {schema}.probe SET count = count + 1"),
-            last: format!("SELECT position FROM {schema}.log"),
+            last: format!("SELECT position FROM {schema}.log {BY_THE_PRIMARY}"),
             head: format!(
-                "SELECT max(e.revision) FROM {schema}.streams s JOIN {schema}.events e ON e.stream = s.id WHERE s.name = $1"
+                "SELECT pg_catalog.max(e.revision) FROM {schema}.streams s JOIN {schema}.events e ON e.stream = s.id \
+                 WHERE s.name = $1 \
+                 {BY_THE_PRIMARY}"
             ),
             forwards: of_stream(">=", "revision"),
             backwards: of_stream("<=", "revision DESC"),
             scanned: format!(
-                "SELECT max(position), count(*) FROM ({}) AS e",
+                "SELECT pg_catalog.max(position), pg_catalog.count(*) FROM ({}) AS e {BY_THE_PRIMARY}",
                 looked_at("position", "$3")
             ),
             all: of_all("$3", ""),
@@ -125,12 +147,13 @@ impl Sql {
                 " WHERE ($6 IS NULL OR s.name LIKE ANY ($6) OR ($7 AND NOT s.name LIKE ANY ($8))) \
                  AND ($9 IS NULL OR e.kind = ANY ($9))",
             ),
-            erased: format!("SELECT EXISTS (SELECT 1 FROM {schema}.erasures)"),
+            erased: format!("SELECT EXISTS (SELECT 1 FROM {schema}.erasures) {BY_THE_PRIMARY}"),
             erased_names: format!(
-                "SELECT s.name FROM {schema}.erasures e JOIN {schema}.streams s ON s.id = e.stream"
+                "SELECT s.name FROM {schema}.erasures e JOIN {schema}.streams s ON s.id = e.stream \
+                 {BY_THE_PRIMARY}"
             ),
             seal: format!("UPDATE {schema}.log SET sealed = $1"),
-            sealed: format!("SELECT sealed FROM {schema}.log"),
+            sealed: format!("SELECT sealed FROM {schema}.log {BY_THE_PRIMARY}"),
             channel: format!("{schema}_events"),
         }
     }

@@ -24,6 +24,8 @@ pub(super) enum Failure {
     Lost(StoreError),
     /// Nothing was written.
     Undone(StoreError),
+    /// The log takes nothing, and nothing was written; the connection is as good as before.
+    Refused(StoreError),
     /// Whether it was committed is not known.
     InDoubt(StoreError),
 }
@@ -31,7 +33,10 @@ pub(super) enum Failure {
 impl From<Failure> for StoreError {
     fn from(failure: Failure) -> Self {
         match failure {
-            Failure::Lost(error) | Failure::Undone(error) | Failure::InDoubt(error) => error,
+            Failure::Lost(error)
+            | Failure::Undone(error)
+            | Failure::Refused(error)
+            | Failure::InDoubt(error) => error,
         }
     }
 }
@@ -121,7 +126,7 @@ async fn append(
         connection.query_typed(&sql.found, found),
     )
     .map_err(before_writing)?;
-    let log = Log::read(&log).map_err(Failure::Undone)?;
+    let log = taken(connection, &log).await?;
     let at = (log.position, log.streams);
     let mut judged = Group::new(&question, at, &heads, &found).map_err(Failure::Undone)?;
 
@@ -236,7 +241,7 @@ async fn erase(
         connection.query_typed(&sql.heads, heads),
     )
     .map_err(before_writing)?;
-    let log = Log::read(&log).map_err(Failure::Undone)?;
+    let log = taken(connection, &log).await?;
     let (known, erased) = match heads.first() {
         Some(head) => (
             Some(head.try_get::<_, i64>(1).map_err(before_writing)?),
@@ -316,8 +321,13 @@ async fn probe(
     if let Some(why) = sealed.try_get::<_, Option<&str>>(0)? {
         return Ok(Err(refuse_sealed(why)));
     }
-    connection.execute_typed(&sql.probe, &[]).await?;
-    let clock = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint";
+    // In a transaction like every other, whatever the database is set to.
+    try_join!(
+        connection.batch_execute(sql.begin),
+        connection.execute_typed(&sql.probe, &[]),
+        connection.batch_execute("COMMIT"),
+    )?;
+    let clock = "SELECT (extract(epoch FROM pg_catalog.clock_timestamp())::double precision * 1000::double precision)::bigint";
     let before = now();
     let theirs: i64 = connection.query_typed_one(clock, &[]).await?.try_get(0)?;
     // It was read half way there and back.
@@ -328,6 +338,19 @@ async fn probe(
 fn now() -> i64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     now.map_or(0, |now| i64::try_from(now.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// The log's one row, locked; let go again when the log takes nothing.
+async fn taken(connection: &Connection, rows: &[Row]) -> Result<Log, Failure> {
+    match Log::read(rows) {
+        Ok(log) => Ok(log),
+        Err(error @ StoreError::Refused { .. }) => {
+            let let_go = connection.batch_execute("ROLLBACK").await;
+            let_go.map_err(before_writing)?;
+            Err(Failure::Refused(error))
+        }
+        Err(error) => Err(Failure::Undone(error)),
+    }
 }
 
 /// The log's one row, locked.

@@ -70,18 +70,21 @@ impl Task {
         let mut waiting = Vec::with_capacity(GROUP);
         while requests.recv_many(&mut waiting, GROUP).await > 0 {
             self.pace.gather_by_turns(&mut requests, &mut waiting).await;
-            let reached = self.reach().await;
-            if let Err(error) = &reached {
-                // Nobody waits for a server that can't be reached longer than for one attempt.
-                while requests.try_recv().is_ok_and(|request| {
-                    waiting.push(request);
-                    true
-                }) {}
-                self.told(Err(error));
-                settle(&mut waiting, &reached);
-                continue;
-            }
-            for mut group in transaction::groups(&mut waiting) {
+            let mut groups = transaction::groups(&mut waiting).into_iter();
+            while let Some(mut group) = groups.next() {
+                // Every time: a group that failed has taken the connection with it.
+                let reached = self.reach().await;
+                if let Err(error) = &reached {
+                    // Nobody waits for a server that can't be reached longer than for one attempt.
+                    group.extend(groups.by_ref().flatten());
+                    while requests.try_recv().is_ok_and(|request| {
+                        group.push(request);
+                        true
+                    }) {}
+                    self.told(Err(error));
+                    settle(&mut group, &reached);
+                    break;
+                }
                 let result = self.commit(&mut group).await;
                 settle(&mut group, &result);
             }
@@ -128,6 +131,10 @@ impl Task {
         let carried_out = transaction::carry_out(&connection, &self.sql, group, &mut committing);
         let done = tokio::time::timeout(PATIENCE, carried_out).await;
         let position = match done {
+            Ok(Err(refused @ Failure::Refused(_))) => {
+                self.connection = Some(connection);
+                return Err(refused);
+            }
             Ok(done) => done?,
             Err(_) if committing => {
                 let seconds = PATIENCE.as_secs();

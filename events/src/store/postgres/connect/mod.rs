@@ -12,7 +12,8 @@
 //! | `verify-ca` | a certificate that leads to a root we trust |
 //! | `verify-full` | that, and that it is for this host |
 //!
-//! `sslrootcert=FILE` holds the roots as PEM; without it they are the system's.
+//! `sslrootcert=FILE` holds the roots as PEM; without it they are the system's. `sslrootcert=system` says so, and that the
+//! server is verified: it means `verify-full`, and goes with nothing less.
 
 mod error;
 mod tls;

@@ -28,7 +28,7 @@ pub(super) fn parse(url: &str, own: &[&str]) -> Result<Parts, ConnectError> {
         ));
     }
     let (address, parameters) = url.split_once('?').unwrap_or((url, ""));
-    let (mut mode, mut roots, mut owned) = (Mode::Prefer, None, Vec::new());
+    let (mut mode, mut roots, mut owned) = (None, None, Vec::new());
     let mut passed = Vec::new();
     for parameter in parameters.split('&').filter(|text| !text.is_empty()) {
         let (name, value) = parameter
@@ -41,12 +41,24 @@ pub(super) fn parse(url: &str, own: &[&str]) -> Result<Parts, ConnectError> {
                 .map_err(|_| invalid(format!("the value of `{name}` is not UTF-8")))
         };
         match name {
-            "sslmode" => mode = decoded()?.parse()?,
+            "sslmode" => mode = Some(decoded()?.parse::<Mode>()?),
             "sslrootcert" => roots = Some(decoded()?),
             _ if own.contains(&name) => owned.push((name.to_owned(), decoded()?)),
             _ => passed.push(parameter),
         }
     }
+    // libpq's word for the roots the system trusts. Whose certificate they vouch for is anybody's who asked for one: all
+    // depends on the name.
+    let by_the_system = roots.as_deref() == Some("system");
+    let mode = match mode {
+        None if by_the_system => Mode::VerifyFull,
+        Some(mode) if by_the_system && mode != Mode::VerifyFull => {
+            return Err(invalid(
+                "`sslrootcert=system` goes with `sslmode=verify-full` only; say that, or leave `sslmode` out",
+            ));
+        }
+        mode => mode.unwrap_or(Mode::Prefer),
+    };
     let rest = format!("{address}?{}", passed.join("&"));
     let mut config = Config::from_str(rest.trim_end_matches('?')).map_err(|error| {
         // It names the parameter it doesn't know; values it doesn't repeat.
@@ -76,8 +88,7 @@ pub(super) fn parse(url: &str, own: &[&str]) -> Result<Parts, ConnectError> {
     if !said("tcp_user_timeout") {
         config.tcp_user_timeout(UNHEARD);
     }
-    // libpq's word for the roots the system trusts.
-    let roots = roots.filter(|roots| roots != "system").map(PathBuf::from);
+    let roots = roots.filter(|_| !by_the_system).map(PathBuf::from);
     Ok(Parts {
         config,
         mode,
@@ -113,6 +124,7 @@ impl FromStr for Mode {
 #[allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 mod tests {
     use super::super::Address;
+    use super::Mode;
 
     #[test]
     fn a_url_is_taken_apart() {
@@ -124,6 +136,22 @@ mod tests {
         assert!(!format!("{address:?}").contains("ss@"));
         let (address, _) = Address::parse("postgresql://me@/x?host=/run/pg", &[]).unwrap();
         assert_eq!(address.shown(), "/run/pg/x");
+    }
+
+    #[test]
+    fn the_systems_roots_are_asked_for_the_hosts_name() {
+        let mode = |parameters: &str| {
+            let parts = super::parse(&format!("postgres://me@h/x?{parameters}"), &[]);
+            parts.map(|parts| (parts.mode, parts.roots))
+        };
+        let full = Ok((Mode::VerifyFull, None));
+        assert_eq!(mode("sslrootcert=system"), full);
+        assert_eq!(mode("sslrootcert=system&sslmode=verify-full"), full);
+        assert_eq!(mode(""), Ok((Mode::Prefer, None)));
+        for weak in ["disable", "prefer", "require", "verify-ca"] {
+            let error = mode(&format!("sslmode={weak}&sslrootcert=system")).unwrap_err();
+            assert!(error.to_string().contains("verify-full"), "{error}");
+        }
     }
 
     #[test]
