@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use figment::error::Kind;
+use figment::error::{Actual, Kind};
 use figment::providers::{Format as _, Toml};
 use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider, Source};
@@ -124,13 +124,18 @@ fn explain(error: figment::Error, file: &str) -> Complaint {
             "is of the wrong form".to_owned(),
             format!("write {expected}"),
         ),
+        // Text may be a whole section with passwords in it, where only one value was meant.
+        Kind::InvalidType(Actual::Str(_), expected)
+        | Kind::InvalidValue(Actual::Str(_), expected) => {
+            ("is another text".to_owned(), format!("write {expected}"))
+        }
         Kind::InvalidType(found, expected) => (format!("is {found}"), format!("write {expected}")),
         Kind::InvalidValue(found, expected) => (format!("is {found}"), format!("write {expected}")),
         Kind::InvalidLength(found, expected) => {
             (format!("has {found} members"), format!("write {expected}"))
         }
         Kind::Message(text) => (
-            text.trim().to_owned(),
+            without_quotation(text),
             "see `carnet config print --default` for the form of every key".to_owned(),
         ),
         other => (
@@ -144,6 +149,21 @@ fn explain(error: figment::Error, file: &str) -> Complaint {
         problem,
         remedy,
     }
+}
+
+/// A message without the lines of the file that it quotes, which may hold a secret: where it is, and what is wrong there.
+fn without_quotation(text: &str) -> String {
+    let is_quoted = |line: &&str| {
+        let line = line.trim_start();
+        let rest = line.trim_start_matches(|c: char| c.is_ascii_digit());
+        rest.trim_start().starts_with('|')
+    };
+    let lines: Vec<&str> = text
+        .lines()
+        .filter(|line| !is_quoted(line) && !line.trim().is_empty())
+        .map(str::trim)
+        .collect();
+    lines.join(": ")
 }
 
 /// Whether a key holds a secret.

@@ -56,7 +56,19 @@ fn masked_url(text: &str) -> Option<String> {
         && scheme
             .bytes()
             .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'));
-    if !is_scheme || text.contains(char::is_whitespace) {
+    if !is_scheme {
+        return None;
+    }
+    // Databases' passwords work though they aren't encoded as they should be, and then hold any character.
+    let is_database = ["postgres", "esdb", "kurrentdb"]
+        .iter()
+        .any(|name| scheme.starts_with(name));
+    if is_database && let Some((_, address)) = rest.rsplit_once('@') {
+        let plain = format!("{scheme}://{address}");
+        let shown = masked_url(&plain).unwrap_or(plain);
+        return Some(shown.replacen("://", &format!("://{MASK}@"), 1));
+    }
+    if text.contains(char::is_whitespace) {
         return None;
     }
     let end = rest.find(['?', '#']).unwrap_or(rest.len());
@@ -138,6 +150,22 @@ mod tests {
             "127.0.0.1:8080",
         ] {
             assert_eq!(masked_url(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_password_that_is_not_encoded_is_masked_whole() {
+        for (text, shown) in [
+            ("postgres://u:p#ss@h/d", "postgres://********@h/d"),
+            ("postgres://u:p/ss@h/d", "postgres://********@h/d"),
+            ("postgres://u:p ss@h/d", "postgres://********@h/d"),
+            ("postgres://u:p@ss@h/d?x=1", "postgres://********@h/d?x=1"),
+            (
+                "esdb://u:a/b@h?password=hunter2",
+                "esdb://********@h?password=********",
+            ),
+        ] {
+            assert_eq!(masked_url(text).as_deref(), Some(shown), "{text}");
         }
     }
 }

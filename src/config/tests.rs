@@ -202,3 +202,20 @@ fn printing_masks_secrets_and_reads_back() {
     let back: Config = toml::from_str(&printed).unwrap();
     assert_eq!(back.limits, config.limits);
 }
+
+#[test]
+fn what_is_not_understood_is_never_shown_where_it_may_be_a_password() {
+    let url = "postgres://u:hunter2@db/crm";
+    let list = format!("[{{ name = 'crm', url = '{url}' }}]");
+    let complaints = [
+        refusal(AUTH, &[("CARNET__SOURCE", &list)]),
+        refusal(AUTH, &[("CARNET__STORE", url)]),
+        refusal(&format!("store = \"{url}\"\n{AUTH}"), &[]),
+        refusal("[auth]\nhs256_secret = \"hunter2\n", &[]),
+    ];
+    for complaint in complaints {
+        let text = complaint.to_string();
+        assert!(!text.contains("hunter2"), "{text}");
+        assert!(!complaint.remedy.is_empty(), "{text}");
+    }
+}

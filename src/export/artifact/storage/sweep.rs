@@ -9,6 +9,9 @@ use super::s3::Bucket;
 use super::{ArtifactKey, ArtifactStore, MARKER, PROBE, Place, blocking};
 use crate::export::artifact::StorageError;
 
+/// Longer than any export takes: a category may be read for seven days.
+const LONGEST_UPLOAD: Duration = Duration::from_secs(8 * 86_400);
+
 /// How long a half-written file that may yet be published is left alone, at least: its source may be slow.
 const WRITING: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -174,11 +177,19 @@ impl ArtifactStore {
             };
             if decision == Decision::Unknown {
                 swept.report(&upload.key);
-            } else if abandoned(decision, upload.begun) {
+            } else if abandoned(decision, last_written(decision, upload.begun)) {
                 bucket.forget(&upload).await?;
                 swept.temporaries += 1;
             }
         }
         Ok(())
+    }
+}
+
+/// When an upload may have been written to last. A listing tells when it began, and that of an attempt that runs may go on for days.
+fn last_written(decision: Decision, begun: SystemTime) -> SystemTime {
+    match decision {
+        Decision::Keep => begun + LONGEST_UPLOAD,
+        Decision::Remove | Decision::Unknown => begun,
     }
 }

@@ -10,7 +10,7 @@ use crate::export::canonical::number::{MAX_SAFE_INTEGER, write_double, write_int
 use crate::export::canonical::string::write_string;
 use crate::export::encode::time::{write_date_days, write_timestamp_micros};
 use crate::export::error::ValueError;
-use crate::export::source::Cell;
+use crate::export::source::{Cell, MAX_CELL};
 
 /// The most dimensions PostgreSQL has.
 const MAX_DIMENSIONS: i32 = 6;
@@ -40,11 +40,14 @@ pub(super) fn write_array(
             });
         }
     }
-    write_dimension(out, element, &lengths, &mut fields)
+    let end = out.len().saturating_add(MAX_CELL);
+    write_dimension(out, end, element, &lengths, &mut fields)
 }
 
+/// `end` is where the text gets too long: a number of ten bytes can have a hundred thousand digits.
 fn write_dimension(
     out: &mut Vec<u8>,
+    end: usize,
     element: &Form,
     lengths: &[i32],
     fields: &mut Fields<'_>,
@@ -57,7 +60,10 @@ fn write_dimension(
         if at > 0 {
             out.push(b',');
         }
-        write_dimension(out, element, inner, fields)?;
+        write_dimension(out, end, element, inner, fields)?;
+        if out.len() > end {
+            return Err(ValueError::TooLarge);
+        }
     }
     out.push(b']');
     Ok(())

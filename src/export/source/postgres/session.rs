@@ -20,7 +20,8 @@ const FAREWELL: Duration = Duration::from_secs(2);
 pub(super) struct Session {
     // In this order: the connection's task ends before what runs it.
     connection: Option<Connection>,
-    runtime: Runtime,
+    /// Gone only while the session is dropped.
+    runtime: Option<Runtime>,
     address: Address,
     cancel: CancellationToken,
     statement_timeout: Duration,
@@ -40,7 +41,7 @@ impl Session {
             .map_err(|error| origin.unavailable(error.to_string()))?;
         let mut session = Self {
             connection: None,
-            runtime,
+            runtime: Some(runtime),
             address: address.clone(),
             cancel: cancel.clone(),
             statement_timeout,
@@ -87,14 +88,14 @@ impl Session {
         &self,
         work: impl Future<Output = Result<T, ExportError>>,
     ) -> Result<T, ExportError> {
-        let result = self.runtime.block_on(async {
+        let result = self.block_on(async {
             tokio::select! {
                 biased;
                 result = work => result,
                 () = self.cancel.cancelled() => Err(ExportError::Cancelled),
             }
         });
-        match result {
+        match result.unwrap_or(Err(ExportError::Cancelled)) {
             Err(_) if self.cancel.is_cancelled() => Err(ExportError::Cancelled),
             result => result,
         }
@@ -103,18 +104,23 @@ impl Session {
     /// Asks the server to end what is running: a query that has no rows yet wouldn't notice that nobody waits for it.
     fn end_statement(&self, connection: &Connection) {
         let cancelling = self.address.cancel(connection.cancel_token());
-        let _ = self
-            .runtime
-            .block_on(async { tokio::time::timeout(FAREWELL, cancelling).await });
+        let _ = self.block_on(async { tokio::time::timeout(FAREWELL, cancelling).await });
+    }
+
+    fn block_on<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        self.runtime.as_ref().map(|runtime| runtime.block_on(work))
     }
 }
 
 impl Drop for Session {
     fn drop(&mut self) {
         if let Some(connection) = self.connection.take() {
-            let _ = self
-                .runtime
-                .block_on(async { tokio::time::timeout(FAREWELL, connection.close()).await });
+            let _ =
+                self.block_on(async { tokio::time::timeout(FAREWELL, connection.close()).await });
+        }
+        // A name server that doesn't answer holds a thread of it, which nobody waits for.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
         }
     }
 }

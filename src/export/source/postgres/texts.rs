@@ -6,6 +6,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::fields::{BROKEN, Fields, whole};
 use crate::export::error::ValueError;
+use crate::export::source::MAX_CELL;
 
 const SECOND: u64 = 1_000_000;
 
@@ -152,6 +153,9 @@ pub(super) fn write_bits(out: &mut Vec<u8>, value: &[u8]) -> Result<(), ValueErr
     let bytes = fields.rest();
     if bytes.len() != count.div_ceil(8) {
         return Err(BROKEN);
+    }
+    if count > MAX_CELL {
+        return Err(ValueError::TooLarge);
     }
     let bits = bytes
         .iter()
