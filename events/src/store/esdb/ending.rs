@@ -1,8 +1,8 @@
 //! What must be known of a namespace beyond its events: that it was sealed, and what was erased.
 //!
 //! The server knows neither transactions over streams nor a lock. So a seal is an event in a stream of the store's own, of
-//! which every node makes sure before it sends an append, unless it did so a moment ago; and whoever seals waits until no
-//! append can be under way any more that was sent before that.
+//! which every node makes sure right before each try to write, unless it did so a moment ago; and whoever seals waits until
+//! nothing can be under way any more that was sent before that.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -63,8 +63,12 @@ impl Seal {
         known.clone()
     }
 
+    /// An answer from before the seal doesn't break it.
     fn set(&self, known: Known) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = known;
+        let mut now = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !matches!(*now, Known::Sealed(_)) {
+            *now = known;
+        }
     }
 }
 
