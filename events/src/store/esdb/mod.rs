@@ -15,12 +15,12 @@
 //! # What it rests on
 //! Everything is asked of the leader, which answers from what a majority holds; so reads are linearizable, as far as a
 //! leader cut off from its cluster can be told by it: for the seconds until it notices, such a one may read stale, and
-//! can confirm nothing. Appends are judged here and made at an exact revision ([`known`]); lost answers are followed
-//! up with the same ids ([`appending`]). Subscriptions are readings, told by one subscription of the server's when there
-//! is something to read ([`following`]). A link lost to a dead, deposed or silent node is made anew ([`supervisor`]).
+//! can confirm nothing. Appends are judged here and made at an exact revision (`known`); lost answers are followed
+//! up with the same ids (`appending`). Subscriptions are readings, told by one subscription of the server's when there
+//! is something to read (`following`). A link lost to a dead, deposed or silent node is made anew (`supervisor`).
 //!
 //! The client crate `eventstore` makes what is written: appends, tombstones, stream metadata. What is read goes over calls
-//! of our own ([`link`], [`wire`]): the crate's reading of `$all` takes no filter, its subscription can spin for ever, it
+//! of our own (`link`, `wire`): the crate's reading of `$all` takes no filter, its subscription can spin for ever, it
 //! cuts timestamps to seconds, and it panics over answers that a later release may give.
 //!
 //! The addresses that the nodes advertise to clients must be reached from here, by the names in their certificates.
