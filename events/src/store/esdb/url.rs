@@ -76,6 +76,11 @@ impl Settings {
         let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
         let rest = rest.strip_suffix('/').unwrap_or(rest);
         let (user, hosts) = match rest.rsplit_once('@') {
+            Some((user, _)) if user.contains('/') => {
+                return Err(invalid(
+                    "a `/` in a user's name or password is written `%2F`",
+                ));
+            }
             Some((user, hosts)) => (Some(credentials(user)?), hosts),
             None => (None, rest),
         };
