@@ -126,7 +126,8 @@ test("a projection is filled again, and its board goes on meanwhile", async ({ v
   await expect(page.locator(".sheet .subject")).toContainText("exports");
   await carryOut(page, "rebuild_requested");
   const line = page.locator("#history tbody tr").filter({ hasText: /^exports/ });
-  await expect(line.locator(".status")).toHaveText("Live");
+  // Beside its state it says for how long it is still filled.
+  await expect(line.locator(".status")).toHaveText(["Live"]);
   await page.goto("/operator/exports");
   await expect(page.locator(`#x-${kept}`)).toBeVisible();
 });
