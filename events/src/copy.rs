@@ -130,9 +130,18 @@ pub async fn unfinished(store: &dyn EventStore) -> Result<bool, StoreError> {
     Ok(store.head(&mark()?).await?.is_some())
 }
 
+/// A tenant that can't be: its directory is the [`mark`].
+const NO_TENANT: &str = "carnet-copy-in-the-making";
+
+/// Whether no tenant may have this id, for a store keeps something else under it.
+#[must_use]
+pub fn is_reserved(tenant: &TenantId) -> bool {
+    tenant.as_str() == NO_TENANT
+}
+
 /// The stream that says of a target that its copy was begun.
 fn mark() -> Result<StreamName, StoreError> {
-    let tenant = TenantId::new("carnet-copy-in-the-making");
+    let tenant = TenantId::new(NO_TENANT);
     let tenant = tenant.map_err(|error| StoreError::invalid(error.to_string()))?;
     Ok(StreamName::directory(&tenant))
 }

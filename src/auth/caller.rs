@@ -3,6 +3,7 @@
 use std::fmt;
 
 use aws_lc_rs::digest;
+use carnet_events::copy;
 use carnet_events::ids::{TenantId, Timestamp};
 use serde_json::{Map, Value};
 
@@ -100,7 +101,10 @@ impl Caller {
     ) -> Result<Self, &'static str> {
         let tenant = match claims.get(&names.tenant) {
             None | Some(Value::Null) => None,
-            Some(Value::String(text)) => Some(TenantId::new(text).map_err(|_| "tenant")?),
+            Some(Value::String(text)) => match TenantId::new(text) {
+                Ok(tenant) if !copy::is_reserved(&tenant) => Some(tenant),
+                _ => return Err("tenant"),
+            },
             Some(_) => return Err("tenant"),
         };
         let subject = claims

@@ -15,6 +15,7 @@ use super::output::Output;
 use super::remote::{Remote, Service};
 use super::{ConfigFile, Failure, block_on, now};
 use crate::config::Config;
+use crate::service::open_log;
 
 /// How often a rebuild's progress is shown.
 const TICK: Duration = Duration::from_millis(200);
@@ -64,7 +65,7 @@ fn status(args: &Status, output: &mut Output) -> Result<(), Failure> {
     let config = args.config.load()?;
     let stored = stored_status(&config.projections.path)?;
     let last = block_on(async {
-        let store = store::open(&config.store.url, Access::ReadOnly).await?;
+        let store = open_log(&config.store.url, Access::ReadOnly).await?;
         store.last_position().await
     })??;
     if args.json {
@@ -117,7 +118,7 @@ fn rebuild(args: &Rebuild, output: &mut Output) -> Result<(), Failure> {
     };
     let bar = output.counter("events");
     let rebuilt = block_on(async {
-        let store = store::open(&config.store.url, Access::ReadOnly).await?;
+        let store = open_log(&config.store.url, Access::ReadOnly).await?;
         let projections = Projections::start(Arc::clone(&store), options(&config)).await?;
         projections.wait_until_current().await?;
         let work = projections.rebuild(&names);

@@ -6,13 +6,14 @@ use carnet_events::codec;
 use carnet_events::domain::Decider as _;
 use carnet_events::domain::export::{Export, ExportDecider, ExportEvent, ExportState};
 use carnet_events::ids::{ExportId, Timestamp};
-use carnet_events::store::{self, Access, Direction, EventStore, ReadFrom};
+use carnet_events::store::{Access, Direction, EventStore, ReadFrom};
 use carnet_events::stream::StreamName;
 use futures::StreamExt as _;
 use serde_json::{Value, json};
 
 use super::output::Output;
 use super::{ConfigFile, Failure, block_on};
+use crate::service::open_log;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -42,7 +43,7 @@ struct Step {
 pub(super) fn run(args: &Args, output: &mut Output) -> Result<(), Failure> {
     let config = args.config.load()?;
     let (steps, state) = block_on(async {
-        let store = store::open(&config.store.url, Access::ReadOnly).await?;
+        let store = open_log(&config.store.url, Access::ReadOnly).await?;
         replay(store.as_ref(), args).await
     })??;
     let Some(export) = state.export() else {

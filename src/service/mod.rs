@@ -1,5 +1,6 @@
 //! Composition: the one place that knows every concrete part, puts them together, and takes them apart in order.
 
+mod log;
 mod node;
 mod ready;
 mod worklist;
@@ -13,7 +14,6 @@ use std::time::{Duration, Instant};
 use aws_lc_rs::digest::{SHA256, digest};
 use carnet_actors::ports::{Clock, Ids, RandomIds, Runner, SystemClock};
 use carnet_actors::{Keys, Options, Ports, Retry, System};
-use carnet_events::copy;
 use carnet_events::ids::{Digest, Incarnation, NodeId};
 use carnet_events::store::{self, Access, EventStore, StoreError};
 use carnet_projections::Projections;
@@ -28,6 +28,7 @@ use crate::export::{Exporter, Parts, Storages, StoragesError};
 use crate::http::{AppState, Server, ServerError, Streams};
 use crate::keys::{KeyError, KeyRing};
 
+pub use log::open_log;
 use node::Node;
 pub use node::NodeError;
 
@@ -131,21 +132,7 @@ impl Service {
         let verifier = Verifier::new(&config.auth).map_err(StartError::Auth)?;
         let server = Server::bind(&config.server)?;
         let address = server.address().map_err(ServerError::Serve)?;
-        let store = store::open(&config.store.url, Access::ReadWrite).await?;
-        if let Some(why) = store.sealed().await? {
-            return Err(StoreError::Refused {
-                reason: format!("the log is sealed: {why}; set store.url to where it is now"),
-            }
-            .into());
-        }
-        if copy::unfinished(store.as_ref()).await? {
-            return Err(StoreError::Refused {
-                reason: "a copy into it was begun and not finished: run `carnet events copy` again until it says that \
-                         both logs are equal"
-                    .to_owned(),
-            }
-            .into());
-        }
+        let store = open_log(&config.store.url, Access::ReadWrite).await?;
         let keys = Arc::new(open_keys(&config)?);
         let node = Node::open(&data_directory(&config), config.store.is_shared())?;
         let log_id = carnet_actors::log_id(store.as_ref(), ids.as_ref(), clock.as_ref()).await?;

@@ -1,5 +1,5 @@
-//! Durable appends with 1, 64 and 512 writers, in SQLite and in PostgreSQL, against PostgreSQL inserting one row per event in
-//! the same run, on the same server.
+//! Durable appends with 1, 64 and 512 writers, in SQLite, in PostgreSQL and in KurrentDB, against PostgreSQL inserting one row
+//! per event in the same run, on the same server.
 //!
 //! All keep the same: events of the same size in streams of ten, as an export leaves them, each acknowledged only when
 //! it is on disk, unique by stream and revision and by stream and id. A writer is a client that waits for its answer
@@ -20,6 +20,7 @@
     reason = "it has nobody to hand an error to"
 )]
 
+mod kurrentdb;
 #[path = "../support/postgres/mod.rs"]
 mod postgres;
 
@@ -29,11 +30,12 @@ use std::time::{Duration, Instant};
 use carnet_events::envelope::NewEvent;
 use carnet_events::store::postgres::PostgresStore;
 use carnet_events::store::sqlite::SqliteStore;
-use carnet_events::store::{Access, EventStore, Expected};
+use carnet_events::store::{Access, EventStore, Expected, open};
 use carnet_events::stream::StreamName;
 use futures::future::join_all;
 use uuid::Uuid;
 
+use kurrentdb::KurrentDb;
 use postgres::Postgres;
 
 const WRITERS: [usize; 3] = [1, 64, 512];
@@ -59,11 +61,13 @@ async fn main() {
     if let Err(reason) = &peer {
         println!("no peer: {reason}");
     }
+    let kurrentdb = KurrentDb::start().await;
     println!(
         "durable appends per second, one event each; medians of {ROUNDS} rounds of {seconds} s, by turns"
     );
+    println!("esdb:// is {}", kurrentdb.name());
     println!(
-        "{:>7} {:>10} {:>10} {:>7} {:>14} {:>10} {:>7} {:>10}",
+        "{:>7} {:>10} {:>10} {:>7} {:>14} {:>10} {:>7} {:>10} {:>7} {:>10}",
         "writers",
         "sqlite:",
         "per commit",
@@ -71,32 +75,39 @@ async fn main() {
         "postgres://",
         "per commit",
         "ratio",
+        "esdb://",
+        "ratio",
         "inserts"
     );
     for writers in WRITERS {
-        let (mut carnet, mut postgres, mut group) = (Vec::new(), Vec::new(), 0.0);
+        let (mut sqlite, mut group) = (Vec::new(), 0.0);
         let (mut shared, mut shared_group) = (Vec::new(), 0.0);
+        let (mut esdb, mut inserts) = (Vec::new(), Vec::new());
         let time = Duration::from_secs(seconds);
         for _ in 0..ROUNDS {
             let (appends, per_commit) = in_sqlite(writers, time).await;
-            carnet.push(appends);
+            sqlite.push(appends);
             group = per_commit;
             if let Ok(peer) = &peer {
                 let (appends, per_commit) = in_postgres(peer, writers, time).await;
                 shared.push(appends);
                 shared_group = per_commit;
             }
+            esdb.push(in_kurrentdb(&kurrentdb, writers, time).await);
             match peer.as_ref().map(|peer| theirs(peer, writers, seconds)) {
-                Ok(Ok(inserts)) => postgres.push(inserts),
+                Ok(Ok(second)) => inserts.push(second),
                 Ok(Err(reason)) => println!("a round without the peer: {reason}"),
                 Err(_) => {}
             }
         }
-        let (carnet, shared, postgres) = (median(carnet), median(shared), median(postgres));
+        let (sqlite, shared, esdb, inserts) =
+            (median(sqlite), median(shared), median(esdb), median(inserts));
         println!(
-            "{writers:>7} {carnet:>10.0} {group:>10.1} {:>6.1}× {shared:>14.0} {shared_group:>10.1} {:>6.1}× {postgres:>10.0}",
-            carnet / postgres,
-            shared / postgres
+            "{writers:>7} {sqlite:>10.0} {group:>10.1} {:>6.1}× {shared:>14.0} {shared_group:>10.1} {:>6.1}× \
+             {esdb:>10.0} {:>6.1}× {inserts:>10.0}",
+            sqlite / inserts,
+            shared / inserts,
+            esdb / inserts
         );
     }
 }
@@ -124,8 +135,14 @@ async fn in_postgres(peer: &Postgres, writers: usize, time: Duration) -> (f64, f
     (second, appends / store.commits() as f64)
 }
 
+/// Appends per second. Each is a request of its own: the protocol has no group of appends to several streams.
+async fn in_kurrentdb(server: &KurrentDb, writers: usize, time: Duration) -> f64 {
+    let store = open(&server.log(), Access::ReadWrite).await;
+    ours(store.expect("a store"), writers, time).await.1
+}
+
 /// How many appends were made, and how many a second.
-async fn ours<S: EventStore + 'static>(
+async fn ours<S: EventStore + ?Sized + 'static>(
     store: Arc<S>,
     writers: usize,
     time: Duration,
@@ -141,7 +158,7 @@ async fn ours<S: EventStore + 'static>(
     (appends, appends / begun.elapsed().as_secs_f64())
 }
 
-async fn write<S: EventStore>(store: Arc<S>, begun: Instant, time: Duration) -> u64 {
+async fn write<S: EventStore + ?Sized>(store: Arc<S>, begun: Instant, time: Duration) -> u64 {
     let mut appends = 0;
     loop {
         let name: StreamName = format!("export-{}", Uuid::now_v7())

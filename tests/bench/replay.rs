@@ -3,6 +3,7 @@
 //! `cargo bench -p carnet-projections --bench replay` writes a log of a million events (`CARNET_BENCH_EVENTS` for another
 //! number) into an SQLite event store under `target/`, once, and then measures how long projections that know nothing of it
 //! take to be up to date, indices included. Five runs (`CARNET_BENCH_RUNS` for another number); the median counts.
+//! Then the same, without a promise, from a PostgreSQL of the bench's own and from KurrentDB or its stand-in, a fifth of the events each.
 
 #![allow(
     clippy::unwrap_used,
@@ -17,17 +18,28 @@
     reason = "the other bench that has a history counts exports, not events"
 )]
 mod history;
+mod kurrentdb;
+#[path = "../support/postgres/mod.rs"]
+#[allow(dead_code, unreachable_pub, reason = "what other tests need is there too")]
+mod postgres;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use carnet_events::ids::Timestamp;
-use carnet_events::store::EventStore;
 use carnet_events::store::sqlite::SqliteStore;
+use carnet_events::store::{Access, EventStore, open};
 use carnet_projections::{Options, Projections};
 
+use kurrentdb::KurrentDb;
+use postgres::Postgres;
+
 const PROMISE: f64 = 300_000.0;
+const SETTING: history::Setting = history::Setting {
+    tenants: 200,
+    begin: Timestamp::from_millis(1_790_000_000_000),
+};
 
 fn main() {
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -46,14 +58,48 @@ async fn bench() {
     let directory = directory();
     let store = log(&directory, events).await;
     println!("replay of {events} events into exports, audit_log, operations, worklist");
+    let median = replay(&store, &directory, events, runs).await;
+    let verdict = if median >= PROMISE {
+        "kept"
+    } else {
+        "not kept"
+    };
+    println!("median {median:.0} events/s; promised {PROMISE:.0}: {verdict}");
 
+    let (server, cluster) = (Postgres::start(&[]), KurrentDb::start().await);
+    let others = [
+        ("PostgreSQL", server.map(|server| (server.url("postgres"), Some(server)))),
+        (cluster.name(), Ok((cluster.log(), None))),
+    ];
+    let events = events / 5;
+    for (name, url) in others {
+        match url {
+            Ok((url, _server)) => {
+                println!("replay of {events} events from {name}");
+                let store = open(&url, Access::ReadWrite).await.expect("a store");
+                history::write(&*store, SETTING, events).await;
+                let median = replay(&store, &directory, events, runs).await;
+                println!("median {median:.0} events/s");
+            }
+            Err(reason) => println!("{name}: not measured: {reason}"),
+        }
+    }
+}
+
+/// Replays the log so many times, and tells the median of events a second.
+async fn replay(
+    store: &Arc<dyn EventStore>,
+    directory: &Path,
+    events: usize,
+    runs: usize,
+) -> f64 {
     let mut speeds = Vec::new();
     for run in 1..=runs {
         let folder = directory.join("projections");
         let _ = std::fs::remove_dir_all(&folder);
         let path = folder.join("projections.db");
         let (began, cpu) = (Instant::now(), cpu_time());
-        let projections = Projections::start(Arc::clone(&store), Options::new(&path))
+        let projections = Projections::start(Arc::clone(store), Options::new(&path))
             .await
             .expect("projections");
         projections.wait_until_current().await.expect("replayed");
@@ -69,13 +115,7 @@ async fn bench() {
         speeds.push(speed);
     }
     speeds.sort_by(f64::total_cmp);
-    let median = speeds.get(runs / 2).copied().unwrap_or_default();
-    let verdict = if median >= PROMISE {
-        "kept"
-    } else {
-        "not kept"
-    };
-    println!("median {median:.0} events/s; promised {PROMISE:.0}: {verdict}");
+    speeds.get(runs / 2).copied().unwrap_or_default()
 }
 
 fn number(variable: &str, otherwise: usize) -> usize {
@@ -98,11 +138,7 @@ async fn log(directory: &Path, events: usize) -> Arc<dyn EventStore> {
         remove(&path);
         let store = SqliteStore::open(&path).expect("a store");
         let began = Instant::now();
-        let setting = history::Setting {
-            tenants: 200,
-            begin: Timestamp::from_millis(1_790_000_000_000),
-        };
-        history::write(&store, setting, events).await;
+        history::write(&store, SETTING, events).await;
         drop(store);
         std::fs::write(&done, "").expect("a mark that the log is whole");
         println!("wrote the log in {:.1?}", began.elapsed());

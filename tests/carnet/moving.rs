@@ -3,6 +3,8 @@
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
+use carnet_events::copy::{Stage, copy as copy_log};
+use carnet_events::store::{self, Access};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -141,4 +143,38 @@ async fn what_can_not_be_copied_says_why_and_seals_nothing() {
     let said = refused(&copy(&site, FILE, &taken));
     assert!(said.contains("not empty"), "{said}");
     Server::start(&site).stop();
+}
+
+#[tokio::test]
+async fn half_a_copy_is_neither_served_nor_read_from() {
+    let site = Site::new(1);
+    site.add_config("[store]\nurl = \"sqlite:data/events.db\"\n");
+    let server = Server::start(&site);
+    let ada = server.client(&site.token("acme", "ada"));
+    let id = ada.export(&["users"]).await["id"].clone();
+    server.stop();
+    let of = |name: &str| format!("sqlite:{}", site.path().join("data").join(name).display());
+    let (from, to) = (of("events.db"), of("half.db"));
+    let ended = tokio::spawn(async move {
+        let source = store::open(&from, Access::ReadWrite).await.unwrap();
+        let target = store::open(&to, Access::ReadWrite).await.unwrap();
+        let compared = |stage| assert!(!matches!(stage, Stage::Verifying(_)), "ended here");
+        drop(copy_log(&*source, &*target, "moved", &compared).await);
+    });
+    assert!(ended.await.unwrap_err().is_panic());
+
+    site.edit_config(FILE, "sqlite:data/half.db");
+    let said = Server::try_start(&site).err().expect("it is half a log");
+    assert!(said.contains("carnet events copy"), "{said}");
+    for command in [
+        &["replay", id.as_str().unwrap()][..],
+        &["projections", "rebuild"],
+    ] {
+        let said = refused(&site.carnet(command));
+        assert!(said.contains("carnet events copy"), "{said}");
+    }
+    let whole = report(&copy(&site, FILE, "sqlite:data/half.db"));
+    assert_eq!(whole["resumed"], whole["events"]);
+    let server = Server::start(&site);
+    assert_eq!(exports(&server, &site).await.len(), 1);
 }

@@ -122,6 +122,31 @@ pub enum Delivery {
 /// A store that can write, as found by [`probe`](super::EventStore::probe).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StoreHealth {
-    /// How far the store's clock is ahead of ours, in milliseconds; `None` when it has no clock of its own.
+    /// How far the store's clock is ahead of ours at least, in milliseconds; `None` when it has no clock of its own.
     pub clock_skew_ms: Option<i64>,
+}
+
+/// How far a clock that showed `theirs` is ahead of ours at least, when it was read between `begun` and `answered` of ours. A
+/// slow answer makes no clock wrong.
+pub(super) const fn skew_at_least(theirs: i64, begun: i64, answered: i64) -> i64 {
+    if theirs < begun {
+        theirs - begun
+    } else if theirs > answered {
+        theirs - answered
+    } else {
+        0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::skew_at_least;
+
+    #[test]
+    fn a_slow_answer_makes_no_clock_wrong() {
+        assert_eq!(skew_at_least(1_000, 1_000, 11_000), 0);
+        assert_eq!(skew_at_least(11_000, 1_000, 11_000), 0);
+        assert_eq!(skew_at_least(500, 1_000, 11_000), -500);
+        assert_eq!(skew_at_least(12_000, 1_000, 11_000), 1_000);
+    }
 }

@@ -1,4 +1,5 @@
 use crate::connect::connect;
+use crate::server::USER;
 use crate::server::certificates::server;
 use carnet_events::store::postgres::connect::ConnectError;
 
@@ -60,4 +61,27 @@ async fn every_sslmode_asks_what_it_says() {
         );
         assert!(error.to_string().contains("sslrootcert"), "{error}");
     }
+}
+
+#[tokio::test]
+async fn a_socket_on_the_same_machine_is_not_encrypted_whatever_is_asked() {
+    let (postgres, _files) = server();
+    let data = postgres.data();
+    let socket = data.parent().unwrap().display();
+    let url = |hosts: &str, mode: &str| {
+        format!(
+            "postgres://{USER}@/postgres?host={hosts}&port={}&sslmode={mode}",
+            postgres.port()
+        )
+    };
+    for mode in ["disable", "prefer", "require", "verify-ca", "verify-full"] {
+        let connected = connect(&url(&socket.to_string(), mode)).await;
+        assert!(connected.is_ok(), "{mode}: {:?}", connected.err());
+    }
+    // Beside a host by name the mode stands: the socket can't keep it.
+    let both = url(&format!("{socket},localhost"), "prefer");
+    assert!(connect(&both).await.is_ok());
+    let both = url(&format!("{socket},localhost"), "require");
+    let error = connect(&both).await.unwrap_err();
+    assert!(matches!(error, ConnectError::Tls { .. }), "{error:?}");
 }

@@ -75,6 +75,7 @@ use self::trouble::Trouble;
 pub(super) use self::url::DEFAULT_NAMESPACE;
 use self::url::Settings;
 use self::wire::{Empty, Revision};
+use super::types::skew_at_least;
 use super::{
     Access, Appended, Delivery, Direction, EventStore, EventStream, Expected, Filter, ReadFrom,
     StoreError, StoreHealth,
@@ -300,13 +301,9 @@ impl Inner {
                 Ok(ticks.map(|ticks| ticks / 10_000))
             });
         let (begun, answered) = (unix_ms(begun), unix_ms(answered));
-        let skew = |created: i64| match created {
-            early if early < begun => early - begun,
-            late if late > answered => late - answered,
-            _ => 0,
-        };
+        let created = created.await?;
         Ok(StoreHealth {
-            clock_skew_ms: created.await?.map(skew),
+            clock_skew_ms: created.map(|created| skew_at_least(created, begun, answered)),
         })
     }
 

@@ -12,6 +12,7 @@ use super::group::{Group, Question, Rows};
 use super::sql::{Parameters, Sql};
 use crate::store::StoreError;
 use crate::store::queue::{Request, refuse_sealed};
+use crate::store::types::skew_at_least;
 use crate::stream::{StreamKind, StreamName};
 
 /// How many bytes of events one transaction takes, but for a single append.
@@ -328,11 +329,9 @@ async fn probe(
         connection.batch_execute("COMMIT"),
     )?;
     let clock = "SELECT (extract(epoch FROM pg_catalog.clock_timestamp())::double precision * 1000::double precision)::bigint";
-    let before = now();
-    let theirs: i64 = connection.query_typed_one(clock, &[]).await?.try_get(0)?;
-    // It was read half way there and back.
-    let ours = before + (now() - before) / 2;
-    Ok(Ok(Some(theirs - ours)))
+    let begun = now();
+    let theirs = connection.query_typed_one(clock, &[]).await?.try_get(0)?;
+    Ok(Ok(Some(skew_at_least(theirs, begun, now()))))
 }
 
 fn now() -> i64 {

@@ -207,6 +207,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> MakeTlsConnect<S> for Tls {
     type Error = io::Error;
 
     fn make_tls_connect(&mut self, domain: &str) -> Result<Handshake, io::Error> {
+        // Asked for every host; a Unix socket has no name, and no handshake follows there.
+        let domain = if domain.is_empty() {
+            "localhost"
+        } else {
+            domain
+        };
         let name = ServerName::try_from(domain.to_owned()).map_err(io::Error::other)?;
         Ok(Handshake(self.0.clone(), name))
     }

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use percent_encoding::percent_decode_str;
 use tokio_postgres::Config;
-use tokio_postgres::config::SslMode;
+use tokio_postgres::config::{Host, SslMode};
 
 use super::error::ConnectError;
 use super::tls::Mode;
@@ -68,7 +68,11 @@ pub(super) fn parse(url: &str, own: &[&str]) -> Result<Parts, ConnectError> {
     if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
         return Err(invalid("it names no host"));
     }
+    let hosts = config.get_hosts();
+    let only_sockets = !hosts.is_empty() && hosts.iter().all(|host| matches!(host, Host::Unix(_)));
     config.ssl_mode(match mode {
+        // Nothing is encrypted on the way to the same machine, whatever is asked: as in libpq.
+        _ if only_sockets => SslMode::Disable,
         Mode::Disable => SslMode::Disable,
         Mode::Prefer => SslMode::Prefer,
         Mode::Require | Mode::VerifyCa | Mode::VerifyFull => SslMode::Require,
