@@ -100,8 +100,12 @@ async fn main() {
                 Err(_) => {}
             }
         }
-        let (sqlite, shared, esdb, inserts) =
-            (median(sqlite), median(shared), median(esdb), median(inserts));
+        let (sqlite, shared, esdb, inserts) = (
+            median(sqlite),
+            median(shared),
+            median(esdb),
+            median(inserts),
+        );
         println!(
             "{writers:>7} {sqlite:>10.0} {group:>10.1} {:>6.1}× {shared:>14.0} {shared_group:>10.1} {:>6.1}× \
              {esdb:>10.0} {:>6.1}× {inserts:>10.0}",

@@ -20,7 +20,11 @@
 mod history;
 mod kurrentdb;
 #[path = "../support/postgres/mod.rs"]
-#[allow(dead_code, unreachable_pub, reason = "what other tests need is there too")]
+#[allow(
+    dead_code,
+    unreachable_pub,
+    reason = "what other tests need is there too"
+)]
 mod postgres;
 
 use std::path::{Path, PathBuf};
@@ -68,7 +72,10 @@ async fn bench() {
 
     let (server, cluster) = (Postgres::start(&[]), KurrentDb::start().await);
     let others = [
-        ("PostgreSQL", server.map(|server| (server.url("postgres"), Some(server)))),
+        (
+            "PostgreSQL",
+            server.map(|server| (server.url("postgres"), Some(server))),
+        ),
         (cluster.name(), Ok((cluster.log(), None))),
     ];
     let events = events / 5;
@@ -87,12 +94,7 @@ async fn bench() {
 }
 
 /// Replays the log so many times, and tells the median of events a second.
-async fn replay(
-    store: &Arc<dyn EventStore>,
-    directory: &Path,
-    events: usize,
-    runs: usize,
-) -> f64 {
+async fn replay(store: &Arc<dyn EventStore>, directory: &Path, events: usize, runs: usize) -> f64 {
     let mut speeds = Vec::new();
     for run in 1..=runs {
         let folder = directory.join("projections");
