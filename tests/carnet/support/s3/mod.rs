@@ -11,7 +11,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use carnet::export::artifact::{Location, S3Access, S3Credentials};
 use hyper::body::Incoming;
@@ -60,6 +60,7 @@ type Matches = Box<dyn Fn(&Asked) -> bool + Send>;
 struct Inner {
     faults: Mutex<Vec<(Matches, Fault, usize)>>,
     asked: Mutex<Vec<Asked>>,
+    joining: Mutex<Duration>,
 }
 
 /// A running server with a directory of its own. Stopped when dropped.
@@ -214,6 +215,12 @@ impl Buckets {
         self.inner.asked.lock().unwrap().clone()
     }
 
+    /// How long it has taken in all to put uploads' parts together. This server copies them; a real one needn't.
+    #[allow(dead_code, reason = "a benchmark's")]
+    pub(crate) fn joining(&self) -> Duration {
+        *self.inner.joining.lock().unwrap()
+    }
+
     /// The file of an object.
     pub(crate) fn file(&self, bucket: &str, key: &str) -> PathBuf {
         self.root.path().join(bucket).join(key)
@@ -338,6 +345,7 @@ async fn answer(
             .unwrap_or(0),
     };
     let fault = fault_for(inner, &asked);
+    let joins = asked.method == Method::POST && asked.uri.contains("uploadId=");
     inner.asked.lock().unwrap().push(asked);
     let ended = || std::io::Error::other("a fault ends the connection");
     match fault {
@@ -358,7 +366,11 @@ async fn answer(
             Err(ended())
         }
         Some(Fault::Late(millis)) => {
+            let begun = Instant::now();
             let done = service.call(request.map(Body::from)).await;
+            if joins {
+                *inner.joining.lock().unwrap() += begun.elapsed();
+            }
             tokio::time::sleep(Duration::from_millis(millis)).await;
             done.map_err(|_| ended())
         }
