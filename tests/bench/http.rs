@@ -65,7 +65,7 @@ async fn small_exports(base: &str, tokens: &[String], seconds: u64) -> String {
     // The first ones warm up caches and connections.
     for round in 0..220 {
         let begun = Instant::now();
-        id = export(&http, base, &tokens[0]).await;
+        id = export(&http, base, &tokens[0], Duration::from_millis(1)).await;
         if round >= 20 {
             took.push(begun.elapsed());
         }
@@ -85,7 +85,7 @@ async fn small_exports(base: &str, tokens: &[String], seconds: u64) -> String {
         tokio::spawn(async move {
             let mut count = 0u64;
             while Instant::now() < end {
-                export(&http, &base, &token).await;
+                export(&http, &base, &token, Duration::from_millis(1)).await;
                 count += 1;
             }
             count

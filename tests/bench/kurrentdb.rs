@@ -5,13 +5,13 @@
 use carnet_events::standin::{Cluster, Options};
 use uuid::Uuid;
 
-pub struct KurrentDb {
+pub(crate) struct KurrentDb {
     url: String,
     stand_in: Option<Cluster>,
 }
 
 impl KurrentDb {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         match std::env::var("CARNET_TEST_ESDB") {
             Ok(url) => Self {
                 url,
@@ -28,7 +28,7 @@ impl KurrentDb {
     }
 
     /// What it is, in words for a table.
-    pub fn name(&self) -> &'static str {
+    pub(crate) fn name(&self) -> &'static str {
         if self.stand_in.is_some() {
             "KurrentDB's stand-in (in memory, in this process: no server's speed)"
         } else {
@@ -37,7 +37,7 @@ impl KurrentDb {
     }
 
     /// An empty log in it.
-    pub fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         let join = if self.url.contains('?') { '&' } else { '?' };
         let namespace = Uuid::now_v7().simple();
         format!("{}{join}namespace=bench{namespace}", self.url)

@@ -32,6 +32,9 @@ use service::{CATEGORIES, Process, ROWS, TENANTS, export, make_site, token};
 /// Tenants that export at once, in turn on all nodes.
 const CLIENTS: usize = 32;
 
+/// How often a client looks whether its export is completed. Much more often, and asking would be what is measured.
+const LOOK: Duration = Duration::from_millis(50);
+
 /// Exports each node runs at once.
 const WORKERS: [usize; 2] = [2, 8];
 
@@ -117,7 +120,7 @@ async fn throughput(folder: &Path, nodes: &[Process], seconds: u64) -> f64 {
         tokio::spawn(async move {
             let mut count = 0u32;
             while Instant::now() < to {
-                export(&http, &base, &token).await;
+                export(&http, &base, &token, LOOK).await;
                 let now = Instant::now();
                 count += u32::from(now >= from && now < to);
             }

@@ -14,8 +14,8 @@ pub(crate) const TENANTS: usize = 64;
 pub(crate) const ROWS: usize = 500;
 pub(crate) const CATEGORIES: [&str; 2] = ["tickets", "users"];
 
-/// Asks for an export and waits until it is completed; gives its id.
-pub(crate) async fn export(http: &Client, base: &str, token: &str) -> String {
+/// Asks for an export and waits until it is completed, looking again and again after `pause`; gives its id.
+pub(crate) async fn export(http: &Client, base: &str, token: &str, pause: Duration) -> String {
     let exports = format!("{base}/api/account-exports");
     let request = http
         .post(&exports)
@@ -26,7 +26,7 @@ pub(crate) async fn export(http: &Client, base: &str, token: &str) -> String {
     let job: Value = answer.json().await.unwrap();
     let id = job["id"].as_str().unwrap().to_owned();
     loop {
-        tokio::time::sleep(Duration::from_millis(1)).await;
+        tokio::time::sleep(pause).await;
         let request = http.get(format!("{exports}/{id}")).bearer_auth(token);
         let job: Value = request.send().await.unwrap().json().await.unwrap();
         match job["status"].as_str() {
