@@ -17,13 +17,14 @@ use crate::store::{Direction, Filter, StoreError};
 use crate::stream::{StreamKind, StreamName};
 
 /// How many events a page has at most.
-const EVENTS: i64 = 1024;
+const EVENTS: i64 = 2048;
 
 /// A page ends with the event that brings it to this many bytes.
 const BYTES: i64 = 1024 * 1024;
 
-/// How many positions are looked at for one page when not every event is wanted.
-const SCANNED: i64 = 8192;
+/// How many positions are looked at for one page when not every event is wanted. Where most are wanted, those beyond a
+/// page are looked at in vain.
+const SCANNED: i64 = 2048;
 
 /// The reading side of a store.
 #[derive(Debug, Clone)]
