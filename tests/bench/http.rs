@@ -57,6 +57,9 @@ fn main() {
     status_reads(&service.address, &tokens[0], &id, seconds);
 }
 
+/// How often a client looks whether its export is completed.
+const LOOK: Duration = Duration::from_millis(1);
+
 /// Prints latency and throughput; gives the id of an export of the first tenant.
 async fn small_exports(base: &str, tokens: &[String], seconds: u64) -> String {
     let http = Client::new();
@@ -65,7 +68,7 @@ async fn small_exports(base: &str, tokens: &[String], seconds: u64) -> String {
     // The first ones warm up caches and connections.
     for round in 0..220 {
         let begun = Instant::now();
-        id = export(&http, base, &tokens[0], Duration::from_millis(1)).await;
+        id = export(&http, base, &tokens[0], &CATEGORIES, LOOK).await;
         if round >= 20 {
             took.push(begun.elapsed());
         }
@@ -85,7 +88,7 @@ async fn small_exports(base: &str, tokens: &[String], seconds: u64) -> String {
         tokio::spawn(async move {
             let mut count = 0u64;
             while Instant::now() < end {
-                export(&http, &base, &token, Duration::from_millis(1)).await;
+                export(&http, &base, &token, &CATEGORIES, LOOK).await;
                 count += 1;
             }
             count

@@ -20,11 +20,6 @@
 mod history;
 mod kurrentdb;
 #[path = "../support/postgres/mod.rs"]
-#[allow(
-    dead_code,
-    unreachable_pub,
-    reason = "what other tests need is there too"
-)]
 mod postgres;
 
 use std::path::{Path, PathBuf};

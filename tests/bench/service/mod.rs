@@ -15,12 +15,18 @@ pub(crate) const ROWS: usize = 500;
 pub(crate) const CATEGORIES: [&str; 2] = ["tickets", "users"];
 
 /// Asks for an export and waits until it is completed, looking again and again after `pause`; gives its id.
-pub(crate) async fn export(http: &Client, base: &str, token: &str, pause: Duration) -> String {
+pub(crate) async fn export(
+    http: &Client,
+    base: &str,
+    token: &str,
+    categories: &[&str],
+    pause: Duration,
+) -> String {
     let exports = format!("{base}/api/account-exports");
     let request = http
         .post(&exports)
         .bearer_auth(token)
-        .json(&json!({"categories": CATEGORIES}));
+        .json(&json!({"categories": categories}));
     let answer = request.send().await.unwrap();
     assert_eq!(answer.status(), 202, "{}", answer.text().await.unwrap());
     let job: Value = answer.json().await.unwrap();

@@ -2,9 +2,10 @@
 //!
 //! Each node has one writer, which commits all that has gathered while it was committing in one transaction (`writer`,
 //! `group`), and locks the log's one row until the commit: nodes take turns, positions have no gaps, and what a reader sees
-//! of the log is all there is up to there. A few connections read, a page at a time (`pool`, `pages`). Followers are hinted
-//! at news by notifications and look anyway (`tail`). Triggers keep the log append-only, whoever connects with whatever
-//! tool; they are compared with what they should be at every opening (`schema`).
+//! of the log is all there is up to there. A few connections read, a page at a time (`pool`, `pages`), and tell many askers
+//! at once where streams end (`heads`). Followers are hinted at news by notifications and look anyway (`tail`). Triggers keep
+//! the log append-only, whoever connects with whatever tool; they are compared with what they should be at every opening
+//! (`schema`).
 //!
 //! Nothing lives in a session: no prepared statement, no setting, no lock beyond its transaction. So a pooler that deals
 //! out connections by the transaction (PgBouncer) may stand between.
@@ -12,6 +13,7 @@
 pub mod connect;
 mod error;
 mod group;
+mod heads;
 mod pages;
 mod pool;
 mod schema;
@@ -26,6 +28,7 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 
 use self::connect::Address;
+use self::heads::Heads;
 use self::pages::Reader;
 use self::pool::{Pool, primary};
 use self::sql::Sql;
@@ -51,6 +54,7 @@ const CONNECTIONS: usize = 8;
 #[derive(Debug)]
 pub struct PostgresStore {
     reader: Reader,
+    heads: Heads,
     /// `None` when opened read-only.
     writer: Option<Writer>,
     /// The end of the log as far as this node knows; a hint.
@@ -91,6 +95,7 @@ impl PostgresStore {
         let commits = commits.unwrap_or_else(|| watch::channel(0).1);
         let tail = Tail::start(reader.clone(), address, commits, news);
         Ok(Self {
+            heads: Heads::start(&reader),
             reader,
             writer,
             last,
@@ -174,7 +179,7 @@ impl EventStore for PostgresStore {
     }
 
     async fn head(&self, stream: &StreamName) -> Result<Option<u64>, StoreError> {
-        self.reader.head(stream).await
+        self.heads.of(stream).await
     }
 
     fn read_all(

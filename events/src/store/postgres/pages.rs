@@ -34,14 +34,12 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    /// The revision of a stream's last event.
-    pub(super) async fn head(&self, stream: &StreamName) -> Result<Option<u64>, StoreError> {
-        let name = stream.as_str();
-        let asked: Statement<'_> = (&self.sql.head, &[(&name, Type::TEXT)]);
-        let Some(row) = self.pool.ask_one(asked).await? else {
-            return Ok(None);
-        };
-        Ok(get::<Option<i64>>(&row, 0)?.map(i64::cast_unsigned))
+    /// The revisions of the streams' last events, in the order of their names.
+    pub(super) async fn heads(&self, names: &[&str]) -> Result<Vec<Option<u64>>, StoreError> {
+        let asked: Statement<'_> = (&self.sql.ends, &[(&names, Type::TEXT_ARRAY)]);
+        let rows = self.pool.ask(asked).await?;
+        let revision = |row| Ok(get::<Option<i64>>(row, 0)?.map(i64::cast_unsigned));
+        rows.iter().map(revision).collect()
     }
 
     /// Why the log was sealed, if it was.

@@ -25,7 +25,7 @@ pub(super) struct Sql {
     pub(super) remove_events: String,
     pub(super) probe: String,
     pub(super) last: String,
-    pub(super) head: String,
+    pub(super) ends: String,
     pub(super) forwards: String,
     pub(super) backwards: String,
     pub(super) scanned: String,
@@ -133,8 +133,10 @@ impl Sql {
             remove_events: format!("DELETE FROM {schema}.events WHERE stream = $1"),
             probe: format!("UPDATE {schema}.probe SET count = count + 1"),
             last: format!("SELECT position FROM {schema}.log {BY_THE_PRIMARY}"),
-            head: format!(
-                "SELECT pg_catalog.max(revision) FROM {schema}.events WHERE stream = {the_stream} {BY_THE_PRIMARY}"
+            ends: format!(
+                "SELECT (SELECT pg_catalog.max(revision) FROM {schema}.events \
+                 WHERE stream = (SELECT id FROM {schema}.streams WHERE name = n.name)) \
+                 FROM pg_catalog.unnest($1) WITH ORDINALITY AS n (name, i) ORDER BY n.i {BY_THE_PRIMARY}"
             ),
             forwards: of_stream(">=", "revision"),
             backwards: of_stream("<=", "revision DESC"),
