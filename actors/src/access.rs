@@ -10,12 +10,13 @@ use std::collections::hash_map::Entry;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use carnet_events::codec::{DomainEvent, encode};
+use carnet_events::codec::{Context, DomainEvent, encode};
 use carnet_events::domain::access::{AccessEvent, Repeated};
 use carnet_events::ids::{ExportId, PrincipalId, TenantId, Timestamp};
 use carnet_events::store::Expected;
 use carnet_events::stream::StreamName;
 use tokio_util::sync::{CancellationToken, DropGuard};
+use uuid::Uuid;
 
 use crate::api::Cause;
 use crate::error::Error;
@@ -88,6 +89,8 @@ struct Count {
     seen: Duration,
     /// Further records of this kind that are written in this window, not counted.
     left: u32,
+    /// The record written last, which the counted ones repeat, and what it goes back to.
+    repeats: Option<(Uuid, Cause)>,
     /// Cancelled once the append of a record of this kind, now under way, has been answered.
     writing: Option<CancellationToken>,
 }
@@ -101,6 +104,7 @@ impl Count {
             since: tick,
             seen: tick,
             left: 0,
+            repeats: None,
             writing: None,
         }
     }
@@ -138,6 +142,7 @@ struct Counted {
     count: u64,
     from: Timestamp,
     to: Timestamp,
+    repeats: Option<(Uuid, Cause)>,
 }
 
 /// What is to be done with a record.
@@ -183,7 +188,7 @@ impl AccessRecorder {
                     let first = First {
                         recorder: self,
                         kind: &kind,
-                        written: false,
+                        written: None,
                         busy,
                     };
                     return first.write(shared, tenant, &event, now, cause).await;
@@ -236,7 +241,9 @@ impl AccessRecorder {
                 to: count.to,
             });
             let now = shared.ports.clock.now();
-            let written = write(shared, &kind.tenant, &repeated, now, &Cause::default()).await;
+            let (first, cause) = count.repeats.clone().unzip();
+            let cause = cause.unwrap_or_default();
+            let written = write(shared, &kind.tenant, &repeated, now, (first, &cause)).await;
             if let Err(error) = written {
                 tracing::warn!(%error, of = kind.of, "counted access records could not be written yet");
                 self.put_back(kind, &count, shared.ports.clock.monotonic());
@@ -253,6 +260,7 @@ impl AccessRecorder {
                     count: count.count,
                     from: count.from,
                     to: count.to,
+                    repeats: count.repeats.clone(),
                 };
                 counted.push((kind.clone(), taken));
                 count.count = 0;
@@ -283,15 +291,22 @@ impl AccessRecorder {
         };
         count.to = count.to.max(lost.to);
         count.count = count.count.saturating_add(lost.count);
+        if count.repeats.is_none() {
+            count.repeats.clone_from(&lost.repeats);
+        }
     }
 
     /// Ends the writing of a record. Unless it was written, the next of its kind is a first one again; what was counted
     /// before is still written.
-    fn end(&self, kind: &Kind, written: bool) {
+    fn end(&self, kind: &Kind, written: Option<(Uuid, Cause)>) {
         if let Entry::Occupied(mut entry) = self.lock().entry(kind.clone()) {
             entry.get_mut().writing = None;
-            if !written && entry.get().count == 0 {
-                entry.remove();
+            match written {
+                Some(_) => entry.get_mut().repeats = written,
+                None if entry.get().count == 0 => {
+                    entry.remove();
+                }
+                None => {}
             }
         }
     }
@@ -305,7 +320,7 @@ impl AccessRecorder {
 struct First<'a> {
     recorder: &'a AccessRecorder,
     kind: &'a Kind,
-    written: bool,
+    written: Option<(Uuid, Cause)>,
     /// None for a kind that isn't kept.
     busy: Option<DropGuard>,
 }
@@ -319,9 +334,11 @@ impl First<'_> {
         now: Timestamp,
         cause: &Cause,
     ) -> Result<(), Error> {
-        let answer = write(shared, tenant, event, now, cause).await;
-        self.written = answer.is_ok();
-        answer
+        // No command leads to a record, but the request itself.
+        let cause = (cause.correlation, cause);
+        let id = write(shared, tenant, event, now, cause).await?;
+        self.written = Some((id, cause.1.clone()));
+        Ok(())
     }
 }
 
@@ -329,26 +346,32 @@ impl Drop for First<'_> {
     fn drop(&mut self) {
         // Before its guard is dropped, so that whoever waits finds the kind as it is now.
         if self.busy.is_some() {
-            self.recorder.end(self.kind, self.written);
+            self.recorder.end(self.kind, self.written.take());
         }
     }
 }
 
+/// Writes a record; gives its id.
 async fn write(
     shared: &Shared,
     tenant: &TenantId,
     event: &AccessEvent,
     now: Timestamp,
-    cause: &Cause,
-) -> Result<(), Error> {
+    (causation, cause): (Option<Uuid>, &Cause),
+) -> Result<Uuid, Error> {
     let id = shared.ports.ids.random();
-    let mut context = cause.context(tenant, Some(event.principal()), id);
-    context.causation = None;
+    let context = Context {
+        tenant: Some(tenant.clone()),
+        principal: Some(event.principal().clone()),
+        causation,
+        correlation: cause.correlation,
+        trace: cause.trace.clone(),
+    };
     let stream = StreamName::access(tenant, now.month());
     let record = encode(id, now, event, &context).map_err(Error::corrupt)?;
     shared
         .calls
         .record(&stream, Expected::Any, vec![record])
         .await?;
-    Ok(())
+    Ok(id)
 }

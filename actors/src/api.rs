@@ -227,6 +227,8 @@ pub struct KnownNode {
 pub struct PlatformView {
     /// Revision of the newest event, if there is one.
     pub revision: Option<u64>,
+    /// Time of the newest event.
+    pub updated_at: Option<Timestamp>,
     /// No requests are taken, on any node.
     pub intake_paused: Option<Since>,
     /// Nodes that take no more work.

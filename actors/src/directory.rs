@@ -2,7 +2,7 @@
 //!
 //! A principal id is an HMAC-SHA-256 (RFC 2104) of the subject with a key of the tenant's own, cut to 128 bits. Key,
 //! subjects and reasons live in `directory-{tenant}` and nowhere else, so erasing that one stream makes all the events
-//! of the tenant impersonal for good. Operators, who belong to no tenant, have a directory of their own: it says who they
+//! of the tenant impersonal for good. Digests of what people wrote are made with that key, too. Operators, who belong to no tenant, have a directory of their own: it says who they
 //! are, whichever tenant they act on; why they did it stands in the directory of whom it concerned.
 
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use carnet_events::codec::{Context, decode, encode};
 use carnet_events::domain::directory::{
     Directory, DirectoryEvent, KeyCreated, PersonSeen, ReasonGiven,
 };
-use carnet_events::ids::{ExportId, PrincipalId, TenantId};
+use carnet_events::ids::{Digest, ExportId, PrincipalId, TenantId};
 use carnet_events::store::{Expected, StoreError};
 use carnet_events::stream::StreamName;
 use uuid::Uuid;
@@ -24,6 +24,9 @@ use crate::shared::Shared;
 
 /// Bytes of the HMAC that make a principal id.
 const PSEUDONYM_BYTES: usize = 16;
+
+/// What the key of digests is derived with.
+const DIGESTS: &[u8] = b"carnet digests 1\0";
 
 /// Directories folded in memory at once; each may hold many persons, and only reading names needs them.
 const FOLDED: usize = 32;
@@ -106,6 +109,20 @@ impl Directories {
         append(shared, house, Expected::Any, id, &seen).await?;
         self.seen.put_unless(person, principal.clone(), |_| false);
         Ok(principal)
+    }
+
+    /// A digest that only the directory's key makes. Its own key is derived, so that no digest is a pseudonym.
+    pub(crate) async fn digest(
+        &self,
+        shared: &Shared,
+        house: &House,
+        content: &[u8],
+    ) -> Result<Digest, Error> {
+        let key = hmac::sign(&self.key(shared, house).await?, DIGESTS);
+        let key = hmac::Key::new(hmac::HMAC_SHA256, key.as_ref());
+        let tag = hmac::sign(&key, content);
+        let bytes = tag.as_ref().try_into().map_err(Error::corrupt)?;
+        Ok(Digest::from_bytes(bytes))
     }
 
     /// Who is behind a pseudonym.

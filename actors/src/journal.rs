@@ -9,10 +9,12 @@ use std::sync::Arc;
 use carnet_events::codec::{Context, DomainEvent, decode, encode};
 use carnet_events::domain::{Decider, Decision, Timed, export, tenant};
 use carnet_events::envelope::NewEvent;
+use carnet_events::ids::TenantId;
 use carnet_events::store::{Expected, StoreError};
 use carnet_events::stream::StreamName;
 use uuid::Uuid;
 
+use crate::api::Cause;
 use crate::calls::Calls;
 use crate::error::Error;
 use crate::gate::Gate;
@@ -28,6 +30,7 @@ pub(crate) struct Fold<S> {
     pub(crate) state: Arc<S>,
     /// Of the newest event; `None` before the first.
     pub(crate) revision: Option<u64>,
+    pub(crate) trail: Trail,
 }
 
 impl<S> Clone for Fold<S> {
@@ -35,8 +38,52 @@ impl<S> Clone for Fold<S> {
         Self {
             state: Arc::clone(&self.state),
             revision: self.revision,
+            trail: self.trail.clone(),
         }
     }
+}
+
+/// What a stream's events go back to.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Trail {
+    /// The request that the first event goes back to.
+    origin: Option<Arc<Cause>>,
+    /// Id of the newest event.
+    last: Option<Uuid>,
+}
+
+impl Trail {
+    /// The context of what the service does by itself: it follows from the newest event, and goes back to whatever the
+    /// first one goes back to.
+    pub(crate) fn context(&self, tenant: &TenantId) -> Context {
+        let origin = self.origin.as_deref();
+        Context {
+            tenant: Some(tenant.clone()),
+            causation: self.last,
+            correlation: origin.and_then(|origin| origin.correlation),
+            trace: origin.and_then(|origin| origin.trace.clone()),
+            ..Context::default()
+        }
+    }
+
+    fn append(&mut self, id: Uuid, correlation: Option<Uuid>, trace: Option<&String>) {
+        self.last = Some(id);
+        self.origin.get_or_insert_with(|| {
+            Arc::new(Cause {
+                correlation,
+                trace: trace.cloned(),
+            })
+        });
+    }
+}
+
+/// What the events of a command carry besides.
+#[derive(Debug, Clone)]
+pub(crate) enum Background {
+    /// This.
+    Given(Context),
+    /// The service's own act for a tenant: what the stream goes back to; see [`Trail::context`].
+    Own(TenantId),
 }
 
 /// A command on its way to a stream.
@@ -45,7 +92,7 @@ pub(crate) struct Command<C> {
     /// Its events' ids are derived from it.
     pub(crate) id: Uuid,
     pub(crate) what: C,
-    pub(crate) context: Context,
+    pub(crate) background: Background,
     /// Decide only while the stream's head is this.
     pub(crate) only_at: Option<u64>,
 }
@@ -55,7 +102,17 @@ impl<C> Command<C> {
         Self {
             id,
             what,
-            context,
+            background: Background::Given(context),
+            only_at: None,
+        }
+    }
+
+    /// A command that the service gives by itself.
+    pub(crate) fn own(id: Uuid, what: C, tenant: &TenantId) -> Self {
+        Self {
+            id,
+            what,
+            background: Background::Own(tenant.clone()),
             only_at: None,
         }
     }
@@ -133,6 +190,15 @@ where
         Fold {
             state: Arc::new(D::initial()),
             revision: None,
+            trail: Trail::default(),
+        }
+    }
+
+    /// The state of `stream` as it was when last looked, if that was lately; else linearizable.
+    pub(crate) async fn known(&self, stream: &StreamName) -> Result<Fold<D::State>, Error> {
+        match self.folds.get(stream) {
+            Some(known) => Ok(known),
+            None => self.load(stream).await,
         }
     }
 
@@ -190,7 +256,12 @@ where
             if decision.events.is_empty() {
                 return Ok(decision.reply);
             }
-            let batch = self.batch(command, &decision)?;
+            let context = match &command.background {
+                Background::Given(context) => context.clone(),
+                Background::Own(tenant) => fold.trail.context(tenant),
+            };
+            let batch = batch(command.id, &context, &decision)?;
+            let ids: Vec<Uuid> = batch.iter().map(|event| event.id).collect();
             let expected = fold.revision.map_or(Expected::NoStream, Expected::Exact);
             match self.calls.append(stream, expected, batch, deadline).await {
                 // It was written by an earlier try, perhaps at another time of a clock: what stands there counts.
@@ -199,9 +270,14 @@ where
                     return Ok(decision.reply);
                 }
                 Ok(appended) => {
+                    let mut trail = fold.trail.clone();
+                    for id in ids {
+                        trail.append(id, context.correlation, context.trace.as_ref());
+                    }
                     *fold = Fold {
                         state: Arc::new(evolved::<D>(&fold.state, &decision)),
                         revision: Some(appended.last_revision),
+                        trail,
                     };
                     self.keep(stream, fold);
                     return Ok(decision.reply);
@@ -225,18 +301,24 @@ where
             return Ok((fold, false));
         }
         let mut found = false;
-        let mut revision = fold.revision;
-        let mut state = Arc::unwrap_or_clone(fold.state);
-        let mut events = self.calls.read_after(stream, fold.revision);
+        let Fold {
+            mut revision,
+            mut trail,
+            state,
+        } = fold;
+        let mut state = Arc::unwrap_or_clone(state);
+        let mut events = self.calls.read_after(stream, revision);
         while let Some(recorded) = self.calls.next(&mut events).await? {
             found |= looked_for == Some(recorded.id);
             revision = Some(recorded.revision);
-            let (_, event) = decode::<D::Event>(&recorded)?;
+            let (metadata, event) = decode::<D::Event>(&recorded)?;
+            trail.append(recorded.id, metadata.correlation, metadata.trace.as_ref());
             state = D::evolve(state, &event);
         }
         let fold = Fold {
             state: Arc::new(state),
             revision,
+            trail,
         };
         self.keep(stream, &fold);
         Ok((fold, found))
@@ -249,26 +331,18 @@ where
                 known.revision > revision
             });
     }
+}
 
-    fn batch(
-        &self,
-        command: &Command<D::Command>,
-        decision: &Decision<D::Event, D::Reply>,
-    ) -> Result<Vec<NewEvent>, Error> {
-        let encoded = |(index, event)| {
-            encode(
-                event_id(command.id, index),
-                decision.at,
-                event,
-                &command.context,
-            )
-        };
-        let events = decision.events.iter().enumerate();
-        events
-            .map(encoded)
-            .collect::<Result<_, _>>()
-            .map_err(Error::corrupt)
-    }
+fn batch<E: DomainEvent, R>(
+    command: Uuid,
+    context: &Context,
+    decision: &Decision<E, R>,
+) -> Result<Vec<NewEvent>, Error> {
+    let events = decision.events.iter().enumerate();
+    events
+        .map(|(index, event)| encode(event_id(command, index), decision.at, event, context))
+        .collect::<Result<_, _>>()
+        .map_err(Error::corrupt)
 }
 
 /// The id of a command's event: the same whenever the command is repeated (RFC 9562, version 5).

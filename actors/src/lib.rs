@@ -57,4 +57,5 @@ pub use error::{Error, StartError};
 pub use key_check::{Keys, apply_keys};
 pub use log::log_id;
 pub use options::{Options, Retry};
+pub use platform::publish_policies;
 pub use system::{Ports, System};

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use carnet_events::codec::{Context, DomainEvent, decode, encode};
+use carnet_events::codec::{Context, decode, encode};
 use carnet_events::domain::Timed;
 use carnet_events::domain::platform::{
     ConfigurationApplied, Drain, Intake, PlatformEvent, RebuildRequested,
@@ -17,9 +17,12 @@ use futures::{StreamExt, TryStreamExt, stream};
 use uuid::Uuid;
 
 use crate::api::{KnownNode, Order, PlatformEntry, PlatformView, Since};
+use crate::calls::Calls;
 use crate::directory::House;
 use crate::error::Error;
+use crate::options::Options;
 use crate::shared::Shared;
+use crate::system::Ports;
 
 /// Conflicts after which a switch is given up.
 const MAX_CONFLICTS: usize = 64;
@@ -65,6 +68,7 @@ impl Platform {
             let (_, event) = decode::<PlatformEvent>(&recorded)?;
             evolve(&mut view, &event);
             view.revision = Some(recorded.revision);
+            view.updated_at = view.updated_at.max(Some(event.at));
         }
         let draining = view.draining.contains_key(&shared.options.node);
         self.draining.store(draining, Ordering::Relaxed);
@@ -107,12 +111,23 @@ impl Platform {
             version: version.to_owned(),
         });
         let id = Uuid::new_v5(&shared.options.incarnation.as_uuid(), b"configuration");
-        let stream = StreamName::platform();
         let none = Context::default();
-        let appended = append(shared, &stream, Expected::Exists, id, &applied, &none).await??;
-        self.applied
-            .store(appended.last_revision, Ordering::Release);
-        Ok(())
+        for _ in 0..MAX_CONFLICTS {
+            let view = self.refresh(shared).await?;
+            let revision = match append(shared, &view, id, &applied, &none).await? {
+                // Somebody else's, or our own from before.
+                Err(StoreError::Conflict { .. }) => {
+                    let found = shared.calls.find(&StreamName::platform(), id).await?;
+                    found.map(|own| own.revision)
+                }
+                appended => Some(appended?.last_revision),
+            };
+            if let Some(revision) = revision {
+                self.applied.store(revision, Ordering::Release);
+                return Ok(());
+            }
+        }
+        Err(changed_too_often())
     }
 
     /// Pauses or resumes the intake of requests on all nodes.
@@ -196,14 +211,13 @@ impl Platform {
             directory
                 .keep_act(shared, &House::Platform, order, None, id)
                 .await?;
-            let expected = view.revision.map_or(Expected::NoStream, Expected::Exact);
             let context = Context {
                 principal: Some(order.by.clone()),
                 correlation: order.cause.correlation,
                 trace: order.cause.trace.clone(),
                 ..Context::default()
             };
-            match append(shared, &stream, expected, id, event, &context).await? {
+            match append(shared, &view, id, event, &context).await? {
                 Err(StoreError::Conflict { .. }) => {}
                 appended => {
                     appended?;
@@ -212,9 +226,7 @@ impl Platform {
                 }
             }
         }
-        Err(Error::unavailable(
-            "the platform's stream changed too often",
-        ))
+        Err(changed_too_often())
     }
 
     /// At most `max` events before revision `before`, newest first.
@@ -290,11 +302,17 @@ fn forget_oldest(view: &mut PlatformView) {
     }
 }
 
-/// Publishes policies: digest, category, and the document that was digested.
-pub(crate) async fn publish(
-    shared: &Shared,
+/// Publishes policies (digest, category, canonical JSON), each to its own stream, once and for all; before the actors
+/// start, for a claim may name them at once. Repeating it is harmless.
+///
+/// # Errors
+/// When the store can't be written.
+pub async fn publish_policies(
+    options: &Options,
+    ports: &Ports,
     policies: Vec<(Digest, String, String)>,
 ) -> Result<(), Error> {
+    let calls = &Calls::new(Arc::clone(&ports.store), options);
     let publish_one = |(digest, category, document): (Digest, String, String)| async move {
         let published = PolicyEvent::Published(PolicyPublished {
             digest,
@@ -303,8 +321,9 @@ pub(crate) async fn publish(
         });
         let id = Uuid::new_v5(&Uuid::NAMESPACE_OID, digest.to_string().as_bytes());
         let stream = StreamName::policy(&digest);
-        let none = Context::default();
-        match append(shared, &stream, Expected::NoStream, id, &published, &none).await? {
+        let event = encode(id, ports.clock.now(), &published, &Context::default());
+        let event = event.map_err(Error::corrupt)?;
+        match calls.record(&stream, Expected::NoStream, vec![event]).await {
             // What stands there has the same digest, so it says the same.
             Ok(_) | Err(StoreError::Conflict { .. }) => Ok(()),
             Err(error) => Err(error.into()),
@@ -316,15 +335,22 @@ pub(crate) async fn publish(
         .await
 }
 
-async fn append<E: DomainEvent>(
+/// Appends to the platform's stream where `view` was folded from, and dates it no earlier than what stands there.
+async fn append(
     shared: &Shared,
-    stream: &StreamName,
-    expected: Expected,
+    view: &PlatformView,
     id: Uuid,
-    event: &E,
+    event: &PlatformEvent,
     context: &Context,
 ) -> Result<Result<Appended, StoreError>, Error> {
     let now = shared.ports.clock.now();
-    let event = encode(id, now, event, context).map_err(Error::corrupt)?;
-    Ok(shared.calls.record(stream, expected, vec![event]).await)
+    let at = view.updated_at.map_or(now, |last| now.max(last));
+    let event = encode(id, at, event, context).map_err(Error::corrupt)?;
+    let expected = view.revision.map_or(Expected::NoStream, Expected::Exact);
+    let stream = StreamName::platform();
+    Ok(shared.calls.record(&stream, expected, vec![event]).await)
+}
+
+fn changed_too_often() -> Error {
+    Error::unavailable("the platform's stream changed too often")
 }

@@ -9,6 +9,7 @@ use actix::{Addr, ArbiterHandle};
 use carnet_events::domain::export::{ExportCommand, ExportDecider, Outcome};
 use carnet_events::domain::tenant::{TenantCommand, TenantDecider};
 use carnet_events::ids::{ExportId, TenantId};
+use carnet_events::stream::StreamName;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, OnceCell, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -16,7 +17,6 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use crate::access::AccessRecorder;
-use crate::api::Cause;
 use crate::calls::Calls;
 use crate::changes::Watchers;
 use crate::directory::Directories;
@@ -148,14 +148,14 @@ impl Shared {
         self.export_actors.ask(self, &export, message).await
     }
 
-    /// A command of the service itself to one of a tenant's exports.
+    /// A command of the service itself to one of a tenant's exports; its events go back to the export's request.
     pub(crate) fn own_command(
         &self,
         tenant: &TenantId,
         what: ExportCommand,
     ) -> Command<ExportCommand> {
         let id = self.ports.ids.random();
-        Command::new(id, what, Cause::default().context(tenant, None, id))
+        Command::own(id, what, tenant)
     }
 
     /// Frees the slot of a settled export. Best effort: the reconciler repeats it, and the tenant's next admission
@@ -167,7 +167,14 @@ impl Shared {
         outcome: Outcome,
     ) {
         let id = Uuid::new_v5(&export.as_uuid(), b"release");
-        let context = Cause::default().context(tenant, None, id);
+        let settled = match self.exports.known(&StreamName::export(export)).await {
+            Ok(settled) => settled,
+            Err(error) => {
+                tracing::warn!(%export, %error, "the slot of a settled export is not released yet");
+                return;
+            }
+        };
+        let context = settled.trail.context(tenant);
         let command = Command::new(id, TenantCommand::Release { export, outcome }, context);
         let answer = self
             .tenant_actors

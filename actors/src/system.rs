@@ -22,7 +22,6 @@ use crate::directory::House;
 use crate::dispatcher::{Forget, WhereIs};
 use crate::error::Error;
 use crate::journal::Command;
-use crate::platform;
 use crate::ports::{Clock, Ids, Runner, Worklist};
 use crate::recent::Recent;
 use crate::shared::Shared;
@@ -155,6 +154,17 @@ impl System {
         shared.directory.principal(shared, &house, subject).await
     }
 
+    /// A digest of `content` that nobody can confirm a guess with who doesn't have the tenant's directory: keyed as its
+    /// pseudonyms are, so the same on every node, and meaningless once the directory is erased.
+    ///
+    /// # Errors
+    /// When the directory can't be read or written, or was erased.
+    pub async fn keyed_digest(&self, tenant: &TenantId, content: &[u8]) -> Result<Digest, Error> {
+        let shared = self.shared();
+        let house = House::Tenant(tenant.clone());
+        shared.directory.digest(shared, &house, content).await
+    }
+
     /// The subject behind a pseudonym; `None` when the directory doesn't know it or was erased.
     ///
     /// # Errors
@@ -261,18 +271,6 @@ impl System {
     #[must_use]
     pub fn log_id(&self) -> Uuid {
         self.inner.log
-    }
-
-    /// Publishes policies (digest, category, canonical JSON), each to its own stream, once and for all. Repeating it is
-    /// harmless.
-    ///
-    /// # Errors
-    /// When the store can't be written.
-    pub async fn publish_policies(
-        &self,
-        policies: Vec<(Digest, String, String)>,
-    ) -> Result<(), Error> {
-        platform::publish(self.shared(), policies).await
     }
 
     /// Records the configuration that this process serves with.

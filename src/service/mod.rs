@@ -159,8 +159,11 @@ impl Service {
             runner: Arc::clone(&runner),
             worklist: Arc::new(worklist),
         };
-        let system = System::start(options(&config, node.id, ids.as_ref()), ports).await?;
-        record_start(&system, &config, &catalog).await?;
+        let options = options(&config, node.id, ids.as_ref());
+        // Claims are made as soon as the actors start, and name policies.
+        carnet_actors::publish_policies(&options, &ports, policies(&catalog)).await?;
+        let system = System::start(options, ports).await?;
+        record_start(&system, &config).await?;
         verifier.warm_up().await;
         let verifier = Arc::new(verifier);
         let sessions = Sessions::new(
@@ -342,13 +345,9 @@ async fn check_keys(
     }
 }
 
-/// Publishes the policies and records the configuration that this process serves with.
-async fn record_start(
-    system: &System,
-    config: &Config,
-    catalog: &crate::export::catalog::Catalog,
-) -> Result<(), StartError> {
-    let policies = catalog
+/// The policies that this process serves with: digest, category, canonical JSON.
+fn policies(catalog: &crate::export::catalog::Catalog) -> Vec<(Digest, String, String)> {
+    catalog
         .categories()
         .map(|category| {
             let policy = &category.policy;
@@ -358,8 +357,11 @@ async fn record_start(
                 policy.document().to_owned(),
             )
         })
-        .collect();
-    system.publish_policies(policies).await?;
+        .collect()
+}
+
+/// Records the configuration that this process serves with.
+async fn record_start(system: &System, config: &Config) -> Result<(), StartError> {
     let shown = serde_json::to_vec(&config.shown()?)?;
     let mut bytes = [0; 32];
     bytes.copy_from_slice(digest(&SHA256, &shown).as_ref());

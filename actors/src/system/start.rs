@@ -16,7 +16,7 @@ use crate::rounds;
 use crate::shared::Shared;
 use crate::thread::{ActorThread, Home};
 
-/// How long handing back, and then a last report, may take once the grace is over.
+/// How long handing back and a last report may take once the grace is over; and then, writing what was counted.
 const LAST_WORDS: Duration = Duration::from_secs(15);
 
 impl System {
@@ -129,7 +129,11 @@ pub(super) async fn shutdown(inner: &Inner, grace: Duration) {
         tracing::warn!("some work did not end in time; another process takes it up");
         shared.abandon.cancel();
     }
-    shared.access.flush(shared).await;
+    // Each record has its deadline, but there may be many.
+    let flushed = tokio::time::timeout(LAST_WORDS, shared.access.flush(shared));
+    if flushed.await.is_err() {
+        tracing::warn!("not all counted access records could be written in time; the rest is lost");
+    }
     shared.watchers.close();
     if let Some(dispatcher) = shared.dispatcher.get() {
         dispatcher.do_send(Stop);

@@ -20,7 +20,7 @@ async fn cancel(system: &System, export: ExportId) -> Result<Status, Error> {
 }
 
 /// A process whose line to the store can be cut.
-async fn cuttable(world: &World, node: u128) -> (System, Arc<FaultyStore>, Arc<FakeRunner>) {
+pub async fn cuttable(world: &World, node: u128) -> (System, Arc<FaultyStore>, Arc<FakeRunner>) {
     let store = FaultyStore::new(Arc::clone(&world.store));
     let runner = FakeRunner::new();
     let system = world

@@ -10,6 +10,7 @@
 )]
 
 mod admission;
+mod causes;
 mod claims;
 mod clock;
 mod faulty;

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use carnet_actors::ports::RandomIds;
-use carnet_actors::{Cause, Keys, System};
+use carnet_actors::{Cause, Keys, System, publish_policies};
 use carnet_events::codec::decode;
 use carnet_events::domain::access::{AccessDenied, AccessEvent, Downloaded, LinkIssued};
 use carnet_events::domain::export::Status;
@@ -192,6 +192,44 @@ async fn when_the_first_is_not_written_the_next_is() {
     stop(system).await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_node_that_stops_does_not_wait_without_end_to_write_counts() {
+    let store = FaultyStore::new(Arc::new(MemoryStore::new()));
+    let world = World::on(Arc::clone(&store) as Arc<dyn EventStore>);
+    let system = world.start(1).await;
+    for by in 0..100 {
+        for _ in 0..2 {
+            record(&system, denied(&format!("p{by}"))).await;
+        }
+    }
+    store.fail(|stream, _| (stream.kind() == StreamKind::Access).then_some(Fault::InDoubt));
+    let began = tokio::time::Instant::now();
+    stop(system).await;
+    assert!(began.elapsed() < MINUTE, "{:?}", began.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn time_never_runs_backwards_in_the_platforms_stream() {
+    let world = World::new();
+    let system = world.start(1).await;
+    let digest = Digest::from_bytes([1; 32]);
+    for (ahead, paused) in [(4_000, true), (0, false), (-4_000, true)] {
+        world.clock.set_ahead(ahead);
+        let order = order();
+        assert!(system.pause_intake(paused, order).await.unwrap().is_some());
+        let next = world.start(2).await;
+        next.configuration_applied(digest, "1").await.unwrap();
+        stop(next).await;
+    }
+    let log = system.platform_log(None, 99).await.unwrap();
+    let times: Vec<_> = log.iter().map(|entry| entry.metadata.recorded_at).collect();
+    assert!(
+        times.len() >= 5 && times.is_sorted_by(|a, b| a >= b),
+        "{times:?}"
+    );
+    stop(system).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn persons_have_one_pseudonym_per_tenant_and_are_known_only_in_the_directory() {
     let world = World::new();
@@ -215,6 +253,16 @@ async fn persons_have_one_pseudonym_per_tenant_and_are_known_only_in_the_directo
     }
     let directory = StreamName::directory(&acme);
     assert_eq!(world.store.head(&directory).await.unwrap(), Some(1));
+    // Digests are keyed likewise, and are no pseudonyms.
+    let mut digests = Vec::new();
+    for (system, of) in [(0, "acme"), (1, "acme"), (0, "globex")] {
+        let of = tenant(of);
+        let digest = systems[system].keyed_digest(&of, b"ada@example.com");
+        digests.push(digest.await.unwrap());
+    }
+    assert_eq!(digests[0], digests[1]);
+    assert_ne!(digests[0], digests[2]);
+    assert!(!digests[0].to_string().contains(&found[0].as_str()[2..]));
 
     world.store.erase(&directory).await.unwrap();
     assert_eq!(systems[0].subject(&acme, &found[0]).await.unwrap(), None);
@@ -311,11 +359,13 @@ async fn keys_that_are_not_the_logs_are_found_out() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn policies_are_published_once() {
     let world = World::new();
-    let system = world.start(1).await;
+    let (options, ports) = world.parts(1);
     let digest = Digest::from_bytes([3; 32]);
     let policies = || vec![(digest, "users".to_owned(), "{}".to_owned())];
     for _ in 0..2 {
-        system.publish_policies(policies()).await.unwrap();
+        publish_policies(&options, &ports, policies())
+            .await
+            .unwrap();
         world.clock.advance(SECOND);
     }
     let stream = StreamName::policy(&digest);
@@ -331,7 +381,6 @@ async fn policies_are_published_once() {
         (published.category.as_str(), published.document.as_str()),
         ("users", "{}")
     );
-    stop(system).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

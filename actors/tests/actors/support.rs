@@ -65,17 +65,28 @@ impl World {
         runner: Arc<dyn Runner>,
         set: impl FnOnce(&mut Options),
     ) -> System {
-        let node = NodeId::from_uuid(Uuid::from_u128(node));
-        let mut options = Options::new(node, Incarnation::from_uuid(Uuid::new_v4()));
+        let (mut options, ports) = self.parts(node);
         set(&mut options);
         let ports = Ports {
             store,
-            clock: Arc::new(self.clock.clone()),
-            ids: Arc::new(RandomIds),
             runner,
-            worklist: Arc::new(ScanningWorklist(Arc::clone(&self.store))),
+            ..ports
         };
         System::start(options, ports).await.unwrap()
+    }
+
+    /// What a process of node `node` starts with.
+    pub fn parts(&self, node: u128) -> (Options, Ports) {
+        let node = NodeId::from_uuid(Uuid::from_u128(node));
+        let options = Options::new(node, Incarnation::from_uuid(Uuid::new_v4()));
+        let ports = Ports {
+            store: Arc::clone(&self.store),
+            clock: Arc::new(self.clock.clone()),
+            ids: Arc::new(RandomIds),
+            runner: Arc::clone(&self.runner) as _,
+            worklist: Arc::new(ScanningWorklist(Arc::clone(&self.store))),
+        };
+        (options, ports)
     }
 
     /// Moves time in steps small enough for leases, until `done` says so.

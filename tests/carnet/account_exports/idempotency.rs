@@ -1,6 +1,8 @@
 //! `Idempotency-Key`: asking again is safe.
 
+use aws_lc_rs::digest;
 use reqwest::Method;
+use serde_json::{Value, json};
 
 use crate::support::{Answer, Client, Server, Site};
 
@@ -97,5 +99,44 @@ async fn keys_have_a_form() {
             .await
             .expect(400);
         assert_eq!(answer.code(), "malformed_request");
+    }
+}
+
+#[tokio::test]
+async fn a_guess_at_what_somebody_wrote_is_not_confirmed_by_the_log() {
+    let site = Site::new(1);
+    let server = Server::start(&site);
+    let ada = server.client(&site.token("acme", "ada"));
+    let ask = |reason: &str| json!({"categories": ["tickets"], "reason": reason}).to_string();
+    let first = create(&ada, "ada's own key", &ask("my divorce")).await;
+    assert_eq!(first.expect(400).code(), "malformed_request");
+    let first = create(&ada, "ada-1", &ask("my divorce")).await.expect(202);
+    let again = create(&ada, "ada-1", &ask("my divorce")).await.expect(202);
+    assert_eq!(first.json()["id"], again.json()["id"]);
+    let other = create(&ada, "ada-1", &ask("curiosity")).await.expect(422);
+    assert_eq!(other.code(), "idempotency_mismatch");
+    server.stop();
+
+    let log = site.log().await;
+    let admitted = log.iter().find(|event| event.kind == "export_admitted");
+    let admitted: Value = serde_json::from_slice(&admitted.unwrap().data).unwrap();
+    let principal = admitted["request"]["principal"].as_str().unwrap();
+    let written = json!({
+        "categories": ["tickets"], "format": null, "compression": null, "scope": null, "reason": "my divorce",
+    });
+    let order = ["categories", "format", "compression", "scope", "reason"];
+    let inside = order.map(|name| format!("\"{name}\":{}", written[name]));
+    for guess in [
+        format!("{{{}}}", inside.join(",")),
+        ask("my divorce"),
+        "my divorce".to_owned(),
+        format!("{principal}\0POST /api/account-exports\0ada-1"),
+        "ada-1".to_owned(),
+    ] {
+        let digest = hex::encode(digest::digest(&digest::SHA256, guess.as_bytes()));
+        for name in ["fingerprint", "idempotency_key"] {
+            let kept = admitted[name].as_str().expect(name);
+            assert!(!kept.contains(&digest), "{name} is the digest of {guess:?}");
+        }
     }
 }

@@ -14,6 +14,7 @@ mod limits;
 mod link;
 mod list;
 pub(crate) mod not_found;
+mod policies;
 
 /// Nobody counts this far: an export of such a category runs until it is cancelled.
 pub(crate) const FOREVER: u64 = 1 << 50;

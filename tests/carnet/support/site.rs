@@ -4,6 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use carnet_events::envelope::Recorded;
+use carnet_events::store::sqlite::SqliteStore;
+use carnet_events::store::{EventStore as _, Filter};
+use futures::TryStreamExt as _;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
@@ -209,6 +213,13 @@ tenant_id = {{ type = "text", rule = "drop" }}
             String::from_utf8_lossy(&output.stderr)
         );
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    /// All events, in their order; while no process has the store open.
+    pub(crate) async fn log(&self) -> Vec<Recorded> {
+        let store = SqliteStore::open(self.path().join("data/events.db")).unwrap();
+        let all = store.read_all(None, Filter::all(), usize::MAX);
+        all.try_collect().await.unwrap()
     }
 
     /// Files under the artifacts' folder, relative to it.
