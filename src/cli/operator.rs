@@ -32,6 +32,12 @@ pub(super) enum Command {
     Close(OnTenant),
     /// Allow a tenant's exports and downloads again
     Reopen(OnTenant),
+    /// End a tenant's subscription; its exports and downloads go on for the grace window
+    CancelTenant(CancelTenant),
+    /// Take a tenant's cancellation back within the grace window
+    Reactivate(OnTenant),
+    /// Switch a module of a tenant on or off, whatever the configuration says
+    SwitchModule(SwitchModule),
     /// Show how the service stands
     Status(Status),
 }
@@ -88,6 +94,30 @@ pub(super) struct OnTenant {
 }
 
 #[derive(Debug, clap::Args)]
+pub(super) struct CancelTenant {
+    /// The tenant's id
+    tenant: String,
+    /// Days in which exports go on and the tenant can come back, at most 366
+    #[arg(long, value_name = "DAYS", default_value_t = 30)]
+    grace_days: u16,
+    #[command(flatten)]
+    act: Act,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct SwitchModule {
+    /// The tenant's id
+    tenant: String,
+    /// A module of the catalog
+    module: String,
+    /// Whether it is on
+    #[arg(value_parser = ["on", "off"])]
+    to: String,
+    #[command(flatten)]
+    act: Act,
+}
+
+#[derive(Debug, clap::Args)]
 pub(super) struct Exempt {
     /// The tenant's id
     tenant: String,
@@ -138,6 +168,18 @@ pub(super) fn run(command: &Command, output: &mut Output) -> Result<(), Failure>
         ),
         Command::Close(args) => on("tenants", &args.tenant, "close", &args.act),
         Command::Reopen(args) => on("tenants", &args.tenant, "reopen", &args.act),
+        Command::Reactivate(args) => on("tenants", &args.tenant, "reactivate", &args.act),
+        Command::CancelTenant(args) => {
+            let (act, path, mut body) = on("tenants", &args.tenant, "cancel", &args.act);
+            body["grace_days"] = json!(args.grace_days);
+            (act, path, body)
+        }
+        Command::SwitchModule(args) => {
+            let verb = format!("modules/{}", part(&args.module));
+            let (act, path, mut body) = on("tenants", &args.tenant, &verb, &args.act);
+            body["on"] = json!(args.to == "on");
+            (act, path, body)
+        }
         Command::Exempt(args) => {
             let (act, path, mut body) = on("tenants", &args.tenant, "exemptions", &args.act);
             let until = args.until.unwrap_or_else(|| now().plus(args.span.get()));

@@ -16,6 +16,7 @@ mod account_exports;
 mod audit_log;
 mod auth;
 mod chaos;
+mod command_line;
 mod config;
 mod deploy;
 mod faults;

@@ -1,5 +1,6 @@
 //! `carnet operator`: the same acts from the command line, through the running service.
 
+use std::collections::BTreeSet;
 use std::process::Output;
 
 use serde_json::Value;
@@ -39,10 +40,22 @@ fn line(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
+/// The acts that the help names.
+fn acts(site: &Site) -> BTreeSet<String> {
+    let help = line(&site.carnet(&["operator", "--help"]));
+    let listed = help.lines().skip_while(|line| *line != "Commands:").skip(1);
+    let names = listed.map_while(|line| line.split_whitespace().next());
+    names
+        .filter(|name| !matches!(*name, "status" | "help"))
+        .map(str::to_owned)
+        .collect()
+}
+
 #[tokio::test]
 async fn every_act_works_from_the_command_line() {
     let site = Site::new(3);
     site.add_slow_category("slow", crate::account_exports::FOREVER);
+    site.edit_config("title = \"Users\"", "title = \"Users\"\nmodule = \"core\"");
     let server = Server::start(&site);
     let admin = server.client(&site.token("acme", "ada"));
     let why = ["--reason", "asked for", "--json"];
@@ -50,6 +63,13 @@ async fn every_act_works_from_the_command_line() {
     let job = admin.create(&["slow"]).await.expect(202).json();
     let id = job["id"].as_str().unwrap();
     admin.reaches(id, "running").await;
+    // Every act that the help lists.
+    let mut left = acts(&site);
+    let mut check = |arguments: &[&str], kind: &str| {
+        let done = act(arguments);
+        assert_eq!(done["event"]["type"], kind, "{arguments:?}: {done}");
+        left.remove(arguments[0]);
+    };
     for (arguments, kind) in [
         (&["pause"][..], "intake_paused"),
         (&["resume"], "intake_resumed"),
@@ -69,10 +89,18 @@ async fn every_act_works_from_the_command_line() {
         ),
         (&["close", "acme"], "closed"),
         (&["reopen", "acme"], "reopened"),
+        (&["switch-module", "acme", "core", "on"], "module_switched"),
+        (&["switch-module", "acme", "core", "off"], "module_switched"),
+        (&["cancel-tenant", "acme", "--grace-days", "2"], "cancelled"),
+        (&["reactivate", "acme"], "reactivated"),
     ] {
-        let done = act(arguments);
-        assert_eq!(done["event"]["type"], kind, "{arguments:?}: {done}");
+        check(arguments, kind);
     }
+    let kept = admin.export(&["tickets"]).await;
+    let kept = kept["id"].as_str().unwrap();
+    check(&["hold", kept], "held");
+    check(&["release-hold", kept], "hold_released");
+    assert!(left.is_empty(), "not tried: {left:?}");
     assert_eq!(act(&["reopen", "acme"])["changed"], false);
     let text = line(&run(&site, &server, &["resume", "--reason", "x"]));
     assert_eq!(text, "resume_intake: unchanged, it is so already\n");
