@@ -10,9 +10,10 @@
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use bytes::Bytes;
 use carnet_events::conformance::{batch, read, stream};
 use carnet_events::copy::{CopyError, Report, Stage, copy, unfinished};
-use carnet_events::envelope::Recorded;
+use carnet_events::envelope::{NewEvent, Position, Recorded};
 use carnet_events::ids::TenantId;
 use carnet_events::store::memory::MemoryStore;
 use carnet_events::store::sqlite::SqliteStore;
@@ -27,6 +28,21 @@ fn directory(tenant: &str) -> StreamName {
     StreamName::directory(&TenantId::new(tenant).unwrap())
 }
 
+/// Events of several types, with data and metadata of their own, which need not be JSON.
+fn varied(from: usize, count: usize) -> Vec<NewEvent> {
+    let mut events = batch(from, count);
+    for (index, event) in events.iter_mut().enumerate() {
+        let n = from + index;
+        event.kind = ["said", "heard", "über"][n % 3].into();
+        event.metadata = match n % 4 {
+            0 => Bytes::new(),
+            1 => Bytes::from(vec![0xff, 0x00, n.to_le_bytes()[0]]),
+            _ => Bytes::from(format!("{{ \"n\":{n} }}")),
+        };
+    }
+    events
+}
+
 /// A log of interleaved streams with an erased directory in the middle and one at the end.
 async fn filled(events: usize) -> MemoryStore {
     let store = MemoryStore::new();
@@ -37,7 +53,7 @@ async fn filled(events: usize) -> MemoryStore {
             _ => stream(&format!("s-{}", n % 17)),
         };
         store
-            .append(&name, Expected::Any, batch(n, 1 + n % 4))
+            .append(&name, Expected::Any, varied(n, 1 + n % 4))
             .await
             .unwrap();
         if n == events / 2 {
@@ -48,14 +64,18 @@ async fn filled(events: usize) -> MemoryStore {
     store
 }
 
-async fn identities(store: &dyn EventStore) -> Vec<(StreamName, u64, uuid::Uuid, Vec<u8>)> {
+/// Everything of the events but their positions.
+async fn identities(store: &dyn EventStore) -> Vec<Recorded> {
     let all: Vec<Recorded> = store
         .read_all(None, Filter::all(), usize::MAX)
         .try_collect()
         .await
         .unwrap();
     all.into_iter()
-        .map(|event| (event.stream, event.revision, event.id, event.data.to_vec()))
+        .map(|event| Recorded {
+            position: Position::single(0),
+            ..event
+        })
         .collect()
 }
 

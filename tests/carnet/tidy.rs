@@ -47,6 +47,10 @@ const IMPURE: &[&str] = &[
     "std::process",
     "async fn",
     ".await",
+    "crate::store",
+    "crate::conformance",
+    "tonic",
+    "eventstore",
 ];
 
 fn root() -> &'static Path {
@@ -136,9 +140,22 @@ fn actors_and_projections_know_no_http_and_actors_no_database() {
                 "reqwest",
                 "actix_web",
                 "std::fs",
+                "tokio_postgres",
+                "eventstore",
+                "hyper",
             ][..],
         ),
-        ("projections", &["actix", "object_store", "reqwest"][..]),
+        (
+            "projections",
+            &[
+                "actix",
+                "object_store",
+                "reqwest",
+                "tokio_postgres",
+                "eventstore",
+                "hyper",
+            ][..],
+        ),
         ("events", &["actix", "object_store", "reqwest"][..]),
     ] {
         let manifest =

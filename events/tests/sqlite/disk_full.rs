@@ -1,7 +1,7 @@
 //! A full disk: nothing by halves, a clear answer, and it goes on once there is space again.
 //!
 //! The disk is a tmpfs of two MiB in a mount namespace of its own: the test starts itself again under `unshare`. Where
-//! the system permits no such namespace, the unit tests of the store still fill a database of limited size.
+//! the system permits no such namespace, not even to root, the test fails, unless `CARNET_ALLOW_SKIPS` is set.
 
 use std::path::Path;
 use std::process::Command;
@@ -20,10 +20,11 @@ async fn on_a_tiny_disk() {
         return;
     }
     let directory = tempfile::tempdir().unwrap();
-    let unshare = |script: &str| {
+    let unshare = |namespace: &[&str], script: &str| {
         let mut command = Command::new("unshare");
         command
-            .args(["--user", "--map-root-user", "--mount", "sh", "-ec", script])
+            .args(namespace)
+            .args(["sh", "-ec", script])
             .env(MOUNT, directory.path());
         command.output().ok()
     };
@@ -31,20 +32,30 @@ async fn on_a_tiny_disk() {
         "mount -t tmpfs -o size=2m tmpfs '{}'",
         directory.path().display()
     );
-    if !unshare(&mount).is_some_and(|output| output.status.success()) {
+    // What root may do without a name of its own, others may with one.
+    let namespaces = [&["--user", "--map-root-user", "--mount"][..], &["--mount"]];
+    let can = |namespace: &&&[&str]| {
+        unshare(namespace, &mount).is_some_and(|output| output.status.success())
+    };
+    let Some(namespace) = namespaces.iter().find(can) else {
+        assert!(
+            std::env::var_os("CARNET_ALLOW_SKIPS").is_some(),
+            "no small disk can be mounted in a namespace (`unshare --user --map-root-user --mount`): allow that, or do \
+             without with CARNET_ALLOW_SKIPS=1"
+        );
         let mut err = std::io::stderr().lock();
         let _ = std::io::Write::write_all(
             &mut err,
-            b"no mount namespaces here: not tried on a real full disk\n",
+            b"SKIPPED: no mount namespaces here, not tried on a real full disk\n",
         );
         return;
-    }
+    };
     let this = std::env::current_exe().unwrap();
     let script = format!(
         "{mount}\nexec '{}' --exact disk_full::on_a_tiny_disk --nocapture",
         this.display()
     );
-    let output = unshare(&script).unwrap();
+    let output = unshare(namespace, &script).unwrap();
     assert!(
         output.status.success(),
         "{}",

@@ -111,6 +111,8 @@ impl Ledger {
             tally.get("completed").is_some_and(|count| *count > 0),
             "nothing completed: {tally:?}"
         );
+        // Whatever happened was done to nodes and stores; no export had a fault of its own.
+        assert_eq!(tally.get("failed"), None, "{tally:?}");
         only_published_files_are_left(site, &completed).await;
         tally
     }

@@ -1,10 +1,12 @@
 //! Acts on the whole service: intake, nodes, projections; and what every act has in common.
 
+use std::time::Duration;
+
 use reqwest::Method;
 use serde_json::json;
 
 use super::{done, order, unchanged};
-use crate::support::{Inside, Server, Site};
+use crate::support::{Client, Inside, Server, Site};
 
 #[tokio::test]
 async fn a_paused_intake_takes_no_requests_until_it_is_resumed() {
@@ -32,16 +34,21 @@ async fn a_paused_intake_takes_no_requests_until_it_is_resumed() {
 #[tokio::test]
 async fn a_drained_node_takes_no_work_until_it_may_again() {
     let site = Site::new(3);
-    let server = Server::start(&site);
-    let operator = server.client(&site.operator_token("olga"));
-    let admin = server.client(&site.token("acme", "ada"));
+    let service = Inside::start(&site);
+    let operator = Client::new(service.address(), &site.operator_token("olga"));
+    let admin = service.admin("acme", "ada");
     done(&operator, "/nodes/this/drain", "drain_started").await;
     unchanged(&operator, "/nodes/this/drain").await;
     let job = admin.create(&["tickets"]).await.expect(202).json();
     let id = job["id"].as_str().unwrap();
     let path = format!("/api/account-exports/{id}");
-    let waiting = admin.get(&path).await.expect(200).json();
-    assert_eq!(waiting["status"], "queued");
+    for _ in 0..3 {
+        let waiting = admin.get(&path).await.expect(200).json();
+        assert_eq!(waiting["status"], "queued");
+        // A round, with time to do its work.
+        service.advance(Duration::from_secs(10));
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
     done(&operator, "/nodes/this/undrain", "drain_ended").await;
     assert_eq!(admin.settled(id).await["status"], "completed");
     for node in ["00000000-0000-4000-8000-000000000009", "nonsense"] {

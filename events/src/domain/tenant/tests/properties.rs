@@ -39,14 +39,47 @@ fn any_command() -> impl Strategy<Value = TenantCommand> {
         }),
         1 => Just(TenantCommand::Close { principal: by() }),
         1 => Just(TenantCommand::Reopen { principal: by() }),
-        1 => Just(TenantCommand::Cancel { grace: seconds(86_400), principal: by() }),
+        1 => (0usize..3).prop_map(move |grace| TenantCommand::Cancel {
+            grace: seconds([0, 3600, 86_400][grace]),
+            principal: by(),
+        }),
         1 => Just(TenantCommand::Reactivate { principal: by() }),
         1 => any::<bool>().prop_map(move |on| TenantCommand::SwitchModule {
             module: "core".to_owned(),
             on,
             principal: by(),
         }),
+        2 => any_exemption(),
+        1 => proptest::option::of(0u8..3).prop_map(move |preset| TenantCommand::SetSchedule {
+            preset: preset.map(|preset| format!("preset-{preset}")),
+            principal: by(),
+        }),
+        1 => (0i64..10_000).prop_map(|minute| TenantCommand::SkipSchedule {
+            due_at: Timestamp::from_millis(minute * 60_000),
+            code: "in_progress".to_owned(),
+        }),
+        1 => (0u8..4).prop_map(|step| match step {
+            0 => TenantCommand::StartPurge,
+            _ => TenantCommand::FinishPurge,
+        }),
     ]
+}
+
+fn any_exemption() -> impl Strategy<Value = TenantCommand> {
+    let who = proptest::option::of(0usize..4);
+    (0u8..20, any::<bool>(), 0u32..4, 0i64..40_000, who).prop_map(
+        |(id, of_tenant, count, until, who)| TenantCommand::GrantExemption {
+            id: format!("exemption-{id}"),
+            limit: match of_tenant {
+                true => LimitKind::Tenant,
+                false => LimitKind::User,
+            },
+            count,
+            until: Timestamp::from_millis(until * 60_000),
+            person: who.filter(|_| !of_tenant).map(|who| principal(PEOPLE[who])),
+            principal: principal("op"),
+        },
+    )
 }
 
 /// Commands with the minutes between them, and whether the export that is active then is settled before.
@@ -108,17 +141,45 @@ fn stored(event: &Timed<TenantEvent>) -> Timed<TenantEvent> {
     decode(&recorded).unwrap().1
 }
 
-/// Every accepted request of a person, as the history tells it without the decider's help.
-fn accepted(history: &[Timed<TenantEvent>]) -> Vec<(Timestamp, PrincipalId)> {
-    history
-        .iter()
-        .filter_map(|event| match &event.what {
-            TenantEvent::ExportAdmitted(admitted) if admitted.request.origin == Origin::User => {
-                Some((event.at, admitted.request.principal.clone()))
+/// An accepted request of a person.
+struct Accepted {
+    at: Timestamp,
+    who: PrincipalId,
+    /// The limits that exemptions let it through.
+    beyond: Vec<LimitKind>,
+}
+
+/// Every one of them, as the history tells it without the decider's help; exemptions are held against what was granted.
+fn accepted(history: &[Timed<TenantEvent>]) -> Vec<Accepted> {
+    let mut granted: BTreeMap<String, ExemptionGranted> = BTreeMap::new();
+    let mut found = Vec::new();
+    for event in history {
+        match &event.what {
+            TenantEvent::ExemptionGranted(one) => {
+                let known = granted.insert(one.id.clone(), one.clone());
+                assert_eq!(known, None, "an id is granted once");
             }
-            _ => None,
-        })
-        .collect()
+            TenantEvent::ExportAdmitted(admitted) if admitted.request.origin == Origin::User => {
+                let who = &admitted.request.principal;
+                let mut beyond = Vec::new();
+                for id in &admitted.exemptions {
+                    let used = granted.get_mut(id).expect("it was granted");
+                    assert!(
+                        event.at < used.until && used.person.as_ref().is_none_or(|one| one == who)
+                    );
+                    used.count = used.count.checked_sub(1).expect("it had some left");
+                    beyond.push(used.limit);
+                }
+                found.push(Accepted {
+                    at: event.at,
+                    who: who.clone(),
+                    beyond,
+                });
+            }
+            _ => {}
+        }
+    }
+    found
 }
 
 proptest! {
@@ -134,14 +195,36 @@ proptest! {
         let run = drive(commands);
         let accepted = accepted(&run.history);
         let day = seconds(24 * 60 * 60);
-        // A window can only be fullest at the moment of an acceptance.
-        for (end, _) in &accepted {
-            let inside = |at: Timestamp| at <= *end && at.plus(day) > *end;
-            let all = accepted.iter().filter(|(at, _)| inside(*at)).count();
-            prop_assert!(all <= limits().per_tenant.accepted as usize);
-            for person in PEOPLE.map(principal) {
-                let own = accepted.iter().filter(|(at, by)| inside(*at) && *by == person).count();
-                prop_assert!(own <= limits().per_user.accepted as usize);
+        // A window can only be fullest at the moment of an acceptance, and beyond its quota only by exemptions.
+        for last in &accepted {
+            let inside = |one: &&Accepted| one.at <= last.at && one.at.plus(day) > last.at;
+            let beyond = |limit| last.beyond.contains(&limit);
+            let all = accepted.iter().filter(inside).count();
+            prop_assert!(beyond(LimitKind::Tenant) || all <= limits().per_tenant.accepted as usize);
+            let own = accepted.iter().filter(inside).filter(|one| one.who == last.who).count();
+            prop_assert!(beyond(LimitKind::User) || own <= limits().per_user.accepted as usize);
+        }
+    }
+
+    #[test]
+    fn a_purge_is_the_end_and_never_comes_within_the_grace(commands in any_commands()) {
+        let mut grace_until = None;
+        let mut purging = false;
+        for event in drive(commands).history {
+            match event.what {
+                TenantEvent::Cancelled(cancelled) => grace_until = Some(cancelled.grace_until),
+                TenantEvent::Reactivated(_) => {
+                    prop_assert!(!purging);
+                    grace_until = None;
+                }
+                TenantEvent::PurgeStarted(_) => {
+                    prop_assert!(!purging && grace_until.is_some_and(|end| end <= event.at));
+                    purging = true;
+                }
+                TenantEvent::Purged(_) | TenantEvent::ExportAdmitted(_) => {
+                    prop_assert_eq!(purging, matches!(event.what, TenantEvent::Purged(_)));
+                }
+                _ => {}
             }
         }
     }
@@ -179,8 +262,12 @@ proptest! {
         {
             prop_assert!(opens > now);
             let just_before = opens.minus(std::time::Duration::from_millis(1)).max(now);
-            let is_limit = |reply| matches!(reply, Ok(Reply::Refused(Refusal::LimitReached { .. })));
-            prop_assert!(is_limit(ask(just_before, 5001)));
+            let is_refused = |reply| {
+                let Ok(Reply::Refused(refusal)) = reply else { return false };
+                // A grace window may have ended meanwhile.
+                matches!(refusal, Refusal::LimitReached { .. } | Refusal::TenantClosed)
+            };
+            prop_assert!(is_refused(ask(just_before, 5001)));
             // The other window, or the end of a grace window, may still stand in the way; not this limit at this time.
             match ask(opens, 5002) {
                 Ok(Reply::Refused(Refusal::LimitReached { next_allowed_at, .. })) => {
@@ -198,5 +285,6 @@ proptest! {
         let month = usize::try_from(LONGEST_WINDOW.as_secs() / 86_400).unwrap();
         prop_assert!(run.live.accepted.len() <= 10 * (month + 1));
         prop_assert!(run.live.keys.len() <= 200);
+        prop_assert!(run.live.exemptions.len() <= MAX_EXEMPTIONS);
     }
 }
