@@ -94,10 +94,28 @@ impl Storages {
         &self.place(tenant).key
     }
 
-    /// Where the object of this key is.
-    pub fn of_key(&self, key: &ArtifactKey) -> &ArtifactStore {
-        let owner = self.own.iter().find(|(tenant, _)| key.is_of(tenant));
-        &owner.map_or(&self.common, |(_, place)| place).store
+    /// Where an object of a tenant may be: in its own storage, or in the common one, where it was stored before the tenant had its own.
+    pub fn places_of(&self, tenant: &TenantId) -> Vec<ArtifactStore> {
+        let own = self.own.get(tenant);
+        let places = own.into_iter().chain([&self.common]);
+        places.map(|place| place.store.clone()).collect()
+    }
+
+    /// Deletes the object of this key wherever it may be. Once this is done every configured place is free of it; may be repeated.
+    ///
+    /// # Errors
+    /// The first that a place fails with; it was deleted from the others all the same.
+    pub async fn delete(&self, key: &ArtifactKey) -> Result<(), StorageError> {
+        let own = self.own.iter().find(|(tenant, _)| key.is_of(tenant));
+        let mut deleted = Ok(());
+        for place in own
+            .map(|(_, place)| place)
+            .into_iter()
+            .chain([&self.common])
+        {
+            deleted = deleted.and(place.store.delete(key).await);
+        }
+        deleted
     }
 
     /// Whether a tenant's storage worked when it was last tried.
@@ -110,12 +128,16 @@ impl Storages {
         self.places().map(|place| &place.store)
     }
 
-    /// Configuration keys of the storages that didn't work when they were last tried.
-    pub fn broken(&self) -> Vec<&str> {
-        let broken = self
-            .places()
-            .filter(|place| !place.verified.load(Ordering::Relaxed));
-        broken.map(|place| place.key.as_str()).collect()
+    /// Whether the common storage worked when it was last tried. Tenants' own are theirs alone: one that doesn't work keeps nobody else's requests from
+    /// being served.
+    ///
+    /// # Errors
+    /// Its configuration key, when it didn't.
+    pub fn ready(&self) -> Result<(), &str> {
+        match self.common.verified.load(Ordering::Relaxed) {
+            true => Ok(()),
+            false => Err(&self.common.key),
+        }
     }
 
     /// Tries every storage at `now`: writes, reads back and deletes a small object.
@@ -203,11 +225,16 @@ mod tests {
         };
         let at = |store: &ArtifactStore| format!("{store:?}");
         assert_ne!(at(&storages.of(&acme)), at(&storages.of(&globex)));
-        assert_eq!(at(storages.of_key(&key(&acme))), at(&storages.of(&acme)));
-        assert_eq!(
-            at(storages.of_key(&key(&globex))),
-            at(&storages.of(&globex))
-        );
+        let places = |tenant| {
+            storages
+                .places_of(tenant)
+                .iter()
+                .map(at)
+                .collect::<Vec<_>>()
+        };
+        let common = at(&storages.of(&globex));
+        assert_eq!(places(&acme), [at(&storages.of(&acme)), common.clone()]);
+        assert_eq!(places(&globex), [common]);
         assert!(!storages.is_verified(&acme));
         assert!(storages.view().iter().all(|one| one.tried_at.is_none()));
         let now = Timestamp::from_millis(7);
@@ -215,6 +242,46 @@ mod tests {
         let works = |one: &StorageView| one.tried_at == Some(now) && one.problem.is_none();
         assert!(storages.view().iter().all(works));
         assert!(storages.is_verified(&acme) && storages.is_verified(&globex));
-        assert!(storages.broken().is_empty());
+        assert_eq!(storages.ready(), Ok(()));
+
+        // What is deleted is gone wherever it may have been, and nobody else's is.
+        let put = |place: &str, tenant| {
+            let file = folder.path().join(place).join(key(tenant).as_str());
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+            std::fs::write(&file, b"data").unwrap();
+            file
+        };
+        let files = [
+            put("acme", &acme),
+            put("common", &acme),
+            put("common", &globex),
+        ];
+        let there = || files.each_ref().map(|file| file.exists());
+        storages.delete(&key(&acme)).await.unwrap();
+        assert_eq!(there(), [false, false, true]);
+        put("acme", &acme);
+        put("common", &acme);
+        let mark = folder
+            .path()
+            .join("acme")
+            .join(crate::export::artifact::storage::MARKER);
+        std::fs::remove_file(mark).unwrap();
+        let away = storages.delete(&key(&acme)).await;
+        assert!(
+            matches!(away, Err(StorageError::Unmarked { .. })),
+            "{away:?}"
+        );
+        assert_eq!(
+            there(),
+            [true, false, true],
+            "the other place is free of it"
+        );
+        storages.verify(now).await;
+        assert!(!storages.is_verified(&acme) && storages.is_verified(&globex));
+        assert_eq!(
+            storages.ready(),
+            Ok(()),
+            "a tenant's own storage is its own matter"
+        );
     }
 }

@@ -66,7 +66,7 @@ impl ReadyCheck for Store {
     }
 }
 
-/// The artifact storages worked when they were last tried.
+/// The common artifact storage worked when it was last tried.
 struct Artifacts(Arc<Storages>);
 
 #[async_trait]
@@ -76,12 +76,7 @@ impl ReadyCheck for Artifacts {
     }
 
     async fn check(&self) -> Result<(), String> {
-        let broken = self.0.broken();
-        if broken.is_empty() {
-            Ok(())
-        } else {
-            Err(broken.join(", "))
-        }
+        self.0.ready().map_err(ToOwned::to_owned)
     }
 }
 

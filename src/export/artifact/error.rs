@@ -45,6 +45,14 @@ pub enum StorageError {
         /// The key of the mark that is missing.
         marker: &'static str,
     },
+    /// The storage bore the mark of this log, and doesn't any more: it isn't the same place.
+    #[error(
+        "the artifact storage no longer bears the mark of this event log (the object {marker}): mount its volume, or correct its url; if it was emptied on purpose, restart the service"
+    )]
+    Unmarked {
+        /// The key of the mark that is missing.
+        marker: &'static str,
+    },
     /// What was written could not be read back the same.
     #[error("the artifact storage gave back other bytes than were written")]
     Unfaithful,
@@ -127,10 +135,26 @@ impl StorageError {
             | Self::Missing { .. }
             | Self::ForeignLog { .. }
             | Self::NotOurs { .. }
+            | Self::Unmarked { .. }
             | Self::Unfaithful
             | Self::WrongRegion
             | Self::Failed { .. } => "storage_failed",
         }
+    }
+
+    /// Whether it is the storage as a whole that is away or refuses, whatever is asked of it.
+    #[must_use]
+    pub const fn is_away(&self) -> bool {
+        matches!(
+            self,
+            Self::NoBucket
+                | Self::NoCredentials { .. }
+                | Self::WrongCredentials { .. }
+                | Self::Expired
+                | Self::ClockSkew
+                | Self::WrongRegion
+                | Self::Unreachable { .. }
+        )
     }
 
     /// Takes an I/O error for what it means here.

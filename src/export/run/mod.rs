@@ -170,7 +170,7 @@ impl Exporter {
 
     /// After a failure. What can't be removed now, the sweep removes later.
     async fn remove(&self, key: &ArtifactKey) {
-        if let Err(error) = self.parts.storages.of_key(key).delete(key).await {
+        if let Err(error) = self.parts.storages.delete(key).await {
             tracing::warn!(%key, %error, "a failed export's object may be left behind");
         }
     }
@@ -179,9 +179,8 @@ impl Exporter {
         let key: ArtifactKey = key.parse().map_err(|_| ObjectFailure {
             reason: "it is not an artifact's key".to_owned(),
         })?;
-        let storage = self.parts.storages.of_key(&key);
-        let deleted = storage.delete(&key).await;
-        deleted.map(drop).map_err(|error| ObjectFailure {
+        let deleted = self.parts.storages.delete(&key).await;
+        deleted.map_err(|error| ObjectFailure {
             reason: error.to_string(),
         })
     }
@@ -266,16 +265,14 @@ impl Runner for Exporter {
         let mut asking = Asking { judge, kept: 0 };
         let before = SystemTime::UNIX_EPOCH
             + Duration::from_millis(u64::try_from(before.as_millis()).unwrap_or(0));
-        let (mut report, mut failed) = (SweepReport::default(), Ok(()));
+        let (mut report, mut failed) = (SweepReport::default(), None);
         for storage in self.parts.storages.all() {
             let swept = match storage.sweep(&mut asking, Duration::ZERO, before).await {
                 Ok(swept) => swept,
                 // The others are swept all the same.
                 Err(error) => {
                     tracing::warn!(?storage, %error, "an artifact storage wasn't swept");
-                    failed = Err(ObjectFailure {
-                        reason: error.to_string(),
-                    });
+                    failed.get_or_insert(error);
                     continue;
                 }
             };
@@ -284,9 +281,18 @@ impl Runner for Exporter {
             }
             report.removed += swept.removed.len() as u64 + swept.temporaries;
             report.unknown += swept.unknown;
+            if let Some(error) = swept.failure {
+                tracing::warn!(?storage, %error, removed = report.removed, "an artifact storage wasn't swept of everything");
+                failed.get_or_insert(error);
+            }
         }
         report.kept = asking.kept;
-        failed.map(|()| report)
+        match failed {
+            None => Ok(report),
+            Some(error) => Err(ObjectFailure {
+                reason: error.to_string(),
+            }),
+        }
     }
 }
 

@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use carnet::export::artifact::blocks::sha256;
-use carnet::export::artifact::storage::{Deletion, MARKER};
+use carnet::export::artifact::storage::MARKER;
 use carnet::export::artifact::{ArtifactStore, BlockSink, StorageError};
 use secrecy::ExposeSecret;
 use tokio_util::sync::CancellationToken;
 
 use super::{Book, MIB, data, in_days, key, key_of, open, put};
-use crate::support::s3::Buckets;
+use crate::support::s3::{Buckets, Fault};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -155,21 +154,20 @@ async fn nothing_is_visible_before_the_commit() {
 }
 
 #[tokio::test]
-async fn deleting_says_what_was_deleted_and_may_be_repeated() {
+async fn deleting_takes_the_file_and_its_digests_and_may_be_repeated() {
     let server = Buckets::start(&["exports"]);
     let store = open(server.location("exports", "carnet")).await;
     let data = data(9 * MIB);
     put(&store, &key(1, 1), &data, None).await.unwrap();
     put(&store, &key(2, 1), &data, Some(b"x")).await.unwrap();
-    let deleted = Deletion::Deleted {
-        sha256: sha256(&data),
-        bytes: data.len() as u64,
-    };
-    assert_eq!(store.delete(&key(2, 1)).await.unwrap(), deleted);
-    assert_eq!(
-        store.delete(&key(2, 1)).await.unwrap(),
-        Deletion::AlreadyGone
-    );
+    // However large a file is, or unreadable: what is to be deleted isn't read.
+    let gone = key(2, 1).to_string();
+    let unreadable = Fault::Answer(400, "Unreadable");
+    server.fault(unreadable, usize::MAX, move |asked| {
+        asked.method == "GET" && asked.uri.contains(&gone)
+    });
+    store.delete(&key(2, 1)).await.unwrap();
+    store.delete(&key(2, 1)).await.unwrap();
     let left: Vec<_> = server.objects("exports").into_keys().collect();
     assert_eq!(
         left,
@@ -221,6 +219,27 @@ async fn the_sweep_removes_what_is_old_and_given_up_and_nothing_else() {
         server.objects("exports").len(),
         5,
         "four objects and the mark"
+    );
+}
+
+#[tokio::test]
+async fn an_object_that_cant_be_deleted_doesnt_end_the_sweep_of_a_bucket() {
+    let server = Buckets::start(&["exports"]);
+    let store = open(server.location("exports", "carnet")).await;
+    for export in 1..=4 {
+        put(&store, &key(export, 1), b"data", None).await.unwrap();
+    }
+    let locked = key(1, 1).to_string();
+    server.fault(
+        Fault::Answer(403, "AccessDenied"),
+        usize::MAX,
+        move |asked| asked.method == "DELETE" && asked.uri.contains(&locked),
+    );
+    let swept = store.sweep(&mut Book, DAY, in_days(2)).await.unwrap();
+    assert_eq!(swept.removed, [key(2, 1), key(3, 1), key(4, 1)]);
+    assert!(
+        matches!(swept.failure, Some(StorageError::Denied { .. })),
+        "{swept:?}"
     );
 }
 

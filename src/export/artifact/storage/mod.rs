@@ -15,9 +15,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_lc_rs::digest::{Context, SHA256};
 use bytes::Bytes;
-use carnet_events::ids::Digest;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
@@ -28,7 +26,6 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::StorageError;
-use super::blocks::{BLOCK_BYTES, finished};
 use futures::TryStreamExt;
 use futures::stream::BoxStream;
 use local::Directory;
@@ -83,20 +80,6 @@ impl fmt::Debug for ArtifactStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "ArtifactStore({:?})", self.place)
     }
-}
-
-/// What became of an object that was to be deleted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Deletion {
-    /// It is gone for good; these were its bytes.
-    Deleted {
-        /// SHA-256 of them.
-        sha256: Digest,
-        /// How many they were.
-        bytes: u64,
-    },
-    /// It was gone before.
-    AlreadyGone,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -211,9 +194,10 @@ impl ArtifactStore {
     /// Proves that the store keeps what it is given: writes a small object, reads it back and deletes it.
     ///
     /// # Errors
-    /// [`StorageError::Unfaithful`] when other bytes come back; else what a step fails with.
+    /// [`StorageError::Unfaithful`] when other bytes come back, [`StorageError::Unmarked`] when the mark it had is gone; else what a step fails with.
     pub async fn verify(&self) -> Result<(), StorageError> {
         self.claimed().await?;
+        self.bears_mark().await?;
         let name = Uuid::new_v4();
         let path = path(&format!("{PROBE}{name}"))?;
         let written = Bytes::from(format!("carnet probe {name}\n").repeat(64));
@@ -272,16 +256,19 @@ impl ArtifactStore {
         }
     }
 
-    /// Deletes an artifact and its sidecar for good, and says what was deleted. May be repeated.
+    /// Deletes an artifact and its sidecar for good. May be repeated, and what is gone already is as good. Nothing is read: a file too large to be
+    /// read in time, or that can't be read any more, is deleted all the same.
     ///
     /// # Errors
-    /// What a step fails with; repeating goes on from there.
-    pub async fn delete(&self, key: &ArtifactKey) -> Result<Deletion, StorageError> {
-        let deletion = match self.digest(key).await {
-            Ok((sha256, bytes)) => Deletion::Deleted { sha256, bytes },
-            Err(StorageError::Missing { .. }) => Deletion::AlreadyGone,
-            Err(error) => return Err(error),
-        };
+    /// [`StorageError::Unmarked`] and the like when this isn't the storage that it was opened as, so that it can't tell what is gone; else what a step
+    /// fails with. Repeating goes on from there.
+    pub async fn delete(&self, key: &ArtifactKey) -> Result<(), StorageError> {
+        self.bears_mark().await?;
+        self.delete_objects(key).await
+    }
+
+    /// Deletes an artifact and its sidecar, of a storage whose mark was looked at.
+    async fn delete_objects(&self, key: &ArtifactKey) -> Result<(), StorageError> {
         for object in [key.as_str(), &key.sidecar()] {
             self.remove(&path(object)?).await?;
         }
@@ -289,25 +276,20 @@ impl ArtifactStore {
             let key = key.clone();
             blocking(move || directory.settle(&key)).await?;
         }
-        Ok(deletion)
+        Ok(())
     }
 
-    /// SHA-256 and size of a stored object.
-    async fn digest(&self, key: &ArtifactKey) -> Result<(Digest, u64), StorageError> {
-        let bytes = self.size(key.as_str()).await?;
-        let mut hash = Context::new(&SHA256);
-        let mut at = 0;
-        while at < bytes {
-            let end = bytes.min(at + BLOCK_BYTES as u64);
-            let block = self.range(key.as_str(), at..end).await?;
-            hash = blocking(move || {
-                hash.update(&block);
-                Ok(hash)
-            })
-            .await?;
-            at = end;
+    /// Looks whether the mark of the log is there now. Where it isn't, what is missing may be somewhere else: the volume isn't mounted, the bucket is
+    /// another.
+    ///
+    /// # Errors
+    /// [`StorageError::Unmarked`] without the mark, [`StorageError::ForeignLog`] with another's; else what reading it fails with.
+    pub async fn bears_mark(&self) -> Result<(), StorageError> {
+        match self.get(&path(MARKER)?).await {
+            Ok(found) => Self::check_marker(&found, &self.claim.log_id),
+            Err(StorageError::Missing { .. }) => Err(StorageError::Unmarked { marker: MARKER }),
+            Err(error) => Err(error),
         }
-        Ok((finished(hash), bytes))
     }
 
     /// Size of the object of this key.

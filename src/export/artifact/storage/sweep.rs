@@ -18,6 +18,9 @@ const WRITING: Duration = Duration::from_secs(24 * 60 * 60);
 /// The most unknown objects one sweep names; it counts them all.
 const MAX_NAMED: usize = 100;
 
+/// After so many removals in a row that the storage as a whole stood in the way of, it isn't asked for more. Objects of their own trouble end no sweep.
+const AWAY: u32 = 3;
+
 /// What is to become of an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decision {
@@ -49,9 +52,30 @@ pub struct Swept {
     pub unknown_named: Vec<String>,
     /// The bucket doesn't list uploads in parts that never ended. A lifecycle rule there has to remove them (`AbortIncompleteMultipartUpload`).
     pub unlisted: bool,
+    /// The first of what couldn't be removed or listed, and why. The rest was swept all the same; the next sweep tries again.
+    pub failure: Option<StorageError>,
+    /// Failures in a row, up to now, that are the storage's as a whole.
+    away: u32,
 }
 
 impl Swept {
+    /// Notes how a removal went: whether it was done.
+    fn done(&mut self, object: &str, removed: Result<(), StorageError>) -> bool {
+        let Err(error) = removed else {
+            self.away = 0;
+            return true;
+        };
+        tracing::warn!(object, %error, "an object couldn't be swept away");
+        self.away = if error.is_away() { self.away + 1 } else { 0 };
+        self.failure.get_or_insert(error);
+        false
+    }
+
+    /// Whether the storage is away, so that asking it for more would only take time.
+    fn is_over(&self) -> bool {
+        self.away >= AWAY
+    }
+
     fn report(&mut self, object: &str) {
         self.unknown += 1;
         if self.unknown_named.len() < MAX_NAMED {
@@ -61,10 +85,11 @@ impl Swept {
 }
 
 impl ArtifactStore {
-    /// Removes artifacts that `judge` gives up and half-written files of exports it knows, all of them untouched for `older_than` at `now`.
+    /// Removes artifacts that `judge` gives up and half-written files of exports it knows, all of them untouched for `older_than` at `now`. What can't be
+    /// removed is left for the next sweep, and told by [`Swept::failure`].
     ///
     /// # Errors
-    /// What a step fails with; the next sweep goes on.
+    /// When it isn't this log's storage, or can't be told to be.
     pub async fn sweep(
         &self,
         judge: &mut dyn Judge,
@@ -74,19 +99,47 @@ impl ArtifactStore {
         // What another log's export left is not this log's to remove.
         self.claimed().await?;
         let mut swept = Swept::default();
-        let old = |modified: SystemTime| {
+        let untouched = |modified: SystemTime, at_least: Duration| {
             now.duration_since(modified)
-                .is_ok_and(|age| age >= older_than)
+                .is_ok_and(|age| age >= at_least)
         };
+        let old = |modified: SystemTime| untouched(modified, older_than);
+        // Written even now; or left between being published and being tidied away.
+        let in_use = older_than.max(WRITING);
+        let listed = self.sweep_objects(judge, &old, &mut swept).await;
+        if let Err(error) = listed {
+            swept.failure.get_or_insert(error);
+        }
+        let abandoned = |decision: Decision, modified: SystemTime| match decision {
+            Decision::Remove => old(modified),
+            Decision::Keep => untouched(modified, in_use),
+            Decision::Unknown => false,
+        };
+        if let Err(error) = self.sweep_temporaries(judge, &abandoned, &mut swept).await {
+            swept.failure.get_or_insert(error);
+        }
+        Ok(swept)
+    }
+
+    async fn sweep_objects(
+        &self,
+        judge: &mut dyn Judge,
+        old: &(dyn Fn(SystemTime) -> bool + Sync),
+        swept: &mut Swept,
+    ) -> Result<(), StorageError> {
         let mut objects = self.objects.list(None);
         while let Some(object) = self.listed(&mut objects).await? {
+            if swept.is_over() {
+                break;
+            }
             let name = object.location.as_ref();
             if name == MARKER {
                 continue;
             }
             if name.starts_with(PROBE) {
-                if old(object.last_modified.into()) {
-                    self.remove(&object.location).await?;
+                if old(object.last_modified.into())
+                    && swept.done(name, self.remove(&object.location).await)
+                {
                     swept.temporaries += 1;
                 }
                 continue;
@@ -99,25 +152,16 @@ impl ArtifactStore {
                 Decision::Keep => {}
                 Decision::Unknown => swept.report(name),
                 Decision::Remove if old(object.last_modified.into()) => {
-                    self.delete(&key).await?;
-                    if swept.removed.last() != Some(&key) {
+                    if swept.done(name, self.delete_objects(&key).await)
+                        && swept.removed.last() != Some(&key)
+                    {
                         swept.removed.push(key);
                     }
                 }
                 Decision::Remove => {}
             }
         }
-        let abandoned = |decision: Decision, modified: SystemTime| match decision {
-            Decision::Remove => old(modified),
-            // Written even now; or left between being published and being tidied away.
-            Decision::Keep => now
-                .duration_since(modified)
-                .is_ok_and(|age| age >= older_than.max(WRITING)),
-            Decision::Unknown => false,
-        };
-        self.sweep_temporaries(judge, &abandoned, &mut swept)
-            .await?;
-        Ok(swept)
+        Ok(())
     }
 
     async fn sweep_temporaries(
@@ -146,13 +190,14 @@ impl ArtifactStore {
             if decision == Decision::Unknown {
                 swept.report(&file.path.to_string_lossy());
             } else if abandoned(decision, file.modified) {
-                let directory = directory.clone();
-                blocking(move || {
+                let (directory, name) = (directory.clone(), file.path.clone());
+                let removed = blocking(move || {
                     gone(std::fs::remove_file(&file.path))
                         .and_then(|()| directory.settle(&file.key))
-                })
-                .await?;
-                swept.temporaries += 1;
+                });
+                if swept.done(&name.to_string_lossy(), removed.await) {
+                    swept.temporaries += 1;
+                }
             }
         }
         Ok(())
@@ -171,14 +216,18 @@ impl ArtifactStore {
             return Ok(());
         };
         for upload in pending {
+            if swept.is_over() {
+                break;
+            }
             let decision = match ArtifactKey::of_object(&upload.key) {
                 Some(key) => judge.judge(&key).await,
                 None => Decision::Unknown,
             };
             if decision == Decision::Unknown {
                 swept.report(&upload.key);
-            } else if abandoned(decision, last_written(decision, upload.begun)) {
-                bucket.forget(&upload).await?;
+            } else if abandoned(decision, last_written(decision, upload.begun))
+                && swept.done(&upload.key, bucket.forget(&upload).await)
+            {
                 swept.temporaries += 1;
             }
         }

@@ -11,7 +11,6 @@ use tempfile::TempDir;
 
 use super::upload::LOCAL_PART_BYTES;
 use super::*;
-use crate::export::artifact::blocks::sha256;
 use crate::export::artifact::{BlockSink, Compression};
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -211,7 +210,7 @@ async fn nothing_is_visible_before_the_commit() {
 }
 
 #[tokio::test]
-async fn deleting_says_what_was_deleted_and_may_be_repeated() {
+async fn deleting_takes_the_file_and_its_digests_and_may_be_repeated() {
     let directory = TempDir::new().unwrap();
     let store = store(&directory).await;
     let (kept, gone) = (key("acme", 1, 1), key("acme", 2, 1));
@@ -220,14 +219,8 @@ async fn deleting_says_what_was_deleted_and_may_be_repeated() {
     put(&store, &gone, &data, Some(Bytes::from_static(b"x")))
         .await
         .unwrap();
-    assert_eq!(
-        store.delete(&gone).await.unwrap(),
-        Deletion::Deleted {
-            sha256: sha256(&data),
-            bytes: data.len() as u64
-        }
-    );
-    assert_eq!(store.delete(&gone).await.unwrap(), Deletion::AlreadyGone);
+    store.delete(&gone).await.unwrap();
+    store.delete(&gone).await.unwrap();
     assert_eq!(
         files(&directory),
         BTreeMap::from([(kept.to_string(), data.len() as u64)])
@@ -325,6 +318,58 @@ async fn the_sweep_removes_what_is_old_and_given_up_and_nothing_else() {
             "notes.txt".to_owned()
         ]
     );
+}
+
+#[tokio::test]
+async fn what_cant_be_removed_doesnt_end_the_sweep() {
+    let directory = TempDir::new().unwrap();
+    let store = store(&directory).await;
+    let (stuck, other) = (key("acme", 1, 1), key("zeta", 2, 1));
+    for key in [&stuck, &other] {
+        put(&store, key, b"data", None).await.unwrap();
+    }
+    // A folder with something in it, where the digests should be, is no file to remove.
+    let root = directory.path().join("artifacts");
+    fs::create_dir(root.join(stuck.sidecar())).unwrap();
+    fs::write(root.join(stuck.sidecar()).join("x"), b"").unwrap();
+    let old_part = format!("{}#1", key("zeta", 3, 1));
+    fs::create_dir_all(root.join(&old_part).parent().unwrap()).unwrap();
+    fs::write(root.join(&old_part), b"half").unwrap();
+
+    let later = SystemTime::now() + 2 * DAY;
+    let swept = store.sweep(&mut Book, DAY, later).await.unwrap();
+    assert_eq!((swept.removed, swept.temporaries), (vec![other], 1));
+    assert!(swept.failure.is_some(), "and it is told");
+    fs::remove_dir_all(root.join(stuck.sidecar())).unwrap();
+    let swept = store.sweep(&mut Book, DAY, later).await.unwrap();
+    assert_eq!(swept.failure, None);
+}
+
+#[tokio::test]
+async fn a_directory_without_its_mark_is_another_place_and_nothing_is_gone_there() {
+    let directory = TempDir::new().unwrap();
+    let store = store(&directory).await;
+    let key = key("acme", 1, 1);
+    put(&store, &key, b"data", None).await.unwrap();
+    // What a directory looks like when its volume isn't mounted.
+    let (volume, away) = (
+        directory.path().join("artifacts"),
+        directory.path().join("away"),
+    );
+    fs::rename(&volume, &away).unwrap();
+    let unmarked = Err(StorageError::Unmarked { marker: MARKER });
+    for mounted in [false, true] {
+        assert_eq!(store.delete(&key).await, unmarked);
+        assert_eq!(store.verify().await, unmarked);
+        if !mounted {
+            fs::create_dir(&volume).unwrap();
+        }
+    }
+    fs::remove_dir_all(&volume).unwrap();
+    fs::rename(&away, &volume).unwrap();
+    store.verify().await.unwrap();
+    store.delete(&key).await.unwrap();
+    assert_eq!(files(&directory), BTreeMap::new());
 }
 
 #[tokio::test]
