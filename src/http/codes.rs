@@ -167,15 +167,15 @@ codes! {
     /// The storage isn't verified.
     StorageUnverified = "storage_unverified", SERVICE_UNAVAILABLE, "The storage isn't verified",
         "Exports run only when the storage for their files has been verified by writing, reading and deleting a test file.",
-        "Operators look at /readyz and the log; requests are accepted once the storage works.";
+        "Operators look at their board and the log; requests are accepted once the storage works.";
     /// The storage can't be read.
     StorageUnavailable = "storage_unavailable", SERVICE_UNAVAILABLE, "The storage can't be read now",
-        "The storage that holds the file doesn't answer. The file itself may well be whole.",
-        "Try again after the time in `Retry-After`; operators look at /readyz and the log.";
+        "The storage that holds the file doesn't answer, or isn't the one it was. The file itself may well be whole.",
+        "Try again after the time in `Retry-After`; operators look at their board and the log.";
     /// The stored file is damaged.
     ArtifactDamaged = "artifact_damaged", SERVICE_UNAVAILABLE, "The stored file is damaged",
         "The stored file no longer has the digests it was published with, so it isn't served.",
-        "Request a new export. The damage is recorded; operators can restore the file from a backup.";
+        "Request a new export. The damage is recorded; operators can restore the file from a backup, and it is served again.";
     /// Nobody can sign in with a browser.
     SignInNotSetUp = "sign_in_not_set_up", NOT_IMPLEMENTED, "There is no sign-in for browsers here",
         "This service isn't connected to an identity provider that people could sign in with.",

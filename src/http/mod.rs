@@ -50,7 +50,7 @@ pub use codes::Code;
 pub use context::{RequestContext, TraceId};
 pub use problem::Problem;
 pub use server::{Server, ServerError};
-pub use state::{AppState, ArtifactsOf, ReadyCheck};
+pub use state::{AppState, ReadyCheck};
 pub use streams::Streams;
 
 /// The routes of the main listener.

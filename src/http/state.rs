@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use carnet_actors::System;
 use carnet_actors::ports::{Clock, Runner};
-use carnet_events::ids::{PrincipalId, TenantId};
+use carnet_events::ids::PrincipalId;
 use carnet_events::store::EventStore;
 use carnet_projections::{ProjectionName, Projections};
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -20,15 +20,11 @@ use super::streams::{StreamPermit, Streams};
 use crate::auth::{Caller, Sessions, Verifier};
 use crate::config::Config;
 use crate::export::Storages;
-use crate::export::artifact::ArtifactStore;
 use crate::export::catalog::Catalog;
 use crate::keys::KeyRing;
 
 /// How soon a full or catching-up service is worth trying again.
 const SOON: Duration = Duration::from_secs(1);
-
-/// The storage of a tenant's artifacts.
-pub type ArtifactsOf = dyn Fn(&TenantId) -> ArtifactStore + Send + Sync;
 
 /// One thing the service can't do without; `/readyz` asks all of them.
 #[async_trait]
@@ -60,10 +56,8 @@ pub struct AppState {
     pub store: Arc<dyn EventStore>,
     /// Runs exports; asked whether a tenant's storage is verified.
     pub runner: Arc<dyn Runner>,
-    /// The storages of artifacts, as operators look after them.
+    /// The storages of artifacts.
     pub storages: Arc<Storages>,
-    /// Where a tenant's artifacts are.
-    pub artifacts: Arc<ArtifactsOf>,
     /// The clock everything decides by; tests move it.
     pub clock: Arc<dyn Clock>,
     /// One permit per request that may be handled at once.

@@ -185,10 +185,6 @@ impl Service {
             store,
             runner,
             storages: Arc::clone(&storages),
-            artifacts: {
-                let storages = Arc::clone(&storages);
-                Arc::new(move |tenant| storages.of(tenant))
-            },
             clock: Arc::clone(&clock),
             requests: Arc::new(Semaphore::new(config.server.max_requests as usize)),
             rebuilds: Arc::new(Semaphore::new(1)),

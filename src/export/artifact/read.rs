@@ -4,17 +4,22 @@
 //! them, and passes on its part. For clients that don't take the stored coding the blocks are decoded as they come; the last piece of the document is held
 //! back until the whole has matched its own digest. On damage a stream ends with an error, which ends the HTTP body before its announced length:
 //! a damaged file never looks like a complete download.
+//!
+//! A file counts as missing only where its storage still bears the log's mark: in one that is away (a volume that isn't mounted, another
+//! bucket) nothing is there either, and nothing is said about the file.
 
 mod document;
 mod outcome;
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use carnet_events::ids::Digest;
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt, stream};
+use secrecy::SecretString;
 
 use super::blocks::{BLOCK_BYTES, MAX_BLOCKS, Sidecar};
 use super::storage::blocking;
@@ -90,14 +95,28 @@ pub enum ReadError {
     Damaged(#[from] Damage),
     /// The storage failed; it may well be whole.
     #[error(transparent)]
-    Storage(StorageError),
+    Storage(#[from] StorageError),
 }
 
-impl From<StorageError> for ReadError {
-    fn from(error: StorageError) -> Self {
+impl ReadError {
+    /// What a failure of the storage says of the file: `damage`, when an object is missing in the storage that it was put in.
+    async fn of(store: &ArtifactStore, error: StorageError, damage: Damage) -> Self {
         match error {
-            StorageError::Missing { .. } => Self::Damaged(Damage::Missing),
-            other => Self::Storage(other),
+            StorageError::Missing { .. } => match store.bears_mark().await {
+                Ok(()) => damage.into(),
+                Err(away) => away.into(),
+            },
+            other => other.into(),
+        }
+    }
+
+    /// Which of two places' answers counts. As long as one can't say, the file may be whole there; one that has something has more to say
+    /// than one that has nothing.
+    fn or(self, other: Self) -> Self {
+        match (&self, &other) {
+            (Self::Storage(_), _) => self,
+            (_, Self::Storage(_)) | (Self::Damaged(Damage::Missing), _) => other,
+            (Self::Damaged(_), Self::Damaged(_)) => self,
         }
     }
 }
@@ -114,20 +133,58 @@ pub struct ArtifactReader {
 }
 
 impl ArtifactReader {
-    /// Opens a published artifact: checks that it is there, its size, and its block digests against their root.
+    /// Opens a published artifact in the first of the places where it is whole: checks that it is there, its size, and its block digests against
+    /// their root.
     ///
     /// # Errors
-    /// [`ReadError::Damaged`] when one of them is not as published; [`ReadError::Storage`] when the storage can't say.
-    pub async fn open(store: &ArtifactStore, published: Published) -> Result<Self, ReadError> {
-        if store.size(published.key.as_str()).await? != published.stored_bytes {
-            return Err(Damage::Size.into());
+    /// [`ReadError::Damaged`] when one of them is not as published in any place; [`ReadError::Storage`] when a place can't say.
+    pub async fn open(places: &[ArtifactStore], published: Published) -> Result<Self, ReadError> {
+        let published = Arc::new(published);
+        let mut found = ReadError::from(Damage::Missing);
+        for store in places {
+            match Self::open_in(store, &published).await {
+                Ok(reader) => return Ok(reader),
+                Err(error) => found = found.or(error),
+            }
         }
-        let sidecar = load_sidecar(store, &published).await?;
+        Err(found)
+    }
+
+    async fn open_in(store: &ArtifactStore, published: &Arc<Published>) -> Result<Self, ReadError> {
+        match store.size(published.key.as_str()).await {
+            Ok(bytes) if bytes == published.stored_bytes => {}
+            Ok(_) => return Err(Damage::Size.into()),
+            Err(error) => return Err(ReadError::of(store, error, Damage::Missing).await),
+        }
+        let sidecar = load_sidecar(store, published).await?;
         Ok(Self {
             store: store.clone(),
-            published: Arc::new(published),
+            published: Arc::clone(published),
             sidecar,
         })
+    }
+
+    /// Checks one stored block; one beyond the file's end is as good as whole.
+    ///
+    /// # Errors
+    /// [`ReadError::Damaged`] when it isn't as published; [`ReadError::Storage`] when the storage can't say.
+    pub async fn check(&self, block: u64) -> Result<(), ReadError> {
+        if block >= self.published.stored_bytes.div_ceil(BLOCK_BYTES as u64) {
+            return Ok(());
+        }
+        self.clone().block(block).await.map(drop)
+    }
+
+    /// An address of the stored file in its bucket; see [`ArtifactStore::presign`].
+    ///
+    /// # Errors
+    /// When there are no credentials to sign with.
+    pub async fn presign(
+        &self,
+        valid: Duration,
+        answer: &[(&'static str, String)],
+    ) -> Result<Option<SecretString>, StorageError> {
+        self.store.presign(&self.published.key, valid, answer).await
     }
 
     /// What was published.
@@ -185,7 +242,7 @@ impl ArtifactReader {
                 return Err(match self.store.size(self.published.key.as_str()).await {
                     Ok(size) if size != self.published.stored_bytes => Damage::Size.into(),
                     Ok(_) => error.into(),
-                    Err(gone) => gone.into(),
+                    Err(gone) => ReadError::of(&self.store, gone, Damage::Missing).await,
                 });
             }
         };
@@ -213,15 +270,17 @@ async fn load_sidecar(store: &ArtifactStore, published: &Published) -> Result<Si
         };
     }
     let object = published.key.sidecar();
-    let unreadable = |error: StorageError| match error {
-        StorageError::Missing { .. } => Damage::Sidecar.into(),
-        other => ReadError::Storage(other),
+    let bytes = match store.size(&object).await {
+        Ok(bytes) => bytes,
+        Err(error) => return Err(ReadError::of(store, error, Damage::Sidecar).await),
     };
-    let bytes = store.size(&object).await.map_err(unreadable)?;
     if bytes > (MAX_BLOCKS as u64 + 1) * 32 {
         return Err(Damage::Sidecar.into());
     }
-    let sidecar = store.range(&object, 0..bytes).await.map_err(unreadable)?;
+    let sidecar = match store.range(&object, 0..bytes).await {
+        Ok(sidecar) => sidecar,
+        Err(error) => return Err(ReadError::of(store, error, Damage::Sidecar).await),
+    };
     Sidecar::parse(&sidecar, &published.blocks_root, published.stored_bytes)
         .ok_or(Damage::Sidecar.into())
 }

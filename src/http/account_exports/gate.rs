@@ -1,5 +1,5 @@
 //! Whether an export's file may be had now: today's permissions, policies and tenant state against those of the
-//! export. Pure, so that what a job's links promise is what a download checks.
+//! export. Pure, so that what a job's links promise is what a download checks first.
 
 use aws_lc_rs::digest;
 use carnet_events::domain::export::{Deletion, Export, Published};
@@ -27,7 +27,8 @@ pub(in crate::http) struct Blocked {
     pub(in crate::http) categories: Vec<String>,
 }
 
-/// The published file, or why it can't be had. The order is that of the answers: 403, 410, 409, 503.
+/// The published file, or why it can't be had. The order is that of the answers: 403, 410, 409. Whether the file is whole only its storage can
+/// say, and one that was found damaged may have been restored: whoever wants it is answered after a look.
 pub(in crate::http) fn check<'a>(
     state: &AppState,
     tenant: &Tenant,
@@ -67,8 +68,23 @@ pub(in crate::http) fn check<'a>(
     if export.deletion != Deletion::Kept {
         return Err(blocked(Code::Expired));
     }
+    Ok(published)
+}
+
+/// The same for what is offered without a look at the storage: a file that was found damaged isn't.
+pub(in crate::http) fn offer<'a>(
+    state: &AppState,
+    tenant: &Tenant,
+    export: &'a Export,
+    holder: &Holder<'_>,
+    now: Timestamp,
+) -> Result<&'a Published, Blocked> {
+    let published = check(state, tenant, export, holder, now)?;
     if export.damaged {
-        return Err(blocked(Code::ArtifactDamaged));
+        return Err(Blocked {
+            code: Code::ArtifactDamaged,
+            categories: Vec::new(),
+        });
     }
     Ok(published)
 }

@@ -200,7 +200,7 @@ fn links(
     if matches!(export.status(), Status::Queued | Status::Running) {
         links.insert("cancel", format!("{own}/cancel"));
     }
-    if gate::check(
+    if gate::offer(
         state,
         tenant,
         export,

@@ -62,20 +62,20 @@ pub(in crate::http) async fn issue(
 ) -> Result<LinkView, Problem> {
     let tenant = state.system.tenant(&viewer.tenant).await?.tenant;
     let now = state.clock.now();
-    if let Err(blocked) = gate::check(
-        state,
-        &tenant,
-        &found.export,
-        &Holder::Caller(&viewer.caller),
-        now,
-    ) {
-        let downloader = Downloader {
-            tenant: viewer.tenant.clone(),
-            principal: viewer.principal.clone(),
-            cause: viewer.cause.clone(),
-            link: None,
-        };
-        return Err(download::refuse(state, &downloader, found.id, blocked).await);
+    let downloader = Downloader {
+        tenant: viewer.tenant.clone(),
+        principal: viewer.principal.clone(),
+        cause: viewer.cause.clone(),
+        link: None,
+    };
+    let holder = Holder::Caller(&viewer.caller);
+    match gate::check(state, &tenant, &found.export, &holder, now) {
+        Ok(_) if !found.export.damaged => {}
+        // It may have been restored since.
+        Ok(published) => {
+            download::open(state, &downloader, found.id, &found.export, published).await?;
+        }
+        Err(blocked) => return Err(download::refuse(state, &downloader, found.id, blocked).await),
     }
     let role = state
         .config

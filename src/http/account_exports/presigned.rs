@@ -19,7 +19,7 @@ use secrecy::ExposeSecret as _;
 
 use super::download::{Downloader, Representation, record_start};
 use crate::config::Downloads;
-use crate::export::artifact::ArtifactKey;
+use crate::export::artifact::read::ArtifactReader;
 use crate::http::codes::Code;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
@@ -30,7 +30,7 @@ pub(super) async fn redirect(
     state: &AppState,
     downloader: &Downloader,
     id: ExportId,
-    (key, published): (&ArtifactKey, &Published),
+    (reader, published): (&ArtifactReader, &Published),
     form: &Representation,
 ) -> Result<Option<HttpResponse>, Problem> {
     if state.config.artifacts.downloads != Downloads::Presigned
@@ -44,8 +44,7 @@ pub(super) async fn redirect(
         published.expires_at,
         state.clock.now(),
     );
-    let store = (state.artifacts)(&downloader.tenant);
-    let address = match store.presign(key, valid, &form.answered_with(id)).await {
+    let address = match reader.presign(valid, &form.answered_with(id)).await {
         Ok(Some(address)) => address,
         Ok(None) => return Ok(None),
         Err(error) => {
@@ -57,8 +56,8 @@ pub(super) async fn redirect(
         "stored" => "presigned_stored",
         _ => "presigned_json",
     };
-    let partial = request.headers().contains_key(header::RANGE);
-    record_start(state, downloader, id, name, partial).await?;
+    // Whatever range was asked for: the address is one of the whole file, and each that is given out is on record.
+    record_start(state, downloader, id, name, false).await?;
     let response = HttpResponse::TemporaryRedirect()
         .insert_header((header::LOCATION, address.expose_secret()))
         .insert_header((header::CACHE_CONTROL, "no-store"))

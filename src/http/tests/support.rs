@@ -96,7 +96,6 @@ pub(super) async fn state(change: impl FnOnce(&mut AppState)) -> web::Data<AppSt
             .unwrap(),
         store,
         runner,
-        artifacts: Arc::new(|_| unreachable!("no artifacts here")),
         config,
         clock,
         requests: Arc::new(Semaphore::new(4)),

@@ -170,3 +170,93 @@ async fn a_missing_or_cut_file_is_said_to_be_damaged() {
         assert_eq!(answer.code(), "artifact_damaged");
     }
 }
+
+#[tokio::test]
+async fn a_file_that_was_restored_is_served_again() {
+    let site = Site::new(1);
+    site.edit_config(
+        r#"subject = { type = "text" }"#,
+        r#"subject = { type = "text", rule = "keep", why = "a test" }"#,
+    );
+    incompressible(&site);
+    let server = Server::start(&site);
+    let ada = server.client(&site.token("acme", "ada"));
+    for changed in [true, false] {
+        let job = ada.export(&["tickets"]).await;
+        let id = job["id"].as_str().unwrap();
+        let file = stored(&site, id, |file| file.ends_with(".gz"));
+        let whole = fs::read(&file).unwrap();
+        if changed {
+            let mut content = whole.clone();
+            content[1_500_000] ^= 1;
+            fs::write(&file, content).unwrap();
+            let path = format!("/api/account-exports/{id}/download");
+            assert!(ada.try_send(Method::GET, &path, &[], None).await.is_none());
+        } else {
+            fs::remove_file(&file).unwrap();
+            let answer = ada.download(id, &[]).await.expect(503);
+            assert_eq!(answer.code(), "artifact_damaged");
+        }
+        let found = 2 - usize::from(changed);
+        assert_eq!(ada.audited("artifact_damaged", found).await.len(), found);
+        // As long as it is damaged it is refused before a byte is sent, and said so once.
+        let path = format!("/api/account-exports/{id}/download-link");
+        for _ in 0..2 {
+            let answer = ada.download(id, &[]).await.expect(503);
+            assert_eq!(answer.code(), "artifact_damaged");
+            let answer = ada.act(&path).await.expect(503);
+            assert_eq!(answer.code(), "artifact_damaged");
+        }
+        let links = ada.get(&format!("/api/account-exports/{id}")).await.json();
+        assert_eq!(links["_links"]["download"], json!(null));
+
+        fs::write(&file, &whole).unwrap();
+        let path_of_file = format!("/api/account-exports/{id}/download?as=stored");
+        let answer = ada.get(&path_of_file).await.expect(200);
+        assert!(answer.body == whole);
+        ada.act(&path).await.expect(201);
+        assert_eq!(ada.audit("artifact_damaged").await.len(), found);
+    }
+}
+
+#[tokio::test]
+async fn a_storage_that_is_away_damages_nothing() {
+    let site = Site::new(3);
+    let server = Server::start(&site);
+    let ada = server.client(&site.token("acme", "ada"));
+    let job = ada.export(&["tickets"]).await;
+    let id = job["id"].as_str().unwrap();
+    let (volume, away) = (
+        site.path().join("data/artifacts"),
+        site.path().join("data/away"),
+    );
+    fs::rename(&volume, &away).unwrap();
+    // What the directory looks like when its volume isn't mounted.
+    fs::create_dir(&volume).unwrap();
+    let answer = ada.download(id, &[]).await.expect(503);
+    assert_eq!(answer.code(), "storage_unavailable");
+    fs::remove_dir_all(&volume).unwrap();
+    fs::rename(&away, &volume).unwrap();
+    ada.download(id, &[]).await.expect(200);
+    assert!(ada.audit("artifact_damaged").await.is_empty());
+}
+
+#[tokio::test]
+async fn what_was_stored_before_a_tenant_had_its_own_storage_is_served_from_the_common_one() {
+    let site = Site::new(3);
+    let server = Server::start(&site);
+    let ada = server.client(&site.token("acme", "ada"));
+    let before = ada.export(&["tickets"]).await;
+    assert!(server.stop().0.success());
+    site.add_config("\n[tenants.acme]\nartifacts = \"file:data/acme\"\n");
+    let server = Server::start(&site);
+    let ada = server.client(&site.token("acme", "ada"));
+    let after = ada.export(&["tickets"]).await;
+    for job in [&before, &after] {
+        let id = job["id"].as_str().unwrap();
+        ada.download(id, &[]).await.expect(200);
+    }
+    let own = site.path().join("data/acme/acme");
+    assert_eq!(fs::read_dir(own).unwrap().count(), 1, "the new one");
+    assert!(ada.audit("artifact_damaged").await.is_empty());
+}

@@ -164,9 +164,10 @@ async fn a_bucket_that_isnt_there_is_said_at_the_start_and_no_request_is_taken_f
     let globex = server.client(&site.token("globex", "gus"));
     let refused = globex.create(&["users"]).await.expect(503);
     assert_eq!(refused.code(), "storage_unverified");
-    // Others aren't held up by it.
+    // Others aren't held up by it, and the node isn't taken out of rotation.
     let acme = server.client(&site.token("acme", "ada"));
     assert_eq!(acme.export(&["users"]).await["status"], "completed");
+    acme.get("/readyz").await.expect(200);
 }
 
 /// Stand-in: the server judges no tokens; a real one answers so.
@@ -352,4 +353,42 @@ async fn a_presigned_address_dies() {
     assert_eq!(follow(&address, &[]).await.status(), 403);
     // The service gives out another, to whoever may have one.
     ada.get(&path).await.expect(307);
+}
+
+#[tokio::test]
+async fn every_presigned_address_is_on_record_whatever_range_was_asked_for() {
+    let buckets = Buckets::start(&["exports"]);
+    let site = site(&buckets, "exports", 5);
+    site.edit_config("[artifacts]\n", "[artifacts]\ndownloads = \"presigned\"\n");
+    let server = Server::start(&site);
+    let ada = server.client(&site.token("acme", "ada")).staying();
+    let job = ada.export(&["users"]).await;
+    let path = format!("/api/account-exports/{}/download?as=stored", id(&job));
+    let range = [("range", "bytes=0-0")];
+    let address = ada.send(reqwest::Method::GET, &path, &range, None).await;
+    let whole = follow(&address.expect(307), &[]).await;
+    assert_eq!(whole.status(), 200, "the address is one of the whole file");
+    let records = ada.audited("downloaded", 1).await;
+    let details = &records[0]["details"];
+    assert_eq!(details["representation"], "presigned_stored");
+    assert_eq!(
+        details["partial"], false,
+        "a part of a download isn't counted: {records:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_bucket_that_is_away_damages_nothing() {
+    let buckets = Buckets::start(&["exports"]);
+    let site = site(&buckets, "exports", 5);
+    let server = Server::start(&site);
+    let ada = server.client(&site.token("acme", "ada"));
+    let job = ada.export(&["users"]).await;
+    let (bucket, away) = (buckets.file("exports", ""), buckets.file("away", ""));
+    std::fs::rename(&bucket, &away).unwrap();
+    let refused = ada.download(&id(&job), &[]).await.expect(503);
+    assert_eq!(refused.code(), "storage_unavailable");
+    std::fs::rename(&away, &bucket).unwrap();
+    ada.download(&id(&job), &[]).await.expect(200);
+    assert!(ada.audit("artifact_damaged").await.is_empty());
 }

@@ -1,8 +1,8 @@
 //! How each event changes what is known.
 
 use super::event::{
-    ArtifactDeleted, AttemptFailed, AttemptLost, Cancelled, Completed, DeletionStarted,
-    ExportEvent, Failed, Progressed, Started,
+    ArtifactDamaged, ArtifactDeleted, AttemptFailed, AttemptLost, Cancelled, Completed,
+    DeletionStarted, ExportEvent, Failed, Progressed, Started,
 };
 use super::state::{
     Attempt, Deletion, Ending, Export, ExportState, Progress, Published, Revocations, Stage,
@@ -59,6 +59,7 @@ fn queued(request: &Request, at: Timestamp) -> Export {
         held: false,
         deletion: Deletion::Kept,
         damaged: false,
+        damaged_block: None,
         revocations: Revocations::default(),
     }
 }
@@ -83,7 +84,10 @@ fn apply(export: &mut Export, at: Timestamp, event: &ExportEvent) {
         ExportEvent::ArtifactDeleted(ArtifactDeleted { cause, .. }) => {
             export.deletion = Deletion::Done { at, cause: *cause };
         }
-        ExportEvent::ArtifactDamaged(_) => export.damaged = true,
+        ExportEvent::ArtifactDamaged(ArtifactDamaged { block }) => {
+            export.damaged = true;
+            export.damaged_block = *block;
+        }
         ExportEvent::LinksRevoked(revoked) => export.revocations.add(revoked),
     }
 }

@@ -53,8 +53,11 @@ pub struct Export {
     pub held: bool,
     /// What became of the published file.
     pub deletion: Deletion,
-    /// The stored file was found damaged.
+    /// The stored file was found damaged once. It may have been restored since.
     pub damaged: bool,
+    /// Index of the stored block that was found damaged, if it was a block.
+    #[serde(default)]
+    pub damaged_block: Option<u64>,
     /// How often download links were taken back.
     pub revocations: Revocations,
 }

@@ -69,7 +69,7 @@ impl Fixture {
     }
 
     async fn reader(&self) -> Result<ArtifactReader, ReadError> {
-        ArtifactReader::open(&self.store, self.published.clone()).await
+        ArtifactReader::open(std::slice::from_ref(&self.store), self.published.clone()).await
     }
 
     fn file(&self) -> std::path::PathBuf {
@@ -248,6 +248,73 @@ async fn a_file_that_is_cut_gone_or_of_another_root_is_damaged() {
     assert!(small.reader().await.is_ok());
     small.published.blocks_root = Digest::from_bytes([0; 32]);
     assert_eq!(damaged(small.reader().await), Damage::Sidecar);
+}
+
+#[tokio::test]
+async fn a_storage_that_is_away_says_nothing_about_the_file() {
+    let it = Fixture::new(Compression::Gzip, 60_000).await;
+    let reader = it.reader().await.unwrap();
+    let away = it.directory.path().with_extension("away");
+    fs::rename(it.directory.path(), &away).unwrap();
+    let unmarked = StorageError::Unmarked {
+        marker: crate::export::artifact::storage::MARKER,
+    };
+    for mounted in [false, true] {
+        assert_eq!(it.reader().await.unwrap_err(), unmarked.clone().into());
+        let (_, result, ended) = download(|on_end| reader.stored(0..10, on_end)).await;
+        assert_eq!(result, Err(unmarked.clone().into()));
+        assert!(matches!(ended.end, End::Failed(_)), "{ended:?}");
+        if !mounted {
+            fs::create_dir(it.directory.path()).unwrap();
+        }
+    }
+    fs::remove_dir(it.directory.path()).unwrap();
+    fs::rename(&away, it.directory.path()).unwrap();
+    assert!(it.reader().await.is_ok());
+}
+
+#[tokio::test]
+async fn a_file_is_read_wherever_it_is_whole_and_missing_only_when_every_place_says_so() {
+    let it = Fixture::new(Compression::Gzip, 60_000).await;
+    let other = Fixture::new(Compression::Gzip, 0).await;
+    let places = [other.store.clone(), it.store.clone()];
+    let open = || ArtifactReader::open(&places, it.published.clone());
+    let reader = open().await.unwrap();
+    let (bytes, result, _) = download(|on_end| reader.stored(0..u64::MAX, on_end)).await;
+    assert!(bytes == it.stored && result.is_ok());
+
+    // A copy that was broken off is no reason to refuse the whole one, nor is a place that is away.
+    let copy = other.directory.path().join(it.published.key.as_str());
+    fs::create_dir_all(copy.parent().unwrap()).unwrap();
+    fs::write(&copy, b"half").unwrap();
+    assert!(open().await.is_ok());
+    fs::remove_file(it.file()).unwrap();
+    assert_eq!(open().await.unwrap_err(), Damage::Size.into());
+    fs::remove_file(&copy).unwrap();
+    assert_eq!(open().await.unwrap_err(), Damage::Missing.into());
+    fs::remove_file(
+        other
+            .directory
+            .path()
+            .join(crate::export::artifact::storage::MARKER),
+    )
+    .unwrap();
+    let told = open().await.unwrap_err();
+    assert!(matches!(told, ReadError::Storage(_)), "{told:?}");
+}
+
+#[tokio::test]
+async fn one_block_can_be_checked_by_itself() {
+    let it = Fixture::new(Compression::None, 60_000).await;
+    it.flip(BLOCK_BYTES + 7);
+    let reader = it.reader().await.unwrap();
+    assert_eq!(reader.check(0).await, Ok(()));
+    assert_eq!(reader.check(1).await, Err(Damage::Block(1).into()));
+    assert_eq!(
+        reader.check(u64::MAX).await,
+        Ok(()),
+        "there is no such block"
+    );
 }
 
 #[tokio::test]

@@ -138,6 +138,9 @@ fn file(
                 }
             }
             p { (available(&found.export, published, blocked, now)) }
+            @if blocked == Some(Code::ArtifactDamaged) {
+                p.actions { a.button.quiet href=(download) { (words::TRY_AGAIN) } }
+            }
             @if let Some(link) = link { (ready(link)) }
             @if blocked.is_none() {
                 div #link.links {

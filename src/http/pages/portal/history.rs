@@ -267,7 +267,7 @@ pub(super) fn blocked(
     now: Timestamp,
 ) -> Option<Code> {
     let holder = gate::Holder::Caller(&viewer.caller);
-    let blocked = gate::check(state, tenant, export, &holder, now).err()?;
+    let blocked = gate::offer(state, tenant, export, &holder, now).err()?;
     match tenant.serves_at(now) {
         true => Some(blocked.code),
         false => Some(Code::TenantClosed),

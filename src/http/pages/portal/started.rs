@@ -34,7 +34,7 @@ impl Started {
         };
         let tenant = state.system.tenant(&viewer.tenant).await?.tenant;
         let holder = gate::Holder::Caller(&viewer.caller);
-        let checked = gate::check(state, &tenant, &found.export, &holder, state.clock.now());
+        let checked = gate::offer(state, &tenant, &found.export, &holder, state.clock.now());
         Ok(self.render(state, &found.export, checked.is_ok()))
     }
 

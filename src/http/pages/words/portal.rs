@@ -202,8 +202,8 @@ pub(in crate::http::pages) const CHANGED: &str =
     "No longer available: the rules or your permissions have changed since. Start a new export.";
 pub(in crate::http::pages) const CLOSED: &str =
     "Can't be downloaded while exports are closed for your organisation.";
-pub(in crate::http::pages) const DAMAGED: &str =
-    "The stored file is damaged. Start a new export; your operators have been told.";
+pub(in crate::http::pages) const DAMAGED: &str = "The stored file was found damaged. Start a new export; or try again once your operators, who have been told, have restored it.";
+pub(in crate::http::pages) const TRY_AGAIN: &str = "Try the file again";
 pub(in crate::http::pages) const CATCHING_UP: &str =
     "The history is catching up. It appears here in a moment.";
 

@@ -38,7 +38,7 @@ texts! {
     FILE = "File";
     EXPIRES = "Downloads until";
     DAMAGE = "Damage";
-    DAMAGED = "The stored file is damaged";
+    DAMAGED = "The stored file was found damaged";
     ENDED = "Ended";
     END = "Ended with";
     EXEMPT = "Exempt";
