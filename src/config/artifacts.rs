@@ -29,7 +29,8 @@ pub struct Artifacts {
     pub link_ttl: Span,
     /// How long after expiry the file is deleted, so that running downloads end well.
     pub delete_after: Span,
-    /// How often objects that no export publishes, and temporary files, are swept away once they are older than a day.
+    /// How often what crashes left is swept away, and how old it must be: objects that can't be published any more, and what is half-written
+    /// of them. What may yet be published is a day older at least.
     pub sweep_after: Span,
 }
 
@@ -95,11 +96,16 @@ impl Artifacts {
             Span::seconds(10),
             Span::days(1),
         );
+        // A short link is no reason to complain of an address that nobody gives out.
+        let longest = match self.downloads {
+            Downloads::Presigned => self.link_ttl,
+            Downloads::Service => Span::days(1),
+        };
         at.within(
             "artifacts.presigned_ttl",
             self.presigned_ttl,
             Span::seconds(1),
-            self.link_ttl,
+            longest,
         );
         at.within(
             "artifacts.delete_after",

@@ -97,6 +97,14 @@ fn an_unknown_key_is_refused_with_file_key_and_remedy() {
 }
 
 #[test]
+fn a_short_link_is_refused_only_where_addresses_are_given_out() {
+    let short = format!("{AUTH}\n[artifacts]\nlink_ttl = \"30s\"\n");
+    assert!(load(&short, &[]).is_ok(), "presigned_ttl was never set");
+    let complaint = refusal(&format!("{short}downloads = \"presigned\"\n"), &[]);
+    assert_eq!(complaint.key, "artifacts.presigned_ttl");
+}
+
+#[test]
 fn a_member_of_a_list_is_named_by_its_number() {
     let category = "[[category]]\nid = \"a\"\ntitle = \"A\"\nsource = \"s\"\nquery = \"q\"\n[category.columns]\nx = { type = \"txt\" }\n";
     let complaint = refusal(&format!("{AUTH}{category}"), &[]);

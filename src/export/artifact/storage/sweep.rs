@@ -12,7 +12,7 @@ use crate::export::artifact::StorageError;
 /// Longer than any export takes: a category may be read for seven days.
 const LONGEST_UPLOAD: Duration = Duration::from_secs(8 * 86_400);
 
-/// How long a half-written file that may yet be published is left alone, at least: its source may be slow.
+/// How long a half-written file that may yet be published is left alone, at least: its source may be slow. And a probe, which another node may be reading.
 const WRITING: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The most unknown objects one sweep names; it counts them all.
@@ -84,6 +84,14 @@ impl Swept {
     }
 }
 
+/// Whether something was last written long enough ago.
+struct Ages<'a> {
+    /// For what nobody can ever publish.
+    old: &'a (dyn Fn(SystemTime) -> bool + Sync),
+    /// For what may be in use, at least [`WRITING`].
+    forgotten: &'a (dyn Fn(SystemTime) -> bool + Sync),
+}
+
 impl ArtifactStore {
     /// Removes artifacts that `judge` gives up and half-written files of exports it knows, all of them untouched for `older_than` at `now`. What can't be
     /// removed is left for the next sweep, and told by [`Swept::failure`].
@@ -104,15 +112,19 @@ impl ArtifactStore {
                 .is_ok_and(|age| age >= at_least)
         };
         let old = |modified: SystemTime| untouched(modified, older_than);
-        // Written even now; or left between being published and being tidied away.
-        let in_use = older_than.max(WRITING);
-        let listed = self.sweep_objects(judge, &old, &mut swept).await;
+        // Written even now, perhaps by another node; or left between being published and being tidied away.
+        let forgotten = |modified: SystemTime| untouched(modified, older_than.max(WRITING));
+        let ages = Ages {
+            old: &old,
+            forgotten: &forgotten,
+        };
+        let listed = self.sweep_objects(judge, &ages, &mut swept).await;
         if let Err(error) = listed {
             swept.failure.get_or_insert(error);
         }
         let abandoned = |decision: Decision, modified: SystemTime| match decision {
             Decision::Remove => old(modified),
-            Decision::Keep => untouched(modified, in_use),
+            Decision::Keep => forgotten(modified),
             Decision::Unknown => false,
         };
         if let Err(error) = self.sweep_temporaries(judge, &abandoned, &mut swept).await {
@@ -124,7 +136,7 @@ impl ArtifactStore {
     async fn sweep_objects(
         &self,
         judge: &mut dyn Judge,
-        old: &(dyn Fn(SystemTime) -> bool + Sync),
+        ages: &Ages<'_>,
         swept: &mut Swept,
     ) -> Result<(), StorageError> {
         let mut objects = self.objects.list(None);
@@ -137,7 +149,7 @@ impl ArtifactStore {
                 continue;
             }
             if name.starts_with(PROBE) {
-                if old(object.last_modified.into())
+                if (ages.forgotten)(object.last_modified.into())
                     && swept.done(name, self.remove(&object.location).await)
                 {
                     swept.temporaries += 1;
@@ -151,7 +163,7 @@ impl ArtifactStore {
             match judge.judge(&key).await {
                 Decision::Keep => {}
                 Decision::Unknown => swept.report(name),
-                Decision::Remove if old(object.last_modified.into()) => {
+                Decision::Remove if (ages.old)(object.last_modified.into()) => {
                     if swept.done(name, self.delete_objects(&key).await)
                         && swept.removed.last() != Some(&key)
                     {

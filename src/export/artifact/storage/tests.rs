@@ -276,6 +276,16 @@ impl Judge for Book {
     }
 }
 
+/// Knows no export.
+struct Nobody;
+
+#[async_trait]
+impl Judge for Nobody {
+    async fn judge(&mut self, _: &ArtifactKey) -> Decision {
+        Decision::Unknown
+    }
+}
+
 #[tokio::test]
 async fn the_sweep_removes_what_is_old_and_given_up_and_nothing_else() {
     let directory = TempDir::new().unwrap();
@@ -302,6 +312,12 @@ async fn the_sweep_removes_what_is_old_and_given_up_and_nothing_else() {
         "{young:?}"
     );
     assert_eq!(files(&directory), before);
+
+    // However soon superseded objects go, a probe may be another node's.
+    let at_once = now + Duration::from_secs(60);
+    let hasty = store.sweep(&mut Nobody, Duration::ZERO, at_once).await;
+    assert_eq!(hasty.unwrap().temporaries, 0);
+    assert!(root.join("carnet-probe-1").exists());
 
     let swept = store.sweep(&mut Book, DAY, now + 2 * DAY).await.unwrap();
     assert_eq!(swept.removed, [superseded]);
