@@ -37,7 +37,9 @@ impl Clock for Still {
         Duration::ZERO
     }
 
-    async fn sleep(&self, _: Duration) {}
+    async fn sleep(&self, _: Duration) {
+        std::future::pending().await
+    }
 }
 
 /// A schema on the shared server.

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
@@ -16,6 +17,7 @@ use carnet_events::domain::export::{CategoryResult, Progress, PublishedArtifact}
 use carnet_events::domain::request::Layer;
 use carnet_events::ids::{Digest, TenantId, Timestamp};
 use tokio::sync::watch;
+use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use super::artifact::storage::{Decision, Judge};
@@ -30,6 +32,9 @@ use crate::keys::{KeyRing, Purpose};
 mod write;
 
 pub use write::{CategoryOutcome, Outcome};
+
+/// How often rows are told of that wait for a batch to fill: far more often than an attempt without progress is given up.
+const TOLD_EVERY: Duration = Duration::from_secs(1);
 
 /// What an exporter needs besides the catalog.
 pub struct Parts {
@@ -106,6 +111,7 @@ impl Exporter {
             sources,
             hash: HashKey::new(self.parts.keys.current_id(), &hash),
             clock: Arc::clone(&self.parts.clock),
+            seen: Arc::default(),
             subject: None,
             job,
         })
@@ -148,11 +154,12 @@ impl Exporter {
         };
         let sink = storage.upload(&key, cancel.clone());
         let token = cancel.clone();
-        let written = tokio::task::spawn_blocking(move || {
+        let (seen, told) = (Arc::clone(&plan.seen), progress.clone());
+        let writing = tokio::task::spawn_blocking(move || {
             write::write(&plan, spec, Box::new(sink), &progress, &token)
-        })
-        .await
-        .map_err(|_| ExportError::Internal {
+        });
+        let written = self.follow(writing, &seen, &told).await;
+        let written = written.map_err(|_| ExportError::Internal {
             reason: "the export's thread ended early",
         });
         match written.and_then(|result| result) {
@@ -165,6 +172,28 @@ impl Exporter {
                     error
                 })
             }
+        }
+    }
+
+    /// Waits for the export's thread. Meanwhile rows that come too slowly to fill a batch are told of, for they are a sign of life too.
+    async fn follow<T>(
+        &self,
+        mut writing: JoinHandle<T>,
+        seen: &AtomicU64,
+        told: &watch::Sender<Progress>,
+    ) -> Result<T, JoinError> {
+        loop {
+            tokio::select! {
+                biased;
+                written = &mut writing => return written,
+                () = self.parts.clock.sleep(TOLD_EVERY) => {}
+            }
+            let rows = seen.load(Ordering::Relaxed);
+            told.send_if_modified(|progress| {
+                let more = rows > progress.rows;
+                progress.rows = progress.rows.max(rows);
+                more
+            });
         }
     }
 
@@ -346,3 +375,8 @@ impl Judge for Asking {
 #[cfg(test)]
 #[path = "run_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "slow_tests.rs"]
+#[allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+mod slow_tests;

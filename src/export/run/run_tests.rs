@@ -17,7 +17,7 @@ use super::*;
 use crate::export::catalog::{CategoryConfig, SourceConfig};
 
 /// A clock that stands still.
-struct Still;
+pub(super) struct Still;
 
 #[async_trait]
 impl Clock for Still {
@@ -29,7 +29,9 @@ impl Clock for Still {
         Duration::ZERO
     }
 
-    async fn sleep(&self, _: Duration) {}
+    async fn sleep(&self, _: Duration) {
+        std::future::pending().await
+    }
 }
 
 #[derive(serde::Deserialize)]
@@ -73,14 +75,14 @@ const TABLES: &str = "
     insert into orders values (1, 1, 0.99), (2, 3, 5);
 ";
 
-struct Fixture {
+pub(super) struct Fixture {
     directory: tempfile::TempDir,
-    exporter: Exporter,
+    pub(super) exporter: Exporter,
     storages: Arc<Storages>,
 }
 
 impl Fixture {
-    async fn new(categories: &str, tables: &str) -> Self {
+    pub(super) async fn new(categories: &str, tables: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let database = directory.path().join("t.db");
         let connection = Connection::open(&database).unwrap();
@@ -119,7 +121,7 @@ impl Fixture {
             .unwrap();
     }
 
-    fn job(&self, tenant: &str, categories: &[&str]) -> Job {
+    pub(super) fn job(&self, tenant: &str, categories: &[&str]) -> Job {
         let tenant = TenantId::new(tenant).unwrap();
         let categories: Vec<String> = categories.iter().map(|id| (*id).to_owned()).collect();
         let policy_digests = self.exporter.current_digests(&tenant, &categories).unwrap();

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use carnet_actors::ports::{Clock, Job};
 use carnet_events::domain::export::{Phase, Progress};
@@ -31,6 +32,8 @@ pub(super) struct Plan {
     pub(super) sources: BTreeMap<String, Arc<dyn Source>>,
     pub(super) hash: HashKey,
     pub(super) clock: Arc<dyn Clock>,
+    /// Rows so far, those of the batch included. Written for each: looking at a clock there would cost more.
+    pub(super) seen: Arc<AtomicU64>,
     /// The person whose data it is limited to.
     pub(super) subject: Option<String>,
 }
@@ -245,6 +248,8 @@ impl Visitor for Rows<'_> {
         }
         encoder.encode(row, &mut self.batch.bytes)?;
         self.batch.rows += 1;
+        let seen = self.rows_before + self.rows + self.batch.rows;
+        self.plan.seen.store(seen, Ordering::Relaxed);
         if self.batch.bytes.len() >= BATCH_BYTES {
             self.hand_on()?;
         }

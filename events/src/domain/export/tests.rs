@@ -428,8 +428,8 @@ fn a_hold_stops_deletion_but_not_expiry_and_comes_too_late_after_deletion_began(
 }
 
 #[test]
-fn damage_is_recorded_once() {
-    given::<ExportDecider>([
+fn damage_is_recorded_once_with_the_block_that_is_to_be_looked_at_again() {
+    let after = given::<ExportDecider>([
         (0, requested()),
         (1, started(1, 1)),
         (2, completed(1, None)),
@@ -440,6 +440,8 @@ fn damage_is_recorded_once() {
     })])
     .when(ExportCommand::RecordDamage { block: Some(4) })
     .then(&[]);
+    let export = after.state().export().unwrap();
+    assert_eq!((export.damaged, export.damaged_block), (true, Some(3)));
 }
 
 #[test]
