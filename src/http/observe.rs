@@ -5,10 +5,10 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use actix_web::body::{BoxBody, MessageBody};
+use actix_web::body::{self, BodySize, BodyStream, BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage as _, ResponseError as _, web};
 use futures::FutureExt as _;
@@ -66,14 +66,16 @@ async fn answer(
     context: RequestContext,
 ) -> Result<ServiceResponse<BoxBody>, Lost> {
     let id = context.request_id.to_string();
+    let is_head = request.method() == Method::HEAD;
     let permit = permit(&request);
     if permit.is_none() && !is_probe(request.path()) {
         let problem = Problem::from(Code::Overloaded).retry_after(RETRY_OVERLOADED);
-        return Ok(request.into_response(problem.response(&id)));
+        let response = request.into_response(problem.response(&id));
+        return Ok(without_body(response, is_head));
     }
     // The one place that must not lose a connection to a defect elsewhere.
     match AssertUnwindSafe(next.call(request)).catch_unwind().await {
-        Ok(Ok(response)) => Ok(write_problem(response, &id)),
+        Ok(Ok(response)) => Ok(without_body(write_problem(response, &id), is_head)),
         Ok(Err(error)) => {
             let known = error.as_error::<Problem>().cloned();
             let status = error.as_response_error().status_code();
@@ -120,6 +122,28 @@ fn write_problem(
         }
         None => response.map_into_boxed_body(),
     }
+}
+
+/// Takes the body off an answer that must have none (RFC 9110, sections 9.3.2 and 6.4.1): whoever reads the connection takes it
+/// for the beginning of the next answer. The framework leaves out the body of `HEAD` by the newest request that it has read from
+/// the connection, which may be one behind this, and doesn't look at what a handler gives a 304.
+fn without_body(response: ServiceResponse<BoxBody>, is_head: bool) -> ServiceResponse<BoxBody> {
+    let status = response.status();
+    let bare = matches!(status, StatusCode::NOT_MODIFIED | StatusCode::NO_CONTENT);
+    if !is_head && !bare {
+        return response;
+    }
+    response.map_body(|head, body| match body.size() {
+        BodySize::Sized(length) if !bare => {
+            // The length of what GET would be answered, without a byte of it.
+            head.no_chunking(true);
+            head.headers_mut()
+                .insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+            let nothing = futures::stream::empty::<Result<web::Bytes, Error>>();
+            BoxBody::new(BodyStream::new(nothing))
+        }
+        BodySize::Sized(_) | BodySize::Stream | BodySize::None => BoxBody::new(body::None::new()),
+    })
 }
 
 /// What the framework answered by itself, in our form.

@@ -34,7 +34,8 @@ pub(super) async fn get(
         "\"{}\"",
         hex::encode(tag.as_ref().get(..16).unwrap_or_default())
     );
-    let mut response = if none_match_fails(request.headers(), &etag) {
+    let unchanged = none_match_fails(request.headers(), &etag);
+    let mut response = if unchanged {
         HttpResponse::NotModified()
     } else {
         HttpResponse::Ok()
@@ -42,6 +43,9 @@ pub(super) async fn get(
     response
         .insert_header((header::ETAG, etag))
         .insert_header((header::CACHE_CONTROL, "private, no-cache"));
-    // A 304 has no body; the framework leaves it out.
+    if unchanged {
+        // Nothing may follow its headers: a body would be read as the beginning of the next answer.
+        return Ok(response.finish());
+    }
     Ok(response.content_type("application/json").body(body))
 }

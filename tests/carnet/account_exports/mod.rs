@@ -15,6 +15,7 @@ mod link;
 mod list;
 pub(crate) mod not_found;
 mod policies;
+mod wire;
 
 /// Nobody counts this far: an export of such a category runs until it is cancelled.
 pub(crate) const FOREVER: u64 = 1 << 50;
