@@ -20,7 +20,7 @@ pub use caller::{Caller, Fingerprint};
 pub(crate) use oidc::{CALLBACK, Callback, PATIENCE, Pending, SIGNED_OUT};
 pub use oidc::{OidcError, Provider, Vouched};
 pub use session::{
-    Identity, Resumed, Resumption, Session, SessionError, SessionKey, Sessions, Way,
+    Identity, Replaced, Resumed, Resumption, Session, SessionError, SessionKey, Sessions, Way,
 };
 pub use sign::{SignError, TokenRequest, sign};
 pub use verify::{AuthError, Verifier};

@@ -100,6 +100,9 @@ async fn resume(request: &HttpRequest, state: &AppState) -> Result<Arc<Caller>, 
             return Err(refusal(""));
         }
     };
+    if let Some(replaced) = &resumed.replaced {
+        sessions::replace(state, replaced).await?;
+    }
     if let Some(cookie) = resumed.cookie {
         cookies::set(request, cookies::SESSION, &cookie, None);
     }

@@ -43,7 +43,7 @@ mod tests;
 mod viewer;
 
 use actix_web::middleware::from_fn;
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 
 pub use authenticate::SignedIn;
 pub use codes::Code;
@@ -78,6 +78,11 @@ fn routes(app: &mut web::ServiceConfig) {
         .configure(pages::routes);
 }
 
-async fn not_found() -> Result<HttpResponse, Problem> {
-    Err(Code::NotFound.into())
+/// An address that nothing has, behind sign-in: recorded like one that isn't there for the caller.
+async fn not_found(
+    request: HttpRequest,
+    caller: SignedIn,
+    state: web::Data<AppState>,
+) -> Result<HttpResponse, Problem> {
+    Err(viewer::turn_away(&state, caller.0, &request, "unknown").await)
 }

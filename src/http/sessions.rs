@@ -5,7 +5,7 @@ use carnet_events::ids::PrincipalId;
 
 use super::problem::Problem;
 use super::state::AppState;
-use crate::auth::{Caller, Identity, Session};
+use crate::auth::{Caller, Identity, Replaced, Session};
 
 /// Begins a session for `who`; gives whom it speaks for, and its cookie.
 pub(super) async fn start(
@@ -30,6 +30,13 @@ pub(super) async fn end(
     let principal = principal(state, session.who()).await?;
     let now = state.clock.now();
     Ok(state.sessions.end(session, principal, cause, now).await?)
+}
+
+/// Ends a session on every node that goes on under another id.
+pub(super) async fn replace(state: &AppState, replaced: &Replaced) -> Result<(), Problem> {
+    let principal = principal(state, replaced.new.who()).await?;
+    let now = state.clock.now();
+    Ok(state.sessions.replace(replaced, principal, now).await?)
 }
 
 /// What a person is called in events. Who belongs to no tenant is taken for an operator.

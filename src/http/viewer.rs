@@ -147,7 +147,8 @@ impl Viewer {
         }
     }
 
-    async fn not_found(&self, state: &AppState, route: &'static str) -> Problem {
+    /// The one answer for what isn't there for this caller, recorded.
+    pub(super) async fn not_found(&self, state: &AppState, route: &'static str) -> Problem {
         let denied = AccessDenied {
             principal: self.principal.clone(),
             route: route.to_owned(),

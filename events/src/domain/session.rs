@@ -33,7 +33,7 @@ impl SignInBy {
 pub enum EndCause {
     /// Its person signed out.
     SignedOut,
-    /// The same browser signed in anew.
+    /// The same browser signed in anew, or its person lost rights and goes on in a session of their own.
     Replaced,
     /// The provider doesn't vouch for its person any more, or says they are another one.
     ProviderRefused,

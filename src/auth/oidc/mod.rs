@@ -39,10 +39,10 @@ const AT_ONCE: usize = 32;
 /// Why somebody isn't signed in through the provider.
 #[derive(Debug, thiserror::Error)]
 pub enum OidcError {
-    /// The provider can't be reached, or doesn't answer as one.
+    /// The provider can't be reached, has trouble, or doesn't answer as one.
     #[error("the identity provider doesn't answer as it should: {0}")]
     Unavailable(String),
-    /// The provider says no.
+    /// The provider says no to this person.
     #[error("the identity provider refuses: {0}")]
     Refused(String),
     /// What came back doesn't belong to a sign-in that this browser began, or was used already.
@@ -262,7 +262,27 @@ fn unbelievable(error: impl std::fmt::Display) -> OidcError {
     OidcError::Unbelievable(error.to_string())
 }
 
-/// A provider that says no is told from one that doesn't answer: the one ends a session, the other doesn't.
+/// What a provider says when it doesn't vouch for a person, or they don't agree (RFC 6749, sections 4.1.2.1 and 5.2; OpenID
+/// Connect Core, section 3.1.2.6). Whatever else it says is about itself or about this service, and may pass.
+const REFUSALS: [&str; 5] = [
+    "invalid_grant",
+    "access_denied",
+    "consent_required",
+    "login_required",
+    "interaction_required",
+];
+
+/// A provider that says no to a person is told from one that has trouble: the one ends a session, the other doesn't.
+fn verdict(code: &str) -> OidcError {
+    let said: String = code.chars().take(64).collect();
+    if REFUSALS.contains(&code) {
+        OidcError::Refused(said)
+    } else {
+        OidcError::Unavailable(format!("it answers `{said}`"))
+    }
+}
+
+/// Why the provider gave no tokens.
 fn refused(
     error: RequestTokenError<
         http::FetchError,
@@ -270,10 +290,7 @@ fn refused(
     >,
 ) -> OidcError {
     match error {
-        RequestTokenError::ServerResponse(answer) => {
-            let code: &str = answer.error().as_ref();
-            OidcError::Refused(code.chars().take(64).collect())
-        }
+        RequestTokenError::ServerResponse(answer) => verdict(answer.error().as_ref()),
         RequestTokenError::Request(error) => unavailable(error),
         // What can't be parsed may hold tokens, so it isn't quoted.
         RequestTokenError::Parse(..) => unavailable("its answer can't be read"),

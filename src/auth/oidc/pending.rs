@@ -76,7 +76,7 @@ impl Callback {
             return Err(OidcError::Foreign("another provider answered"));
         }
         if let Some(error) = self.error {
-            return Err(OidcError::Refused(error.chars().take(64).collect()));
+            return Err(super::verdict(&error));
         }
         self.code.ok_or(OidcError::Foreign("there is no code"))
     }

@@ -73,12 +73,13 @@ impl Ended {
         store: &dyn EventStore,
         session: &Session,
         principal: PrincipalId,
+        now: Timestamp,
     ) -> Result<(), SessionError> {
         let started = SessionEvent::Started(SessionStarted {
             session: session.key.id,
             by: session.by,
         });
-        append(store, session, principal, &started, session.key.started_at).await
+        append(store, session, principal, &started, now).await
     }
 
     pub(super) async fn record_end(

@@ -113,6 +113,18 @@ pub struct Resumed {
     pub caller: Arc<Caller>,
     /// The cookie to be set anew, when it is time.
     pub cookie: Option<String>,
+    /// When the person has lost rights: their session goes on under another id, and what was handed out under the old one
+    /// must not. Both are to be recorded before anything is answered.
+    pub replaced: Option<Replaced>,
+}
+
+/// A session that goes on under another id.
+#[derive(Debug)]
+pub struct Replaced {
+    /// As it was; it is over.
+    pub old: Session,
+    /// As it goes on.
+    pub new: Session,
 }
 
 /// Why somebody isn't signed in though they should be.
@@ -206,7 +218,7 @@ impl Sessions {
         };
         let cookie = self.seal(&session)?;
         self.ended
-            .record_start(self.store.as_ref(), &session, principal)
+            .record_start(self.store.as_ref(), &session, principal, now)
             .await?;
         Ok((session, cookie))
     }
@@ -239,9 +251,15 @@ impl Sessions {
             session.used_at = session.used_at.max(now);
         }
         let cookie = renew.then(|| self.seal(&session)).transpose()?;
+        let caller = Arc::new(self.caller(&session));
+        let replaced = (session.key != brought.key).then_some(Replaced {
+            old: brought,
+            new: session,
+        });
         Ok(Resumption::Good(Resumed {
-            caller: Arc::new(self.caller(&session)),
+            caller,
             cookie,
+            replaced,
         }))
     }
 
@@ -272,6 +290,24 @@ impl Sessions {
     ) -> Result<(), SessionError> {
         self.ended
             .record_end(self.store.as_ref(), session, principal, cause, now)
+            .await
+    }
+
+    /// Ends a session on every node that goes on under another id. Repeating it is harmless.
+    ///
+    /// # Errors
+    /// When the log can't be written; the old session then lives on.
+    pub async fn replace(
+        &self,
+        replaced: &Replaced,
+        principal: PrincipalId,
+        now: Timestamp,
+    ) -> Result<(), SessionError> {
+        let (old, new) = (&replaced.old, &replaced.new);
+        self.end(old, principal.clone(), EndCause::Replaced, now)
+            .await?;
+        self.ended
+            .record_start(self.store.as_ref(), new, principal, now)
             .await
     }
 
@@ -316,6 +352,14 @@ impl Sessions {
         let idle = session.used_at.plus(self.lifetime.idle.get());
         let absolute = session.key.started_at.plus(self.lifetime.absolute.get());
         idle.min(absolute)
+    }
+}
+
+impl Identity {
+    /// Whether they had a role or permission before that they don't have now.
+    fn has_lost_of(&self, before: &Self) -> bool {
+        let lost = |now: &[String], then: &[String]| then.iter().any(|name| !now.contains(name));
+        lost(&self.roles, &before.roles) || lost(&self.permissions, &before.permissions)
     }
 }
 

@@ -86,6 +86,7 @@ impl Sessions {
         if let Some(done) = self.renewals.done.get(&brought.key.id)
             && done.claimed_at > brought.claimed_at
         {
+            newest.key = done.key;
             newest.who = done.who;
             newest.claimed_at = done.claimed_at;
             newest.refresh = done.refresh;
@@ -123,10 +124,14 @@ impl Sessions {
         };
         match provider.refresh(&session.who, &refresh.0, now).await {
             Ok(vouched) => {
+                // What was handed out under the session's id, like links, was so by the rights of then.
+                if vouched.who.has_lost_of(&session.who) {
+                    session.key.id = Uuid::new_v4();
+                }
                 session.who = vouched.who;
                 session.claimed_at = now;
                 session.refresh = vouched.refresh.map(RefreshToken);
-                self.renewals.done.insert(session.key.id, session.clone());
+                self.renewals.done.insert(brought.key.id, session.clone());
                 Ok(Confirmation::Good(session))
             }
             Err(OidcError::Refused(reason)) => {

@@ -17,12 +17,12 @@ mod words;
 
 use actix_web::http::header;
 use actix_web::middleware::from_fn;
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::authenticate::SignedIn;
-use super::codes::Code;
 use super::problem::Problem;
 use super::state::AppState;
+use super::viewer::turn_away;
 use frame::Desk;
 
 /// The address of shared files, and everything that no other route has: pages stand behind sign-in, and so do
@@ -38,15 +38,22 @@ pub(super) fn routes(app: &mut web::ServiceConfig) {
                 .configure(operator::routes)
                 .configure(sign_in::routes)
                 .default_service(web::to(super::not_found))
-                .wrap(from_fn(problems::as_pages))
-                .wrap(from_fn(visitor::require_sign_in)),
+                .wrap(from_fn(visitor::require_sign_in))
+                // Outside, so that problems with signing in are pages too.
+                .wrap(from_fn(problems::as_pages)),
         );
 }
 
 /// Leads people to the desk that is theirs.
-async fn home(caller: SignedIn, state: web::Data<AppState>) -> Result<HttpResponse, Problem> {
-    let desk = Desk::home_of(&caller.0, &state.config).ok_or(Code::NotFound)?;
-    Ok(see_other(desk.address()))
+async fn home(
+    request: HttpRequest,
+    caller: SignedIn,
+    state: web::Data<AppState>,
+) -> Result<HttpResponse, Problem> {
+    match Desk::home_of(&caller.0, &state.config) {
+        Some(desk) => Ok(see_other(desk.address())),
+        None => Err(turn_away(&state, caller.0, &request, "home").await),
+    }
 }
 
 /// Leads elsewhere: after a form, so that going back or reloading doesn't send it again.

@@ -158,6 +158,38 @@ async fn whatever_is_not_there_for_the_caller_is_answered_alike() {
 }
 
 #[tokio::test]
+async fn an_address_that_nothing_has_is_recorded_like_any_other() {
+    let site = Site::new(1);
+    let server = Server::start(&site);
+    let admin = server.client(&site.token("acme", "ada"));
+    let unknown = format!("/api/account-exports/{UNKNOWN}");
+    let reference = shown(&admin.get(&unknown).await);
+    for (number, path) in [
+        "/api/nowhere",
+        "/nowhere",
+        "/audit/entries/0-1",
+        "/audit/entries/nonsense",
+        "/settings?section=nowhere",
+        "/settings/data-exports/live?section=nowhere",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        // The first of each person is recorded, later ones are counted.
+        let client = server.client(&site.token("acme", &format!("person {number}")));
+        let before = admin.audit("access_denied").await.len();
+        assert_eq!(shown(&client.get(path).await), reference, "{path}");
+        let denied = admin.audit("access_denied").await.len();
+        assert_eq!(denied, before + 1, "{path}");
+    }
+    // Somebody for whom there is no desk, at the door.
+    let before = admin.audit("access_denied").await.len();
+    let member = server.client(&site.token_with("acme", "mel", &["--role", "member"]));
+    assert_eq!(shown(&member.get("/").await), reference);
+    assert_eq!(admin.audit("access_denied").await.len(), before + 1);
+}
+
+#[tokio::test]
 async fn auditors_see_what_happened_and_never_an_artifact() {
     let site = Site::new(3);
     let server = Server::start(&site);

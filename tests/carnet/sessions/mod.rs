@@ -3,3 +3,4 @@
 mod demo;
 mod forged;
 mod lifetime;
+mod provider;

@@ -4,12 +4,13 @@ use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use carnet::auth::{TokenRequest, sign};
+use carnet::auth::{Identity, TokenRequest, sign};
 use carnet::config::Config;
 use carnet::http::AppState;
 use carnet::service::{Around, Service};
 use carnet_actors::ports::Clock;
 use carnet_actors::{Cause, Order};
+use carnet_events::domain::session::SignInBy;
 use carnet_events::domain::tenant::TenantCommand;
 use carnet_events::ids::{PrincipalId, TenantId, Timestamp};
 use tokio::sync::oneshot;
@@ -121,6 +122,25 @@ impl Inside {
         };
         let token = sign(&self.state.config.auth, &request, self.clock.now()).unwrap();
         Client::new(&self.address, &token)
+    }
+
+    /// The browser of somebody whom the identity provider vouched for just now, and can be asked about again.
+    pub(crate) async fn signed_in(&self, tenant: &str, user: &str, roles: &[&str]) -> Browser {
+        let tenant = TenantId::new(tenant).unwrap();
+        let who = Identity {
+            subject: user.to_owned(),
+            tenant: Some(tenant.clone()),
+            roles: roles.iter().map(|&role| role.to_owned()).collect(),
+            permissions: Vec::new(),
+        };
+        let principal = self.state.system.principal(&tenant, user).await.unwrap();
+        let refresh = Some("a refresh token".to_owned());
+        let (sessions, now) = (&self.state.sessions, self.clock.now());
+        let started = sessions.start(SignInBy::Oidc, who, principal, refresh, now);
+        let (_, cookie) = started.await.unwrap();
+        let mut browser = self.browser();
+        browser.cookies.insert("__Host-carnet".to_owned(), cookie);
+        browser
     }
 
     /// What the clock says.

@@ -7,6 +7,7 @@ mod client;
 mod clock;
 mod cluster;
 mod inside;
+mod provider;
 pub(crate) mod s3;
 mod server;
 mod site;
@@ -16,6 +17,7 @@ pub(crate) use client::{Answer, Client};
 pub(crate) use clock::HandClock;
 pub(crate) use cluster::Cluster;
 pub(crate) use inside::Inside;
+pub(crate) use provider::ProviderStandIn;
 pub(crate) use server::Server;
 pub(crate) use site::{SECRET, Site};
 

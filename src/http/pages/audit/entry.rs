@@ -15,7 +15,6 @@ use super::people::People;
 use super::{FORMAT, auditor, framed, is_partial, show, table};
 use crate::http::audit_log::record_read;
 use crate::http::authenticate::SignedIn;
-use crate::http::codes::Code;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
 
@@ -32,10 +31,14 @@ pub(super) async fn page(
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, Problem> {
     let viewer = auditor(&state, caller, &request).await?;
-    let cursor: AuditCursor = cursor.parse().map_err(|_| Code::NotFound)?;
     let log = state.projections.audit_log();
-    let entry = log.entry(viewer.tenant.clone(), cursor).await?;
-    let entry = entry.ok_or(Code::NotFound)?;
+    let entry = match cursor.parse::<AuditCursor>() {
+        Ok(cursor) => log.entry(viewer.tenant.clone(), cursor).await?,
+        Err(_) => None,
+    };
+    let Some(entry) = entry else {
+        return Err(viewer.not_found(&state, "audit_entry").await);
+    };
     record_read(&state, &viewer, None, FORMAT, applied(&entry)).await?;
     let people = People::find(&state, &viewer.tenant, entry.principal.iter()).await?;
     if is_partial(&request) {

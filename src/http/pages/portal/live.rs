@@ -56,7 +56,7 @@ pub(super) async fn get(
         .as_deref()
         .is_some_and(|section| section != super::SECTION)
     {
-        return Err(Code::NotFound.into());
+        return Err(viewer.not_found(&state, "portal").await);
     }
     let part = part(asked.status.as_deref(), asked.page)?;
     let permit = state.stream_permit(&viewer.principal)?;

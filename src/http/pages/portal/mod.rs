@@ -141,7 +141,7 @@ async fn page(
         .as_deref()
         .is_some_and(|section| section != SECTION)
     {
-        return Err(Code::NotFound.into());
+        return Err(viewer.not_found(&state, "portal").await);
     }
     let part = part(asked.status.as_deref(), asked.page)?;
     let filled = match &asked.again {
