@@ -162,7 +162,18 @@ async fn claims_that_are_missing_wrong_or_odd_are_refused() {
         "an audience among several"
     );
     let late = with(|c| drop(c.insert("exp".into(), json!(1_799_999_995))));
-    assert!(verdict(&hs256(&late)).await.is_ok(), "within the leeway");
+    assert!(verdict(&hs256(&late)).await.is_err(), "five seconds late");
+    let early = with(|c| drop(c.insert("nbf".into(), json!(1_800_000_005))));
+    assert!(verdict(&hs256(&early)).await.is_err(), "five seconds early");
+    let forgiving = Auth {
+        leeway: Span::seconds(10),
+        ..auth()
+    };
+    let forgiving = Verifier::new(&forgiving).unwrap();
+    for token in [late, early] {
+        let verdict = forgiving.verify(&hs256(&token), NOW).await;
+        assert!(verdict.is_ok(), "within the leeway");
+    }
 }
 
 #[tokio::test]

@@ -64,7 +64,7 @@ impl Default for Auth {
             jwks_url: None,
             jwks_file: None,
             hs256_secret: None,
-            leeway: Span::seconds(10),
+            leeway: Span::seconds(0),
             jwks_max_age: Span::minutes(10),
             cached_tokens: 10_000,
             claims: Claims::default(),

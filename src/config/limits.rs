@@ -1,7 +1,7 @@
 //! `[limits]`: who may ask for an export, and how often.
 
 use carnet_events::domain::tenant;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::duration::Span;
 use super::error::Complaints;
@@ -11,8 +11,10 @@ use super::error::Complaints;
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
     /// Exports one user may have accepted in a rolling window.
+    #[serde(deserialize_with = "per_user")]
     pub per_user: Window,
     /// Exports one tenant may have accepted in a rolling window.
+    #[serde(deserialize_with = "per_tenant")]
     pub per_tenant: Window,
     /// Exports of one user queued or running at once.
     pub active_per_user: u32,
@@ -23,8 +25,7 @@ pub struct Limits {
 }
 
 /// How many in how long; the window rolls, and is half-open.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Window {
     /// Exports accepted within the window, whatever became of them.
     pub accepted: u32,
@@ -32,17 +33,47 @@ pub struct Window {
     pub window: Span,
 }
 
+const PER_USER: Window = Window {
+    accepted: 3,
+    window: Span::hours(24),
+};
+const PER_TENANT: Window = Window {
+    accepted: 10,
+    window: Span::hours(24),
+};
+
+/// A window as it is written: what is left out is as in the default of that very window.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    accepted: Option<u32>,
+    window: Option<Span>,
+}
+
+fn per_user<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Window, D::Error> {
+    written(deserializer, PER_USER)
+}
+
+fn per_tenant<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Window, D::Error> {
+    written(deserializer, PER_TENANT)
+}
+
+fn written<'de, D: Deserializer<'de>>(
+    deserializer: D,
+    default: Window,
+) -> Result<Window, D::Error> {
+    let written = Written::deserialize(deserializer)?;
+    Ok(Window {
+        accepted: written.accepted.unwrap_or(default.accepted),
+        window: written.window.unwrap_or(default.window),
+    })
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            per_user: Window {
-                accepted: 3,
-                window: Span::hours(24),
-            },
-            per_tenant: Window {
-                accepted: 10,
-                window: Span::hours(24),
-            },
+            per_user: PER_USER,
+            per_tenant: PER_TENANT,
             active_per_user: 1,
             active_per_tenant: 1,
             request_roles: vec!["client_admin".to_owned()],

@@ -1,5 +1,6 @@
 //! Reading file and environment into a [`Config`], and saying well what can't be read.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::Path;
 
@@ -60,14 +61,27 @@ pub(super) fn from_text(
     env: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Result<Config, ConfigError> {
     let toml = Toml::string(text);
-    let figment = Figment::from(Named {
+    let named = Figment::from(Named {
         inner: toml,
         file: file.to_owned(),
-    })
-    .merge(Environment(env.into_iter().collect()));
-    let config: Config = figment.extract().map_err(|error| ConfigError {
-        complaints: error.into_iter().map(|e| explain(e, file)).collect(),
-    })?;
+    });
+    let mut environment = Environment {
+        // What can't be read is told of when it is extracted.
+        known: named.extract().unwrap_or_default(),
+        variables: env.into_iter().collect(),
+        texts: BTreeSet::new(),
+    };
+    let (figment, config) = loop {
+        let figment = named.clone().merge(&environment);
+        match figment.extract::<Config>() {
+            Ok(config) => break (figment, config),
+            Err(error) if environment.meant_text(&error) => {}
+            Err(error) => {
+                let complaints = error.into_iter().map(|e| explain(e, file)).collect();
+                return Err(ConfigError { complaints });
+            }
+        }
+    };
     let source_of = |key: &str| source_of(&figment, key, file);
     let mut at = Complaints::new(&source_of);
     config.check(&mut at);
@@ -219,27 +233,65 @@ impl Provider for Named {
 const ENVIRONMENT: &str = "environment";
 
 /// `CARNET__SECTION__KEY=value`, in any case. A value is read as a TOML value where it looks like one
-/// (`2`, `true`, `["a"]`, `{…}`) and as text otherwise; a secret and what names it are always text.
-struct Environment(Variables);
+/// (`2`, `true`, `["a"]`, `{…}`) and as text otherwise; a secret and what names it are always text, and so is what a key of
+/// the configuration takes as text.
+struct Environment {
+    variables: Variables,
+    /// The file, whose spelling of sections and keys is meant.
+    known: Dict,
+    /// Keys whose values are text, whatever they look like.
+    texts: BTreeSet<String>,
+}
 
-impl Provider for Environment {
+impl Environment {
+    /// Whether `error` is about a variable whose value looks like something else but was meant as text; it is from now on.
+    fn meant_text(&mut self, error: &figment::Error) -> bool {
+        let wants_text = match &error.kind {
+            Kind::InvalidType(found, expected) => {
+                !matches!(found, Actual::Str(_)) && expected.to_string().contains("string")
+            }
+            _ => false,
+        };
+        let is_ours = error
+            .metadata
+            .as_ref()
+            .is_some_and(|m| m.name == ENVIRONMENT);
+        wants_text && is_ours && self.texts.insert(error.path.join("."))
+    }
+
+    /// Where a variable's value goes: names as the file spells them, else in lower case.
+    fn path(&self, name: &str) -> Vec<String> {
+        let mut known = Some(&self.known);
+        let spelled = |name: &str| {
+            let names = known.into_iter().flatten();
+            let alike = names.filter(|(known, _)| known.eq_ignore_ascii_case(name));
+            let found = alike.max_by_key(|(known, _)| *known == name);
+            known = found.and_then(|(_, inner)| inner.as_dict());
+            found.map_or_else(|| name.to_ascii_lowercase(), |(known, _)| known.clone())
+        };
+        name.split("__").map(spelled).collect()
+    }
+}
+
+impl Provider for &Environment {
     fn metadata(&self) -> Metadata {
         Metadata::named(ENVIRONMENT)
     }
 
     fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
         let mut root = Dict::new();
-        for (name, value) in &self.0 {
-            let Some(key) = name.to_str().and_then(|name| name.strip_prefix(PREFIX)) else {
+        for (name, value) in &self.variables {
+            let Some(name) = name.to_str().and_then(|name| name.strip_prefix(PREFIX)) else {
                 continue;
             };
-            let key = key.to_ascii_lowercase();
+            let path = self.path(name);
+            let key = path.join(".");
             let Some(value) = value.to_str() else {
-                return Err(figment::Error::from("is not UTF-8 text".to_owned())
-                    .with_path(&key.replace("__", ".")));
+                return Err(figment::Error::from("is not UTF-8 text".to_owned()).with_path(&key));
             };
-            let path: Vec<&str> = key.split("__").collect();
-            let value = if is_secret(&key) || key.ends_with("access_key_id") {
+            let is_text =
+                is_secret(&key) || key.ends_with("access_key_id") || self.texts.contains(&key);
+            let value = if is_text {
                 Value::from(value)
             } else {
                 value
@@ -252,15 +304,15 @@ impl Provider for Environment {
     }
 }
 
-fn insert(into: &mut Dict, path: &[&str], value: Value) {
+fn insert(into: &mut Dict, path: &[String], value: Value) {
     match path {
         [] => {}
         [last] => {
-            into.insert((*last).to_owned(), value);
+            into.insert(last.clone(), value);
         }
         [first, rest @ ..] => {
             let entry = into
-                .entry((*first).to_owned())
+                .entry(first.clone())
                 .or_insert_with(|| Value::from(Dict::new()));
             if !matches!(entry, Value::Dict(..)) {
                 *entry = Value::from(Dict::new());

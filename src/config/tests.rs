@@ -74,6 +74,63 @@ fn environment_overrides_the_file() {
 }
 
 #[test]
+fn what_a_variable_leaves_out_of_a_window_is_that_windows_default() {
+    for (text, env) in [
+        ("", ("CARNET__LIMITS__PER_USER__ACCEPTED", "5")),
+        ("[limits]\nper_user = { accepted = 5 }\n", ("X", "")),
+    ] {
+        let config = load(&format!("{AUTH}{text}"), &[env]).unwrap();
+        assert_eq!(config.limits.per_user.accepted, 5);
+        assert_eq!(config.limits.per_user.window, Span::hours(24));
+        assert_eq!(config.limits.per_tenant, Limits::default().per_tenant);
+    }
+    let both = "[limits]\nper_tenant = { window = \"1h\" }\n";
+    let over = [("CARNET__LIMITS__PER_TENANT__ACCEPTED", "7")];
+    let config = load(&format!("{AUTH}{both}"), &over).unwrap();
+    let window = config.limits.per_tenant;
+    assert_eq!((window.accepted, window.window), (7, Span::hours(1)));
+    let complaint = refusal(AUTH, &[("CARNET__LIMITS__PER_USER__ACCEPT", "7")]);
+    assert!(complaint.remedy.contains("accepted"), "{complaint}");
+}
+
+#[test]
+fn what_a_key_takes_as_text_may_look_like_anything() {
+    let config = load(
+        AUTH,
+        &[
+            ("CARNET__AUTH__AUDIENCE", "0123"),
+            ("CARNET__AUTH__CLAIMS__USER", "true"),
+            ("CARNET__AUTH__OIDC__ISSUER", "https://login.example"),
+            ("CARNET__AUTH__OIDC__CLIENT_ID", "1.50"),
+        ],
+    )
+    .unwrap();
+    assert_eq!(config.auth.audience, "0123");
+    assert_eq!(config.auth.claims.user, "true");
+    assert_eq!(config.auth.oidc.unwrap().client_id, "1.50");
+    let complaint = refusal(AUTH, &[("CARNET__WORKERS__MAX_RUNNING", "true")]);
+    assert!(complaint.problem.contains("true"), "{complaint}");
+    let complaint = refusal(&format!("{AUTH}audience = 7\n"), &[]);
+    assert_eq!(complaint.remedy, "write a string");
+}
+
+#[test]
+fn a_variable_means_the_section_that_the_file_has_in_whatever_case() {
+    let text = format!("{AUTH}[tenants.AcmeInc]\nmodules = []\n");
+    let env = [
+        ("CARNET__TENANTS__ACMEINC__MODULES", "[\"support\"]"),
+        ("CARNET__TENANTS__Globex__MODULES", "[]"),
+    ];
+    let config = load(&text, &env).unwrap();
+    let names: Vec<&str> = config.tenants.keys().map(String::as_str).collect();
+    assert_eq!(names, ["AcmeInc", "globex"]);
+    assert_eq!(
+        config.tenants["AcmeInc"].modules.as_deref(),
+        Some(&["support".to_owned()][..])
+    );
+}
+
+#[test]
 fn an_unknown_key_is_refused_with_file_key_and_remedy() {
     let complaint = refusal(
         &format!("{AUTH}\n[server]\nlisten = \"127.0.0.1:1\"\nmax_request = 3\n"),

@@ -3,6 +3,8 @@
 mod data;
 
 use std::fs;
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 pub use data::{SampleTenant, TENANTS};
@@ -86,7 +88,7 @@ pub enum DemoError {
         /// Where.
         path: PathBuf,
         /// What the system said.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// The sample database.
     #[error(
@@ -131,14 +133,29 @@ pub fn prepare(folder: &Path, listen: &str) -> Result<PathBuf, DemoError> {
         let text = TEMPLATE
             .replace("@listen@", listen)
             .replace("@secret@", &hex::encode(secret));
-        fs::write(&config, text).map_err(io)?;
+        let draft = folder.join("carnet.toml.new");
+        let _ = fs::remove_file(&draft);
+        write_secret(&draft, &text).map_err(io)?;
+        fs::rename(&draft, &config).map_err(io)?;
     }
     Ok(config)
+}
+
+/// Writes a file that only its owner may read: whoever has the secret can sign tokens for anybody.
+fn write_secret(path: &Path, text: &str) -> io::Result<()> {
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
+    file.write_all(text.as_bytes())
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
     use crate::config::Config;
 
@@ -150,5 +167,7 @@ mod tests {
         assert_eq!(prepare(folder.path(), "127.0.0.1:9090").unwrap(), file);
         assert_eq!(fs::read_to_string(&file).unwrap(), first);
         assert_eq!(Config::load(&file).unwrap().categories.len(), 4);
+        let mode = fs::metadata(&file).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "it holds a secret");
     }
 }
