@@ -6,7 +6,7 @@ use carnet_events::codec::decode;
 use carnet_events::domain::Decider;
 use carnet_events::domain::export::{Export, ExportDecider, ExportEvent};
 use carnet_events::domain::tenant::window::windows;
-use carnet_events::domain::tenant::{Limits, Refusal, blocked_by};
+use carnet_events::domain::tenant::{Limits, Service, blocked_by};
 use carnet_events::envelope::Metadata;
 use carnet_events::ids::{ExportId, PrincipalId, TenantId, Timestamp};
 use carnet_events::stream::StreamName;
@@ -75,13 +75,13 @@ impl System {
         let view = self.tenant(tenant).await?;
         let settled = tenant::evidence(shared, &view.tenant).await?.settled;
         let verified = shared.ports.runner.storage_verified(tenant).await;
-        // In the order in which a request would be refused.
         let paused = self.platform().await?.intake_paused.is_some();
         let now = shared.ports.clock.now();
-        let blocked_by = match paused {
-            true => Some(Refusal::IntakePaused),
-            false => blocked_by(&view.tenant, limits, principal, verified, &settled, now),
+        let service = Service {
+            intake_paused: paused,
+            storage_verified: verified,
         };
+        let blocked_by = blocked_by(&view.tenant, limits, principal, service, &settled, now);
         Ok(Standing {
             windows: windows(&view.tenant, limits, principal, now),
             blocked_by,

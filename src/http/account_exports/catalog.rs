@@ -9,8 +9,9 @@ use carnet_events::domain::tenant::{Refusal, Tenant};
 use serde::Serialize;
 
 use super::{gate, rfc3339};
-use crate::export::catalog::Category;
+use crate::export::catalog::{Category, Rule};
 use crate::http::authenticate::SignedIn;
+use crate::http::codes::Code;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
 use crate::http::viewer::{Right, Viewer};
@@ -42,6 +43,21 @@ pub(crate) struct CategoryView {
     module: Option<String>,
     /// Whether it can be limited to a part of the tenant.
     scoped: bool,
+    /// What its policy leaves out or changes.
+    policy: PolicyView,
+}
+
+/// Columns by what happens to them; those in none of these lists are exported as they are.
+#[derive(Debug, Default, Serialize, utoipa::ToSchema)]
+pub(crate) struct PolicyView {
+    /// Left out.
+    dropped: Vec<String>,
+    /// Made unreadable, but perhaps for their last characters.
+    masked: Vec<String>,
+    /// Replaced by a code that is the same for the same value.
+    hashed: Vec<String>,
+    /// Cleaned of secrets and phone numbers.
+    scanned: Vec<String>,
 }
 
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -85,16 +101,18 @@ pub(super) async fn get(
         .standing(&viewer.tenant, &viewer.principal, &limits)
         .await?;
     let (tenant, windows) = (&standing.view.tenant, &standing.windows);
-    let blocked = standing.blocked_by.as_ref();
+    let categories: Vec<CategoryView> = open_to(&state, &viewer, tenant)
+        .map(|category| CategoryView {
+            id: category.id().to_owned(),
+            title: category.title.clone(),
+            module: category.module.clone(),
+            scoped: category.rules.binds_scope,
+            policy: policy(category),
+        })
+        .collect();
+    let blocked = blocked_by(standing.blocked_by.as_ref(), categories.is_empty());
     let view = CatalogView {
-        categories: open_to(&state, &viewer, tenant)
-            .map(|category| CategoryView {
-                id: category.id().to_owned(),
-                title: category.title.clone(),
-                module: category.module.clone(),
-                scoped: category.rules.binds_scope,
-            })
-            .collect(),
+        categories,
         formats: FORMATS.to_vec(),
         compressions: COMPRESSIONS.to_vec(),
         limits: LimitsView {
@@ -104,12 +122,53 @@ pub(super) async fn get(
             active_per_tenant: limits.active_per_tenant,
         },
         can_request: blocked.is_none(),
-        blocked_by: blocked.map(Refusal::code),
+        blocked_by: blocked,
         last_export_at: tenant.last_admitted.as_ref().map(|last| rfc3339(last.at)),
     };
     Ok(HttpResponse::Ok()
         .insert_header((header::CACHE_CONTROL, "private, no-cache"))
         .json(view))
+}
+
+/// The column that proves whose rows they are is left out of this as it is of the file: it tells nothing.
+fn policy(category: &Category) -> PolicyView {
+    let rules = &category.rules;
+    let identity = [&rules.tenant_column, &rules.subject_column];
+    let mut view = PolicyView::default();
+    for column in &rules.columns {
+        let list = match column.rule {
+            Rule::Keep => continue,
+            Rule::Drop if identity.contains(&&Some(column.name.clone())) => continue,
+            Rule::Drop => &mut view.dropped,
+            Rule::Mask { .. } => &mut view.masked,
+            Rule::Hash => &mut view.hashed,
+            Rule::Scan { .. } => &mut view.scanned,
+        };
+        list.push(column.name.clone());
+    }
+    view
+}
+
+/// The code that a request would be refused with. Who may export nothing is told so where a request's categories would be
+/// looked at: after what the tenant and the service have against it, and before limits.
+fn blocked_by(refusal: Option<&Refusal>, nothing: bool) -> Option<&'static str> {
+    match refusal {
+        Some(
+            Refusal::IdempotencyMismatch
+            | Refusal::TenantClosed
+            | Refusal::IntakePaused
+            | Refusal::StorageUnverified
+            | Refusal::UnknownCategories { .. }
+            | Refusal::ScopeUnsupported,
+        ) => refusal.map(Refusal::code),
+        Some(Refusal::InProgress { .. } | Refusal::LimitReached { .. }) | None if nothing => {
+            Some(Code::UnknownCategory.as_str())
+        }
+        Some(Refusal::InProgress { .. } | Refusal::LimitReached { .. }) => {
+            refusal.map(Refusal::code)
+        }
+        None => None,
+    }
 }
 
 /// The categories that are there for the viewer: permitted, and of a module that is on.

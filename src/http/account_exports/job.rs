@@ -112,13 +112,16 @@ impl Job {
         found: &ExportView,
     ) -> Result<Self, Problem> {
         let tenant = state.system.tenant(&viewer.tenant).await?.tenant;
-        let waits = match found.export.status() {
-            Status::Queued => state.system.queue_position(found.id).await,
+        let (waits, listed) = match found.export.status() {
+            Status::Queued => match state.system.queue_position(found.id).await {
+                None => (None, listed_position(state, found.id).await),
+                waits => (waits, None),
+            },
             Status::Running
             | Status::Completed
             | Status::Failed
             | Status::Cancelled
-            | Status::Expired => None,
+            | Status::Expired => (None, None),
         };
         let mut job = Self::new(
             state,
@@ -127,9 +130,8 @@ impl Job {
             found.id,
             &found.export,
             found.revision,
-        );
-        job.queue_position = waits.map(|waits| waits.ahead + 1);
-        job.reason = job.reason.or(waits.map(|waits| waiting(&waits)));
+        )
+        .waiting(waits, listed);
         if let (Stage::Running(_), Some(progress)) =
             (&found.export.stage, state.system.live_progress(found.id))
         {
@@ -178,10 +180,18 @@ impl Job {
         }
     }
 
-    pub(super) fn with_queue_position(mut self, position: Option<u64>) -> Self {
-        self.queue_position = position;
+    /// With what it waits for: as this node knows, or its place as listed where only another node knows.
+    pub(super) fn waiting(mut self, waits: Option<QueuePosition>, listed: Option<u64>) -> Self {
+        self.queue_position = waits.map(|waits| waits.ahead + 1).or(listed);
+        self.reason = self.reason.or(waits.map(|waits| waiting(&waits)));
         self
     }
+}
+
+/// The place in the queue as the read model has it. A status is told without it too, as while that is being filled.
+async fn listed_position(state: &AppState, id: ExportId) -> Option<u64> {
+    let exports = state.projections.exports();
+    exports.queue_position(id).await.ok().flatten()
 }
 
 fn links(

@@ -74,12 +74,17 @@ pub(super) async fn get(
     }
     let found = read(&state, &viewer, status, page, page_size).await?;
     let tenant = state.system.tenant(&viewer.tenant).await?.tenant;
-    let jobs = found.rows.iter().map(|row| {
-        Job::new(&state, &viewer, &tenant, row.id, &row.export, row.revision)
-            .with_queue_position(row.queue_position)
-    });
+    let mut items = Vec::with_capacity(found.rows.len());
+    for row in &found.rows {
+        let job = Job::new(&state, &viewer, &tenant, row.id, &row.export, row.revision);
+        let waits = match row.export.status() {
+            Status::Queued => state.system.queue_position(row.id).await,
+            _ => None,
+        };
+        items.push(job.waiting(waits, row.queue_position));
+    }
     let page = Page {
-        items: jobs.collect(),
+        items,
         page,
         page_size,
         total: found.total,

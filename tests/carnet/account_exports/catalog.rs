@@ -80,3 +80,43 @@ async fn a_modules_categories_are_there_while_it_is_on() {
     assert_eq!(refused.code(), "unknown_category");
     on.export(&["tickets"]).await;
 }
+
+#[tokio::test]
+async fn what_a_policy_leaves_out_or_changes_is_told() {
+    let site = Site::new(1);
+    site.edit_config(
+        "note = { type = \"text\" }",
+        "note = { type = \"text\", rule = \"drop\" }",
+    );
+    site.edit_config(
+        "subject = { type = \"text\" }",
+        "subject = { type = \"text\", rule = \"keep\", why = \"a test\" }",
+    );
+    let server = Server::start(&site);
+    let ada = server.client(&site.token("acme", "ada"));
+    let seen = ada.get(PATH).await.expect(200).json();
+    let of = |id: &str| {
+        let mut all = seen["categories"].as_array().unwrap().iter();
+        all.find(|category| category["id"] == id).unwrap()["policy"].clone()
+    };
+    let nothing = json!({ "dropped": [], "masked": [], "hashed": [], "scanned": [] });
+    assert_eq!(of("tickets"), nothing);
+    let expected = json!({ "dropped": ["note"], "masked": [], "hashed": [], "scanned": ["name"] });
+    assert_eq!(of("users"), expected);
+}
+
+#[tokio::test]
+async fn who_may_export_nothing_is_told_so_before_they_ask() {
+    let site = Site::new(1);
+    site.edit_config(
+        "title = \"Tickets\"",
+        "title = \"Tickets\"\npermission = \"exports:tickets\"",
+    );
+    let server = Server::start(&site);
+    let bob = server.client(&site.token_with("acme", "bob", &["--role", "client_admin"]));
+    let seen = bob.get(PATH).await.expect(200).json();
+    assert_eq!(seen["categories"], json!([]));
+    assert_eq!(seen["can_request"], false);
+    let told = bob.create(&["tickets"]).await.expect(422).code();
+    assert_eq!(seen["blocked_by"], told);
+}

@@ -97,3 +97,43 @@ async fn admitted_members_see_their_own_and_client_admins_everybodys() {
         );
     }
 }
+
+#[tokio::test]
+async fn a_list_tells_of_waiting_exports_what_each_tells_of_itself() {
+    let site = Site::new(1);
+    site.add_slow_category("slow", FOREVER);
+    site.edit_config(
+        "[limits]",
+        "[limits]\nactive_per_user = 9\nactive_per_tenant = 9",
+    );
+    let server = Server::start(&site);
+    let ada = server.client(&site.token("acme", "ada"));
+    for running in 0..2 {
+        let job = ada.create(&["slow"]).await.expect(202).json();
+        let id = job["id"].as_str().unwrap();
+        assert_eq!(
+            ada.reaches(id, "running").await["status"],
+            "running",
+            "{running}"
+        );
+    }
+    for _ in 0..2 {
+        ada.create(&["tickets"]).await.expect(202);
+    }
+    let list = ada.get(&format!("{PATH}?status=queued")).await.expect(200);
+    let list = list.json();
+    for (item, place) in list["items"].as_array().unwrap().iter().zip([2, 1]) {
+        let own = item["_links"]["self"].as_str().unwrap();
+        let own = ada.get(own).await.expect(200).json();
+        assert_eq!(item["queue_position"], place, "{list}");
+        assert_eq!(item["reason"]["code"], "free_worker", "{list}");
+        for key in ["queue_position", "reason"] {
+            assert_eq!(item[key], own[key], "{key}");
+        }
+    }
+    let page = ada.get(PATH).await.expect(200).json();
+    for item in page["items"].as_array().unwrap() {
+        let cancel = item["_links"]["cancel"].as_str().unwrap();
+        ada.act(cancel).await.expect(200);
+    }
+}

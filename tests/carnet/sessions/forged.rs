@@ -75,19 +75,39 @@ async fn every_unsafe_route_asks() {
     let job = ada
         .json(CREATE, &own, &json!({ "categories": ["tickets"] }))
         .await;
-    let path = format!(
-        "{CREATE}/{}",
-        job.expect(202).json()["id"].as_str().unwrap()
-    );
-    for (method, path) in [
-        (Method::POST, format!("{path}/cancel")),
-        (Method::POST, format!("{path}/download-link")),
-        (Method::DELETE, format!("{path}/download-link")),
-    ] {
-        let forged = [("sec-fetch-site", "cross-site"), own[1]];
-        let answer = ada.send(method, &path, &forged, None).await.expect(403);
-        assert_eq!(answer.code(), "cross_site", "{path}");
+    let id = job.expect(202).json()["id"].as_str().unwrap().to_owned();
+    let path = format!("{CREATE}/{id}");
+    let mut olga = demo.browser();
+    olga.choose("operator@platform").await.expect(303);
+    let orders = olga.token("/operator").await;
+    let api = ada.get("/openapi.json").await.expect(200).json();
+    let mut asked = 0;
+    for (template, operations) in api["paths"].as_object().unwrap() {
+        let path = template
+            .replace("{id}", &id)
+            .replace("{tenant}", "acme")
+            .replace("{module}", "core")
+            .replace("{node}", "this")
+            .replace("{name}", "exports");
+        for method in operations.as_object().unwrap().keys() {
+            let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
+            if method.is_safe() {
+                continue;
+            }
+            let (browser, token) = match path.starts_with("/api/operator") {
+                true => (&mut olga, &orders),
+                false => (&mut ada, &token),
+            };
+            let forged = [
+                ("sec-fetch-site", "cross-site"),
+                ("x-csrf-token", token.as_str()),
+            ];
+            let answer = browser.send(method, &path, &forged, None).await;
+            assert_eq!(answer.expect(403).code(), "cross_site", "{path}");
+            asked += 1;
+        }
     }
+    assert!(asked > 15, "{asked}");
     ada.send(Method::DELETE, &format!("{path}/download-link"), &own, None)
         .await
         .expect(204);

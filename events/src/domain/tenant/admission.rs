@@ -1,12 +1,12 @@
 //! Admission: the tenant's yes or no to a request.
 //!
-//! Order of the checks: idempotency key; intake; life cycle; storage; categories, their modules and scope; one active
+//! Order of the checks: idempotency key; life cycle; intake; modules; storage; categories and their scope; one active
 //! export; the person's window; the tenant's window. A refusal writes nothing to this stream: it is
 //! recorded among the access records, where a flood of them slows no decision.
 
 use std::collections::BTreeMap;
 
-use super::command::{Admit, IllegalCommand, Refusal, Reply};
+use super::command::{Admit, CategoryCheck, IllegalCommand, Refusal, Reply};
 use super::decide::Answer;
 use super::event::{ExportAdmitted, ExportReleased, LimitKind, Limits, Standing, TenantEvent};
 use super::state::{Exemption, KEY_MEMORY, Remembered, Tenant};
@@ -79,16 +79,17 @@ fn check(
     at: Timestamp,
 ) -> Result<(Standing, Vec<String>), Verdict> {
     check_key(tenant, admit, at)?;
-    if admit.intake_paused {
-        return Err(Refusal::IntakePaused.into());
-    }
     if !tenant.admits_at(at) {
         return Err(Refusal::TenantClosed.into());
     }
+    if admit.intake_paused {
+        return Err(Refusal::IntakePaused.into());
+    }
+    check_modules(tenant, &admit.categories)?;
     if !admit.storage_verified {
         return Err(Refusal::StorageUnverified.into());
     }
-    check_categories(tenant, admit)?;
+    check_categories(&admit.categories)?;
     check_active(
         tenant,
         &admit.limits,
@@ -118,13 +119,32 @@ fn check_key(tenant: &Tenant, admit: &Admit, at: Timestamp) -> Result<(), Verdic
     }
 }
 
-fn check_categories(tenant: &Tenant, admit: &Admit) -> Result<(), Refusal> {
-    let check = &admit.categories;
-    let off = check
+fn check_modules(tenant: &Tenant, check: &CategoryCheck) -> Result<(), Refusal> {
+    let off: Vec<&String> = check
         .modules
         .iter()
         .filter(|(_, (module, configured))| !tenant.module_is_on(module, *configured))
-        .map(|(category, _)| category);
+        .map(|(category, _)| category)
+        .collect();
+    if off.is_empty() {
+        return Ok(());
+    }
+    Err(not_there(check, off))
+}
+
+fn check_categories(check: &CategoryCheck) -> Result<(), Refusal> {
+    if !check.unknown.is_empty() || !check.forbidden.is_empty() {
+        return Err(not_there(check, Vec::new()));
+    }
+    // Only now: a category that isn't there for the caller must not be told apart by its scope.
+    match check.unscoped.is_empty() {
+        true => Ok(()),
+        false => Err(Refusal::ScopeUnsupported),
+    }
+}
+
+/// Names everything that isn't there for the caller, whatever the reason.
+fn not_there(check: &CategoryCheck, off: Vec<&String>) -> Refusal {
     let mut ids: Vec<String> = check
         .unknown
         .iter()
@@ -132,19 +152,12 @@ fn check_categories(tenant: &Tenant, admit: &Admit) -> Result<(), Refusal> {
         .chain(off)
         .cloned()
         .collect();
-    if ids.is_empty() {
-        // Only now: a category that isn't there for the caller must not be told apart by its scope.
-        return match check.unscoped.is_empty() {
-            true => Ok(()),
-            false => Err(Refusal::ScopeUnsupported),
-        };
-    }
     ids.sort();
     ids.dedup();
-    Err(Refusal::UnknownCategories {
+    Refusal::UnknownCategories {
         ids,
         forbidden: !check.forbidden.is_empty(),
-    })
+    }
 }
 
 /// The export that stands in the way of another one of `principal`, if any. `settled` ones don't.
@@ -244,20 +257,32 @@ fn fit<'a>(
         })
 }
 
+/// What the service itself may have against a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Service {
+    /// Whether operators have paused the intake of requests.
+    pub intake_paused: bool,
+    /// Whether the tenant's storage is configured and verified.
+    pub storage_verified: bool,
+}
+
 /// What a request of this person would be refused for now, categories and idempotency aside; for showing it
 /// before it is asked.
 pub fn blocked_by(
     tenant: &Tenant,
     limits: &Limits,
     principal: &PrincipalId,
-    storage_verified: bool,
+    service: Service,
     settled: &BTreeMap<ExportId, Outcome>,
     at: Timestamp,
 ) -> Option<Refusal> {
     if !tenant.admits_at(at) {
         return Some(Refusal::TenantClosed);
     }
-    if !storage_verified {
+    if service.intake_paused {
+        return Some(Refusal::IntakePaused);
+    }
+    if !service.storage_verified {
         return Some(Refusal::StorageUnverified);
     }
     let Windows {

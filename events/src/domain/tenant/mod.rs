@@ -13,7 +13,7 @@ mod state;
 mod tests;
 pub mod window;
 
-pub use admission::blocked_by;
+pub use admission::{Service, blocked_by};
 pub use command::{
     Admit, CategoryCheck, IdempotencyKey, IllegalCommand, Refusal, Reply, TenantCommand,
 };

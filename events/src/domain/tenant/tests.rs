@@ -321,16 +321,25 @@ fn the_checks_come_in_their_order() {
     };
     given::<TenantDecider>(history.clone().into_iter().chain([(4 * HOUR, closed)]))
         .when(command(bad.clone()))
-        .replies(&no(Refusal::IntakePaused))
-        .when(command(Admit {
-            intake_paused: false,
-            ..bad.clone()
-        }))
         .replies(&no(Refusal::TenantClosed))
         .when(TenantCommand::Reopen {
             principal: principal("op"),
         })
         .replies(&Reply::Done)
+        .when(command(bad.clone()))
+        .replies(&no(Refusal::IntakePaused))
+        .when(command(Admit {
+            intake_paused: false,
+            categories: CategoryCheck {
+                modules: [("users".to_owned(), ("support".to_owned(), false))].into(),
+                ..bad.categories.clone()
+            },
+            ..bad.clone()
+        }))
+        .replies(&no(Refusal::UnknownCategories {
+            ids: vec!["nonsense".to_owned(), "users".to_owned()],
+            forbidden: false,
+        }))
         .when(command(Admit {
             intake_paused: false,
             ..bad.clone()
@@ -509,17 +518,22 @@ fn a_cancelled_tenant_exports_until_its_grace_window_ends_and_may_come_back_unti
 #[test]
 fn what_is_shown_before_a_request_is_what_the_request_would_be_told() {
     let scenario = given::<TenantDecider>(past("ada", 0, 1..4)).at(4 * HOUR);
-    let shown = |scenario: &Scenario<TenantDecider>, who: &str| {
-        let none = std::collections::BTreeMap::<ExportId, Outcome>::new();
-        blocked_by(
-            scenario.state(),
-            &limits(),
-            &principal(who),
-            true,
-            &none,
-            at(4 * HOUR),
-        )
+    let none = std::collections::BTreeMap::<ExportId, Outcome>::new();
+    let asked = |scenario: &Scenario<TenantDecider>, who: &str, service: Service| {
+        let (now, who) = (at(4 * HOUR), principal(who));
+        blocked_by(scenario.state(), &limits(), &who, service, &none, now)
     };
+    let service = |intake_paused, storage_verified| Service {
+        intake_paused,
+        storage_verified,
+    };
+    let shown = |scenario: &_, who: &str| asked(scenario, who, service(false, true));
+    for (state, expected) in [
+        (service(true, false), Refusal::IntakePaused),
+        (service(false, false), Refusal::StorageUnverified),
+    ] {
+        assert_eq!(asked(&scenario, "bob", state), Some(expected));
+    }
     assert_eq!(
         shown(&scenario, "ada"),
         Some(Refusal::LimitReached {
@@ -536,4 +550,11 @@ fn what_is_shown_before_a_request_is_what_the_request_would_be_told() {
             principal: principal("bob")
         })
     );
+    let scenario = scenario
+        .when(TenantCommand::Close {
+            principal: principal("op"),
+        })
+        .replies(&Reply::Done);
+    let closed = asked(&scenario, "cyd", service(true, false));
+    assert_eq!(closed, Some(Refusal::TenantClosed));
 }
