@@ -19,10 +19,10 @@ use super::log::{Answer, Expects, Write};
 use super::node::Switch;
 use super::read::{self, Answers};
 use super::shared::{AppendFault, Shared};
-use super::wire::{
-    AppendContent, AppendReq, AppendResp, AppendResult, CurrentRevision, ExpectedAt, FOLLOWER,
-    PositionOption, StreamAt, Success, SupportedMethods, TombstoneReq, TombstoneResp, WrongCurrent,
-    WrongExpected, WrongExpectedVersion, structured,
+use super::wire::{FOLLOWER, SupportedMethods, TombstoneReq, TombstoneResp};
+use crate::store::esdb::wire::appends::{
+    AppendContent, AppendReq, AppendResp, AppendResult, CurrentRevision, ExpectedAt,
+    PositionOption, StreamAt, Success, WrongCurrent, WrongExpected, WrongExpectedVersion,
 };
 use crate::store::esdb::wire::{
     ClusterInfo, Empty, LEADER, MemberInfo, ReadReq, WireEndPoint, WirePosition,
@@ -192,7 +192,7 @@ impl Door {
         }
         let leader = self.shared.leader();
         let member = |(node, is_alive): (usize, bool)| MemberInfo {
-            instance_id: Some(structured(Uuid::from_u128(node as u128 + 1))),
+            instance_id: Some(Uuid::from_u128(node as u128 + 1).into()),
             time_stamp: 0,
             state: if leader == Some(node) {
                 LEADER

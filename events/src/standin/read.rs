@@ -13,7 +13,6 @@ use tonic::Status;
 use super::door::IDLE;
 use super::log::Entry;
 use super::shared::Shared;
-use super::wire::structured;
 use crate::store::esdb::wire::{
     AllOption, Confirmation, Content, CountOption, Empty, Expression, FilterBy, FilterOption,
     ReadDirection, ReadEvent, ReadOptions, ReadPosition, ReadResp, RecordedEvent, Revision,
@@ -335,7 +334,7 @@ fn event(entry: &Entry) -> Content {
     ]);
     Content::Event(ReadEvent {
         event: Some(RecordedEvent {
-            id: Some(structured(entry.id)),
+            id: Some(entry.id.into()),
             stream: Some(StreamIdentifier {
                 stream_name: Bytes::copy_from_slice(entry.stream.as_bytes()),
             }),

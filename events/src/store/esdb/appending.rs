@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use eventstore::{AppendToStreamOptions, Credentials, EventData, ExpectedRevision};
 use tokio::time::timeout;
 
 use super::ending::WRITE_PATIENCE;
@@ -12,7 +11,8 @@ use super::link::Link;
 use super::reading::{self, PAGE, STREAM_PATIENCE};
 use super::supervisor::Tries;
 use super::trouble::Trouble;
-use super::wire::{Revision, WireUuid};
+use super::wire::appends::{AppendResult, CurrentRevision, ExpectedAt, PositionOption, Proposed};
+use super::wire::{Empty, Revision, WireUuid};
 use super::{Inner, reading::position};
 use crate::envelope::{NewEvent, Position};
 use crate::store::concurrency::Verdict;
@@ -138,12 +138,12 @@ impl Inner {
         events: &[NewEvent],
     ) -> Result<Appended, Trouble> {
         let expected = match known.head() {
-            None => ExpectedRevision::NoStream,
-            Some(head) => ExpectedRevision::Exact(head),
+            None => ExpectedAt::NoStream(Empty {}),
+            Some(head) => ExpectedAt::Revision(head),
         };
         let first = known.next();
         let last = first + events.len() as u64 - 1;
-        let batch: Vec<EventData> = events.iter().map(data).collect();
+        let batch: Vec<Proposed> = events.iter().map(proposed).collect();
         // Until it is answered nobody knows how far the stream goes, whoever stops waiting: it is looked at first then.
         // What isn't there by then may still come, so it is sent again, at the same revision and with the same ids.
         known.complete = false;
@@ -249,36 +249,40 @@ pub(super) fn said(sent: bool, error: StoreError) -> StoreError {
     }
 }
 
-fn data(event: &NewEvent) -> EventData {
-    EventData::binary(&event.kind, event.data.clone())
-        .metadata(event.metadata.clone())
-        .id(event.id)
+fn proposed(event: &NewEvent) -> Proposed {
+    let (data, metadata) = (event.data.clone(), event.metadata.clone());
+    Proposed::new(event.id, &event.kind, data, metadata)
 }
 
-/// One append through the client crate, in a task of its own: the crate panics over answers it doesn't expect.
+/// One append: the revision of its last event, and its position where the server tells it.
 pub(super) async fn write(
     link: &Link,
     stream: &str,
-    expected: ExpectedRevision,
-    events: Vec<EventData>,
+    expected: ExpectedAt,
+    events: Vec<Proposed>,
 ) -> Result<(u64, Option<Position>), Trouble> {
-    let mut options = AppendToStreamOptions::default()
-        .expected_revision(expected)
-        .requires_leader(true)
-        .deadline(PATIENCE);
-    if let Some((user, password)) = link.credentials.clone() {
-        options = options.authenticated(Credentials::new(user, password));
-    }
-    let (client, stream) = (link.client.clone(), stream.to_owned());
-    let task = async move { client.append_to_stream(stream, &options, events).await };
-    let written = contained(task).await?;
-    let position = Position {
-        commit: written.position.commit,
-        prepare: written.position.prepare,
+    let appending = link.caller.append(stream, expected, events);
+    let Ok(answer) = timeout(PATIENCE, appending).await else {
+        return Err(Trouble::Lost("an append was not answered".to_owned()));
     };
-    // The crate's word for an answer without position.
-    let told = position.commit != 0 || position.prepare != 0;
-    Ok((written.next_expected_version, told.then_some(position)))
+    let written = match answer?.result {
+        Some(AppendResult::Success(written)) => written,
+        Some(AppendResult::Wrong(_)) => return Err(Trouble::WrongRevision),
+        None => return Err(Trouble::Lost("an append's answer is empty".to_owned())),
+    };
+    let position = match written.position {
+        Some(PositionOption::At(position)) => Some(Position {
+            commit: position.commit_position,
+            prepare: position.prepare_position,
+        }),
+        _ => None,
+    };
+    match written.current {
+        Some(CurrentRevision::At(revision)) => Ok((revision, position)),
+        _ => Err(Trouble::Lost(
+            "an append's answer names no revision".to_owned(),
+        )),
+    }
 }
 
 /// Runs a call of the client crate so that its panic is only a lost answer.

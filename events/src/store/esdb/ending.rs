@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use eventstore::{Credentials, EventData, ExpectedRevision, TombstoneStreamOptions};
+use eventstore::{Credentials, ExpectedRevision, TombstoneStreamOptions};
 use tokio::time::timeout;
 use uuid::Uuid;
 
@@ -20,6 +20,7 @@ use super::link::Link;
 use super::reading::{self, PAGE, STREAM_PATIENCE};
 use super::supervisor::BUDGET;
 use super::trouble::Trouble;
+use super::wire::appends::{ExpectedAt, Proposed};
 use super::wire::{Empty, Revision};
 use crate::store::queue::refuse_sealed;
 use crate::store::{Direction, StoreError};
@@ -190,8 +191,8 @@ impl Inner {
         let written = self
             .supervisor
             .retry(STREAM_PATIENCE, |link: Arc<Link>| async move {
-                let event = EventData::binary("carnet-seal", why.clone()).id(id);
-                match write(&link, stream, ExpectedRevision::NoStream, vec![event]).await {
+                let event = Proposed::new(id, "carnet-seal", why.clone(), Bytes::new());
+                match write(&link, stream, ExpectedAt::NoStream(Empty {}), vec![event]).await {
                     // It is sealed already.
                     Err(Trouble::WrongRevision) => Ok(()),
                     written => written.map(|_| ()),
@@ -210,8 +211,8 @@ impl Inner {
             .supervisor
             .retry(WRITE_PATIENCE, |link: Arc<Link>| async move {
                 let name = Bytes::copy_from_slice(name.as_str().as_bytes());
-                let event = EventData::binary("carnet-erasure", name).id(id);
-                let written = write(&link, stream, ExpectedRevision::Any, vec![event]);
+                let event = Proposed::new(id, "carnet-erasure", name, Bytes::new());
+                let written = write(&link, stream, ExpectedAt::Any(Empty {}), vec![event]);
                 self.unsealed(&link, written).await.map(drop)
             });
         written.await

@@ -1,9 +1,10 @@
-//! A link to one node: the client crate for what is written, calls of our own for what is read.
+//! A link to one node: calls of our own for what is appended and read, the client crate for the rest.
 
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use futures::stream;
 use http::uri::PathAndQuery;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client as HttpClient;
@@ -17,6 +18,7 @@ use tonic::metadata::{Ascii, MetadataMap, MetadataValue};
 
 use super::trouble::Trouble;
 use super::url::{Endpoint, Settings};
+use super::wire::appends::{AppendContent, AppendReq, AppendResp, ExpectedAt, Proposed, StreamAt};
 use super::wire::{ClusterInfo, Empty, ReadOptions, ReadReq, ReadResp};
 use crate::store::StoreError;
 
@@ -122,10 +124,10 @@ impl Dialer {
 /// A node, and both ways to talk to it. Thrown away as a whole when anything goes wrong with either.
 pub(super) struct Link {
     pub(super) node: Endpoint,
-    /// Writes: it is pointed at this one node, so that its own discovery has nothing to do.
+    /// Tombstones and metadata: it is pointed at this one node, so that its own discovery has nothing to do.
     pub(super) client: eventstore::Client,
     pub(super) credentials: Option<(String, String)>,
-    /// Reads.
+    /// Appends and reads.
     pub(super) caller: Caller,
 }
 
@@ -137,6 +139,34 @@ pub(super) struct Caller {
 }
 
 impl Caller {
+    /// `Streams.Append`: one batch.
+    pub(super) async fn append(
+        &self,
+        stream: &str,
+        expected: ExpectedAt,
+        events: Vec<Proposed>,
+    ) -> Result<AppendResp, Trouble> {
+        let mut grpc = self.ready().await?;
+        let options = AppendContent::Options(StreamAt {
+            stream: Some(stream.into()),
+            expected: Some(expected),
+        });
+        let contents =
+            std::iter::once(options).chain(events.into_iter().map(AppendContent::Proposed));
+        let messages = contents.map(|content| AppendReq {
+            content: Some(content),
+        });
+        let request = self.request(stream::iter(messages));
+        let path = PathAndQuery::from_static("/event_store.client.streams.Streams/Append");
+        let answer = grpc
+            .client_streaming(request, path, ProstCodec::default())
+            .await;
+        match answer {
+            Ok(answer) => Ok(answer.into_inner()),
+            Err(status) => Err(Trouble::of_status(&status)),
+        }
+    }
+
     /// `Streams.Read`: reading and following alike.
     pub(super) async fn read(&self, options: ReadOptions) -> Result<Streaming<ReadResp>, Trouble> {
         let mut grpc = self.ready().await?;

@@ -19,9 +19,10 @@
 //! up with the same ids (`appending`). Subscriptions are readings, told by one subscription of the server's when there
 //! is something to read (`following`). A link lost to a dead, deposed or silent node is made anew (`supervisor`).
 //!
-//! The client crate `eventstore` makes what is written: appends, tombstones, stream metadata. What is read goes over calls
-//! of our own (`link`, `wire`): the crate's reading of `$all` takes no filter, its subscription can spin for ever, it
-//! cuts timestamps to seconds, and it panics over answers that a later release may give.
+//! The client crate `eventstore` makes tombstones and stream metadata. What is appended and read goes over calls of our own
+//! (`link`, `wire`): the crate leaves Nagle's algorithm on, so that an append alone on its connection waits the 40 ms
+//! for which the server's kernel puts off its acknowledgement; its reading of `$all` takes no filter, its subscription can
+//! spin for ever, it cuts timestamps to seconds, and it panics over answers that a later release may give.
 //!
 //! The addresses that the nodes advertise to clients must be reached from here, by the names in their certificates.
 //!
@@ -57,9 +58,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use eventstore::{
-    AppendToStreamOptions, Credentials, EventData, ExpectedRevision, StreamMetadataBuilder,
-};
+use eventstore::{AppendToStreamOptions, Credentials, ExpectedRevision, StreamMetadataBuilder};
 use futures::stream::{self, StreamExt, TryStreamExt};
 use lru::LruCache;
 use uuid::Uuid;
@@ -74,6 +73,7 @@ use self::supervisor::Supervisor;
 use self::trouble::Trouble;
 pub(super) use self::url::DEFAULT_NAMESPACE;
 use self::url::Settings;
+use self::wire::appends::{ExpectedAt, Proposed};
 use self::wire::{Empty, Revision};
 use super::types::skew_at_least;
 use super::{
@@ -193,8 +193,9 @@ async fn mark(
         }
         let id = Uuid::new_v5(&Uuid::NAMESPACE_URL, stream.as_bytes());
         let written = supervisor.retry(STREAM_PATIENCE, |link: Arc<Link>| async move {
-            let event = EventData::binary("carnet-store", Bytes::from_static(MARK)).id(id);
-            match write(&link, stream, ExpectedRevision::NoStream, vec![event]).await {
+            let mark = Bytes::from_static(MARK);
+            let event = Proposed::new(id, "carnet-store", mark, Bytes::new());
+            match write(&link, stream, ExpectedAt::NoStream(Empty {}), vec![event]).await {
                 // Somebody else was first.
                 Err(Trouble::WrongRevision) => Ok(()),
                 written => written.map(|_| ()),
@@ -284,8 +285,8 @@ impl Inner {
         let written = self
             .supervisor
             .retry(STREAM_PATIENCE, |link: Arc<Link>| async move {
-                let event = EventData::binary("probe", Bytes::new()).id(id);
-                let written = write(&link, stream, ExpectedRevision::Any, vec![event]).await;
+                let event = Proposed::new(id, "probe", Bytes::new(), Bytes::new());
+                let written = write(&link, stream, ExpectedAt::Any(Empty {}), vec![event]).await;
                 Ok((written?.0, SystemTime::now()))
             });
         let (revision, answered) = written.await?;

@@ -1,6 +1,8 @@
-//! The messages of the reading half of the protocol, field for field as the server's published `streams.proto`,
-//! `shared.proto` and `gossip.proto` number them; what isn't used here is left out, and skipped when it comes.
+//! The messages of the protocol, field for field as the server's published `streams.proto`, `shared.proto` and `gossip.proto`
+//! number them; what isn't used here is left out, and skipped when it comes.
 #![allow(missing_docs, reason = "the names are the protocol's own")]
+
+pub(crate) mod appends;
 
 use std::collections::HashMap;
 
@@ -31,6 +33,18 @@ pub(crate) struct Structured {
     pub(crate) most_significant_bits: i64,
     #[prost(int64, tag = "2")]
     pub(crate) least_significant_bits: i64,
+}
+
+impl From<Uuid> for WireUuid {
+    fn from(id: Uuid) -> Self {
+        let (most, least) = id.as_u64_pair();
+        Self {
+            value: Some(UuidValue::Structured(Structured {
+                most_significant_bits: most.cast_signed(),
+                least_significant_bits: least.cast_signed(),
+            })),
+        }
+    }
 }
 
 impl WireUuid {
