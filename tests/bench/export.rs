@@ -162,11 +162,14 @@ fn compare(database: &Path, rows: u64, rounds: u64) {
         "{rows} rows, {:.0} MB of JSON",
         artifact.json_bytes as f64 / 1e6
     );
-    print_comparison(&[
+    print_comparison(
+        &[
         ("carnet", ours),
         ("sqlite3 -json | pigz", pigz),
         ("sqlite3 -json | gzip", gzip),
-    ]);
+    ],
+        3.0,
+    );
 }
 
 fn peer_command(database: &Path, compressor: &str, output: &Path) -> Command {

@@ -159,9 +159,22 @@ impl Best {
     }
 }
 
-/// Prints how the first of `all` compares with each.
-pub(crate) fn print_comparison(all: &[(&str, Best)]) {
+/// How much larger than its peer's a file may be.
+const MOST_SIZE: f64 = 1.15;
+
+/// What an export may take above idle, in MiB.
+const MOST_MEMORY: f64 = 64.0;
+
+pub(crate) const fn verdict(kept: bool) -> &'static str {
+    if kept { "kept" } else { "NOT KEPT" }
+}
+
+/// Prints how the first of `all` compares with each, and whether it is `promised` times as fast as the second.
+pub(crate) fn print_comparison(all: &[(&str, Best)], promised: f64) {
     let ours = all.first().expect("our own").1;
+    let (peer, its) = all[1];
+    let kept = its.time.as_secs_f64() >= promised * ours.time.as_secs_f64()
+        && ours.bytes as f64 <= MOST_SIZE * its.bytes as f64;
     for (name, best) in all {
         println!(
             "{name:<28} {:>6.2} s  {:>7.1} MB  carnet is {:>5.2}x as fast, its file {:.3}x as large",
@@ -171,6 +184,10 @@ pub(crate) fn print_comparison(all: &[(&str, Best)]) {
             ours.bytes as f64 / best.bytes as f64,
         );
     }
+    println!(
+        "promised against {peer}: {promised:.1}x as fast, at most {MOST_SIZE:.2}x as large: {}",
+        verdict(kept)
+    );
 }
 
 /// Runs this program again, for something that wants a process of its own.
@@ -196,12 +213,13 @@ pub(crate) fn print_memory(url: &str, query: &str) {
     let start = Instant::now();
     let artifact = runtime.block_on(export(&exporter, 1));
     let peak = status("VmHWM");
+    let above = (peak - idle) / 1024.0;
     println!(
-        "memory at {:>5.0} MB of JSON: {:.1} MiB idle, peak {:.1} MiB above ({:.1} s)",
+        "memory at {:>5.0} MB of JSON: {:.1} MiB idle, peak {above:.1} MiB above ({:.1} s); promised {MOST_MEMORY:.0}: {}",
         artifact.json_bytes as f64 / 1e6,
         idle / 1024.0,
-        (peak - idle) / 1024.0,
-        start.elapsed().as_secs_f64()
+        start.elapsed().as_secs_f64(),
+        verdict(above <= MOST_MEMORY)
     );
 }
 

@@ -131,5 +131,6 @@ fn compare(server: &Postgres, rows: u64, rounds: u64) {
         "{rows} rows, {:.0} MB of JSON",
         artifact.json_bytes as f64 / 1e6
     );
-    print_comparison(&[("carnet", ours), ("psql copy row_to_json | pigz", peer)]);
+    let all = [("carnet", ours), ("psql copy row_to_json | pigz", peer)];
+    print_comparison(&all, 2.5);
 }
