@@ -164,10 +164,10 @@ fn compare(database: &Path, rows: u64, rounds: u64) {
     );
     print_comparison(
         &[
-        ("carnet", ours),
-        ("sqlite3 -json | pigz", pigz),
-        ("sqlite3 -json | gzip", gzip),
-    ],
+            ("carnet", ours),
+            ("sqlite3 -json | pigz", pigz),
+            ("sqlite3 -json | gzip", gzip),
+        ],
         3.0,
     );
 }

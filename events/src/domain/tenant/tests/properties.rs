@@ -163,11 +163,11 @@ fn accepted(history: &[Timed<TenantEvent>]) -> Vec<Accepted> {
                 let who = &admitted.request.principal;
                 let mut beyond = Vec::new();
                 for id in &admitted.exemptions {
-                    let used = granted.get_mut(id).expect("it was granted");
+                    let used = granted.get_mut(id).unwrap();
                     assert!(
                         event.at < used.until && used.person.as_ref().is_none_or(|one| one == who)
                     );
-                    used.count = used.count.checked_sub(1).expect("it had some left");
+                    used.count = used.count.checked_sub(1).unwrap();
                     beyond.push(used.limit);
                 }
                 found.push(Accepted {
