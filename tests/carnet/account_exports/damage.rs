@@ -8,7 +8,7 @@ use reqwest::Method;
 use rusqlite::Connection;
 use serde_json::json;
 
-use crate::support::{Server, Site};
+use crate::support::{Inside, Server, Site};
 
 /// Text that doesn't compress, so that the file has several blocks.
 fn incompressible(site: &Site) {
@@ -259,4 +259,33 @@ async fn what_was_stored_before_a_tenant_had_its_own_storage_is_served_from_the_
     let own = site.path().join("data/acme/acme");
     assert_eq!(fs::read_dir(own).unwrap().count(), 1, "the new one");
     assert!(ada.audit("artifact_damaged").await.is_empty());
+}
+
+#[tokio::test]
+async fn a_file_in_a_storage_that_is_away_isnt_said_to_be_deleted() {
+    let site = Site::new(3);
+    let inside = Inside::start(&site);
+    let ada = inside.admin("acme", "ada");
+    let job = ada.export(&["tickets"]).await;
+    let file = stored(&site, job["id"].as_str().unwrap(), |_| true);
+    let (volume, away) = (
+        site.path().join("data/artifacts"),
+        site.path().join("data/away"),
+    );
+    fs::rename(&volume, &away).unwrap();
+    fs::create_dir(&volume).unwrap();
+    inside.advance(Duration::from_secs(8 * 86_400));
+    ada.audited("expired", 1).await;
+    // Rounds enough to write what isn't so.
+    for _ in 0..5 {
+        inside.advance(Duration::from_secs(60));
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert!(ada.audit("artifact_deleted").await.is_empty());
+    fs::remove_dir_all(&volume).unwrap();
+    fs::rename(&away, &volume).unwrap();
+    assert!(file.exists());
+    inside.advance(Duration::from_secs(60));
+    ada.audited("artifact_deleted", 1).await;
+    assert!(!file.exists());
 }

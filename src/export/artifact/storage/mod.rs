@@ -143,6 +143,15 @@ impl ArtifactStore {
         self.claim.made.get_or_try_init(claim).await.copied()
     }
 
+    /// The same before an export is stored, by looking again where that costs next to nothing and a volume may have been unmounted since.
+    async fn still_ours(&self) -> Result<(), StorageError> {
+        self.claimed().await?;
+        match &self.place {
+            Place::Directory(_) => self.bears_mark().await,
+            Place::Bucket(_) => Ok(()),
+        }
+    }
+
     /// Checks the mark of the log, or sets it on an empty store.
     async fn mark(&self, log_id: &str) -> Result<(), StorageError> {
         let path = path(MARKER)?;

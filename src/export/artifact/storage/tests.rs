@@ -377,6 +377,10 @@ async fn a_directory_without_its_mark_is_another_place_and_nothing_is_gone_there
     for mounted in [false, true] {
         assert_eq!(store.delete(&key).await, unmarked);
         assert_eq!(store.verify().await, unmarked);
+        for size in [10, 2 * LOCAL_PART_BYTES] {
+            let put = put(&store, &key, &vec![0; size], None).await;
+            assert_eq!(put, unmarked, "nothing is stored there");
+        }
         if !mounted {
             fs::create_dir(&volume).unwrap();
         }

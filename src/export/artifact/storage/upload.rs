@@ -144,7 +144,7 @@ impl Parts {
     }
 
     async fn begin(store: &ArtifactStore, key: &ArtifactKey) -> Result<Self, StorageError> {
-        store.claimed().await?;
+        store.still_ours().await?;
         // Completing an upload in parts replaces what is there. Keys are used once, so looking first is enough.
         if store.exists(key.as_str()).await? {
             return Err(StorageError::Exists {
@@ -272,7 +272,7 @@ impl Upload {
 
     /// The sidecar first: wherever there is an artifact, its block digests are there too.
     async fn commit(&mut self, sidecar: Option<Bytes>) -> Result<(), StorageError> {
-        self.store.claimed().await?;
+        self.store.still_ours().await?;
         if let Some(sidecar) = sidecar {
             let path = path(&self.key.sidecar())?;
             self.store.put_new(&path, sidecar.into()).await?;
