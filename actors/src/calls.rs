@@ -73,6 +73,17 @@ impl Calls {
             .read(stream, from, Direction::Forwards, usize::MAX)
     }
 
+    /// The events of a stream from the last one back.
+    pub(crate) fn read_back(&self, stream: &StreamName) -> EventStream<Recorded> {
+        self.store
+            .read(stream, ReadFrom::End, Direction::Backwards, usize::MAX)
+    }
+
+    /// Erases a directory for good.
+    pub(crate) async fn erase(&self, directory: &StreamName) -> Result<(), Error> {
+        self.within(self.store.erase(directory)).await
+    }
+
     /// The next event of a reading.
     pub(crate) async fn next(
         &self,

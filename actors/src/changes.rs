@@ -5,13 +5,14 @@ use std::collections::btree_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use carnet_events::envelope::Position;
+use carnet_events::envelope::{Position, Recorded};
 use carnet_events::ids::ExportId;
 use carnet_events::store::{Delivery, Filter, StoreError};
 use carnet_events::stream::StreamKind;
 use futures::StreamExt;
 use tokio::sync::watch;
 
+use crate::directory::House;
 use crate::shared::Shared;
 
 /// The wait before a subscription that ended is begun anew.
@@ -69,6 +70,41 @@ impl Watchers {
 
 /// Follows the log from its present end, and tells.
 pub(crate) async fn follow(shared: Arc<Shared>) {
+    let exports = Filter::all().streams([StreamKind::Export]);
+    from_now_on(
+        &shared,
+        &exports,
+        || shared.watchers.tell_all(),
+        |event| {
+            if let Some(export) = event.stream.export_id() {
+                shared.watchers.tell(export, event.revision);
+            }
+        },
+    )
+    .await;
+}
+
+/// Follows the log from its present end, and lets go of what is known of the people of tenants that were purged, on
+/// whichever node.
+pub(crate) async fn follow_purges(shared: Arc<Shared>) {
+    let purges = Filter::all()
+        .streams([StreamKind::Tenant])
+        .kinds(["purged"]);
+    from_now_on(
+        &shared,
+        &purges,
+        || {},
+        |event| {
+            if let Some(tenant) = event.stream.tenant_id() {
+                shared.directory.forget(&House::Tenant(tenant));
+            }
+        },
+    )
+    .await;
+}
+
+/// Hears of every event there will be; of each (re)beginning before what comes after it.
+async fn from_now_on(shared: &Shared, filter: &Filter, begin: impl Fn(), hear: impl Fn(&Recorded)) {
     let mut after = None;
     let mut placed = false;
     loop {
@@ -79,27 +115,26 @@ pub(crate) async fn follow(shared: Arc<Shared>) {
             }
         }
         if placed {
-            shared.watchers.tell_all();
-            let error = deliver(&shared, &mut after).await;
-            tracing::warn!(
-                ?error,
-                "the subscription to exports ended; it is begun anew"
-            );
+            begin();
+            let error = deliver(shared, filter, &mut after, &hear).await;
+            tracing::warn!(?error, "a subscription ended; it is begun anew");
         }
         shared.ports.clock.sleep(PAUSE).await;
     }
 }
 
-async fn deliver(shared: &Shared, after: &mut Option<Position>) -> Option<StoreError> {
-    let filter = Filter::all().streams([StreamKind::Export]);
-    let mut deliveries = shared.ports.store.subscribe(*after, filter);
+async fn deliver(
+    shared: &Shared,
+    filter: &Filter,
+    after: &mut Option<Position>,
+    hear: &impl Fn(&Recorded),
+) -> Option<StoreError> {
+    let mut deliveries = shared.ports.store.subscribe(*after, filter.clone());
     while let Some(delivery) = deliveries.next().await {
         match delivery {
             Ok(Delivery::Event(event)) => {
                 *after = Some(event.position);
-                if let Some(export) = event.stream.export_id() {
-                    shared.watchers.tell(export, event.revision);
-                }
+                hear(&event);
             }
             Ok(Delivery::Checkpoint(position)) => *after = Some(position),
             Ok(Delivery::CaughtUp) => {}

@@ -230,6 +230,13 @@ impl Directories {
         Ok(directory.acts.get(&event).cloned())
     }
 
+    /// Lets go of what is known of an erased directory.
+    pub(crate) fn forget(&self, house: &House) {
+        self.keys.forget(|known| known == house);
+        self.seen.forget(|(known, _)| known == house);
+        self.folded.forget(|known| known == house);
+    }
+
     /// The directory's key, made when it is first needed. Of two who make it at once, one does.
     async fn key(&self, shared: &Shared, house: &House) -> Result<hmac::Key, Error> {
         if let Some(key) = self.keys.get(house) {

@@ -12,7 +12,7 @@
 //! | `export`, `tenant`, `registry`, `thread` | the actors of the two aggregates, and what brings them to life |
 //! | `admission`, `reconciler` | two streams without a transaction, and what makes up for a crash between them |
 //! | `dispatcher`, `queue`, `attempt`, `live`, `takeover` | who runs what, in fair order, and what if a runner is gone |
-//! | `timers`, `sweep`, `rounds`, `rotation` | what is done because its time has come |
+//! | `timers`, `purge`, `sweep`, `rounds`, `rotation` | what is done because its time has come |
 //! | `access`, `directory`, `platform` | records that decide nothing, persons, and what concerns every tenant |
 //!
 //! This crate knows no SQL driver, no cloud and no HTTP, and imports nothing of the projections.
@@ -35,6 +35,7 @@ mod log;
 mod options;
 mod platform;
 pub mod ports;
+mod purge;
 mod queue;
 mod recent;
 mod reconciler;

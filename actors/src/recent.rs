@@ -73,6 +73,13 @@ impl<K: Hash + Eq + Clone, V: Clone> Recent<K, V> {
         }
     }
 
+    /// Lets go of what `of` names.
+    pub(crate) fn forget(&self, of: impl Fn(&K) -> bool) {
+        let mut generations = self.lock();
+        generations.young.retain(|key, _| !of(key));
+        generations.old.retain(|key, _| !of(key));
+    }
+
     /// Makes everything older by one step.
     pub(crate) fn age(&self) {
         let mut generations = self.lock();
@@ -139,5 +146,9 @@ mod tests {
         assert_eq!(recent.get("a"), Some(5));
         assert_eq!(recent.get_or_make(&"a", |_| true, || 9), 5);
         assert_eq!(recent.get_or_make(&"a", |_| false, || 9), 9);
+        recent.age();
+        recent.put_unless("b", 1, |_| false);
+        recent.forget(|key| *key == "a");
+        assert_eq!((recent.get("a"), recent.get("b")), (None, Some(1)));
     }
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::dispatcher::{Fill, Offer};
+use crate::purge::Purges;
 use crate::reconciler::Reconciler;
 use crate::rotation::Rotation;
 use crate::shared::Shared;
@@ -40,6 +41,14 @@ pub(crate) fn start(shared: &Arc<Shared>) {
             own.ports.clock.sleep(own.options.round).await;
         }
     });
+    let own = Arc::clone(shared);
+    spawn(shared, async move {
+        let mut purges = Purges::default();
+        loop {
+            purges.round(&own).await;
+            own.ports.clock.sleep(own.options.round).await;
+        }
+    });
     every(shared, options.sweep_after, |shared| async move {
         sweep::round(&shared).await;
     });
@@ -55,6 +64,7 @@ pub(crate) fn start(shared: &Arc<Shared>) {
         tracing::debug!(exports, tenants, "idle actors let go");
     });
     spawn(shared, changes::follow(Arc::clone(shared)));
+    spawn(shared, changes::follow_purges(Arc::clone(shared)));
 }
 
 /// Compares this node's clock with the store's.

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use carnet_events::domain::export::{Deletion, DeletionCause, Export, ExportCommand};
+use carnet_events::ids::{ExportId, TenantId};
 use carnet_events::stream::StreamName;
 use futures::{StreamExt, stream};
 
@@ -64,8 +65,12 @@ async fn all(shared: &Arc<Shared>, action: DueAction, due: Vec<Due>) {
     stream::iter(due)
         .for_each_concurrent(AT_ONCE, |due| async move {
             let done = match action {
-                DueAction::Expire => command(shared, &due, ExportCommand::Expire).await,
-                DueAction::Delete | DueAction::FinishDeleting => delete(shared, &due).await,
+                DueAction::Expire => {
+                    command(shared, &due.tenant, due.export, ExportCommand::Expire).await
+                }
+                DueAction::Delete | DueAction::FinishDeleting => {
+                    delete(shared, &due.tenant, due.export, DeletionCause::Expired).await
+                }
             };
             if let Err(error) = done {
                 tracing::warn!(export = %due.export, %error, ?action, "a due act failed");
@@ -74,18 +79,24 @@ async fn all(shared: &Arc<Shared>, action: DueAction, due: Vec<Due>) {
         .await;
 }
 
-async fn delete(shared: &Arc<Shared>, due: &Due) -> Result<(), Error> {
-    let stream = StreamName::export(due.export);
+/// Deletes an export's file, if it may be deleted for this cause or its deletion was begun.
+pub(crate) async fn delete(
+    shared: &Arc<Shared>,
+    tenant: &TenantId,
+    export: ExportId,
+    cause: DeletionCause,
+) -> Result<(), Error> {
+    let stream = StreamName::export(export);
     let fold = shared.exports.load(&stream).await?;
     let Some(key) = fold
         .state
         .export()
-        .and_then(|export| deletable(shared, export))
+        .and_then(|export| deletable(shared, export, cause))
     else {
         return Ok(());
     };
-    let cause = DeletionCause::Expired;
-    command(shared, due, ExportCommand::StartDeletion { cause }).await?;
+    let begin = ExportCommand::StartDeletion { cause };
+    command(shared, tenant, export, begin).await?;
     // Only a durable `deletion_started` allows it: from then on a hold comes too late.
     let fold = shared.exports.load(&stream).await?;
     let begun = |export: &Export| matches!(export.deletion, Deletion::Started { .. });
@@ -96,16 +107,19 @@ async fn delete(shared: &Arc<Shared>, due: &Due) -> Result<(), Error> {
     deleted
         .await
         .map_err(|failure| Error::unavailable(failure.reason))?;
-    command(shared, due, ExportCommand::RecordDeletion).await
+    command(shared, tenant, export, ExportCommand::RecordDeletion).await
 }
 
 /// The key of the file, if its deletion is due or was begun.
-fn deletable(shared: &Shared, export: &Export) -> Option<String> {
+fn deletable(shared: &Shared, export: &Export, cause: DeletionCause) -> Option<String> {
     let published = export.published()?;
     let now = shared.ports.clock.now();
-    let over = published
-        .expires_at
-        .is_some_and(|end| now >= end.plus(shared.options.deletion_delay));
+    let over = match cause {
+        DeletionCause::Expired => published
+            .expires_at
+            .is_some_and(|end| now >= end.plus(shared.options.deletion_delay)),
+        DeletionCause::Purged | DeletionCause::Operator => true,
+    };
     let due = match &export.deletion {
         Deletion::Kept => over && !export.held,
         Deletion::Started { .. } => true,
@@ -115,12 +129,17 @@ fn deletable(shared: &Shared, export: &Export) -> Option<String> {
 }
 
 /// Carries the command out; that it isn't possible any more is as good.
-async fn command(shared: &Arc<Shared>, due: &Due, what: ExportCommand) -> Result<(), Error> {
-    let command = shared.own_command(&due.tenant, what);
-    match shared.command_export(due.export, command).await?.0 {
+async fn command(
+    shared: &Arc<Shared>,
+    tenant: &TenantId,
+    export: ExportId,
+    what: ExportCommand,
+) -> Result<(), Error> {
+    let command = shared.own_command(tenant, what);
+    match shared.command_export(export, command).await?.0 {
         Ok(_) => Ok(()),
         Err(CommandError::Illegal(illegal)) => {
-            tracing::debug!(export = %due.export, %illegal, "the worklist was behind");
+            tracing::debug!(%export, %illegal, "the worklist was behind");
             Ok(())
         }
         Err(CommandError::Failed(error)) => Err(error),

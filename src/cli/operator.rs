@@ -32,7 +32,7 @@ pub(super) enum Command {
     Close(OnTenant),
     /// Allow a tenant's exports and downloads again
     Reopen(OnTenant),
-    /// End a tenant's subscription; its exports and downloads go on for the grace window
+    /// End a tenant's subscription; exports and downloads go on for the grace window, then it is purged
     CancelTenant(CancelTenant),
     /// Take a tenant's cancellation back within the grace window
     Reactivate(OnTenant),

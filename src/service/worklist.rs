@@ -8,7 +8,7 @@ use carnet_actors::ports::{
     Clock, Due, DueAction, Mark, OpenAdmission, Page, Queued, Running, Unreleased, Worklist,
     WorklistError,
 };
-use carnet_events::ids::Timestamp;
+use carnet_events::ids::{TenantId, Timestamp};
 use carnet_projections::worklist;
 
 /// The adapter.
@@ -120,6 +120,16 @@ impl Worklist for Projected {
             },
         )
     }
+
+    async fn ending(
+        &self,
+        ended_by: Timestamp,
+        after: Option<TenantId>,
+        limit: usize,
+    ) -> Result<Vec<TenantId>, WorklistError> {
+        let found = self.worklist.ending(ended_by, after, count(limit)).await;
+        found.map_err(unreadable)
+    }
 }
 
 /// What was found, in the actors' words; a full page has one after it.
@@ -128,9 +138,7 @@ fn page<A, B>(
     limit: u32,
     translate: impl Fn(A) -> (worklist::Mark, B),
 ) -> Result<Page<B>, WorklistError> {
-    let found = found.map_err(|error| WorklistError {
-        reason: error.to_string(),
-    })?;
+    let found = found.map_err(unreadable)?;
     let is_full = found.len() >= limit as usize;
     let mut last = None;
     let entries = found
@@ -156,4 +164,10 @@ fn mark(mark: Option<Mark>) -> Option<worklist::Mark> {
 
 fn count(limit: usize) -> u32 {
     u32::try_from(limit).unwrap_or(u32::MAX)
+}
+
+fn unreadable(error: carnet_projections::Error) -> WorklistError {
+    WorklistError {
+        reason: error.to_string(),
+    }
 }

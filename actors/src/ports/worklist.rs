@@ -145,4 +145,13 @@ pub trait Worklist: Send + Sync {
         after: Option<Mark>,
         limit: usize,
     ) -> Result<Page<Unreleased>, WorklistError>;
+
+    /// Tenants that have cancelled and are not purged, their grace window having ended at or before `ended_by`; at most
+    /// `limit` of them after a tenant, or from the beginning, by their ids.
+    async fn ending(
+        &self,
+        ended_by: Timestamp,
+        after: Option<TenantId>,
+        limit: usize,
+    ) -> Result<Vec<TenantId>, WorklistError>;
 }

@@ -148,8 +148,21 @@ impl EventStore for FaultyStore {
         self.behind.subscribe(after, filter)
     }
 
+    /// The rule is asked about it as about an append of nothing.
     async fn erase(&self, stream: &StreamName) -> Result<(), StoreError> {
-        self.behind.erase(stream).await
+        self.line()?;
+        let fault = self
+            .rule
+            .lock()
+            .unwrap()
+            .as_mut()
+            .and_then(|rule| rule(stream, &[]));
+        match fault {
+            None => self.behind.erase(stream).await,
+            Some(_) => Err(StoreError::Unavailable {
+                reason: "planned".to_owned(),
+            }),
+        }
     }
 
     async fn seal(&self, why: &str) -> Result<(), StoreError> {

@@ -10,7 +10,7 @@ use carnet_actors::ports::{
 use carnet_events::codec::decode;
 use carnet_events::domain::Decider;
 use carnet_events::domain::export::{Deletion, Export, ExportDecider, ExportState, Stage};
-use carnet_events::domain::tenant::{Tenant, TenantDecider, TenantEvent};
+use carnet_events::domain::tenant::{Lifecycle, Tenant, TenantDecider, TenantEvent};
 use carnet_events::envelope::{Position, Recorded};
 use carnet_events::ids::{ExportId, TenantId, Timestamp};
 use carnet_events::stream::StreamKind;
@@ -125,6 +125,28 @@ impl Known {
             })
         });
         page(unreleased, after, limit)
+    }
+}
+
+impl Known {
+    pub fn ending(
+        &self,
+        ended_by: Timestamp,
+        after: Option<TenantId>,
+        limit: usize,
+    ) -> Vec<TenantId> {
+        let ending = self
+            .tenants
+            .iter()
+            .filter(|(_, state)| match state.lifecycle {
+                Lifecycle::Cancelled { grace_until } => grace_until <= ended_by,
+                Lifecycle::Purging => true,
+                Lifecycle::Active | Lifecycle::Purged => false,
+            });
+        let ids = ending.map(|(id, _)| id.clone());
+        ids.filter(|id| after.as_ref() < Some(id))
+            .take(limit)
+            .collect()
     }
 }
 

@@ -17,6 +17,7 @@ mod faulty;
 mod known;
 mod lifecycle;
 mod operators;
+mod purge;
 mod records;
 mod rotation;
 mod runner;

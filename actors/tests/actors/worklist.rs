@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use carnet_actors::ports::{
     Due, DueAction, Mark, OpenAdmission, Page, Queued, Running, Unreleased, Worklist, WorklistError,
 };
-use carnet_events::ids::Timestamp;
+use carnet_events::ids::{TenantId, Timestamp};
 use carnet_events::store::{EventStore, Filter};
 use futures::TryStreamExt;
 
@@ -66,5 +66,14 @@ impl Worklist for ScanningWorklist {
         limit: usize,
     ) -> Result<Page<Unreleased>, WorklistError> {
         Ok(self.known().await.unreleased(after, limit))
+    }
+
+    async fn ending(
+        &self,
+        ended_by: Timestamp,
+        after: Option<TenantId>,
+        limit: usize,
+    ) -> Result<Vec<TenantId>, WorklistError> {
+        Ok(self.known().await.ending(ended_by, after, limit))
     }
 }

@@ -7,7 +7,7 @@ use carnet_actors::ports::{
     Clock as _, Due, DueAction, Mark, OpenAdmission, Page, Queued, Running, Unreleased, Worklist,
     WorklistError,
 };
-use carnet_events::ids::Timestamp;
+use carnet_events::ids::{TenantId, Timestamp};
 use carnet_events::store::{EventStore as _, Filter};
 use futures::TryStreamExt;
 use tokio::time::{Duration, timeout};
@@ -82,5 +82,14 @@ impl Worklist for LaggingWorklist {
         limit: usize,
     ) -> Result<Page<Unreleased>, WorklistError> {
         Ok(self.0.lock().unwrap().unreleased(after, limit))
+    }
+
+    async fn ending(
+        &self,
+        ended_by: Timestamp,
+        after: Option<TenantId>,
+        limit: usize,
+    ) -> Result<Vec<TenantId>, WorklistError> {
+        Ok(self.0.lock().unwrap().ending(ended_by, after, limit))
     }
 }

@@ -18,7 +18,7 @@ use crate::projection::{ApplyError, Blueprint, Index, Projection, Table};
 
 pub(crate) static BLUEPRINT: Blueprint = Blueprint {
     name: ProjectionName::Worklist,
-    version: 2,
+    version: 3,
     names: "worklist_names",
     streams: &[StreamKind::Export, StreamKind::Tenant],
     tables: &[Table {
@@ -28,6 +28,10 @@ pub(crate) static BLUEPRINT: Blueprint = Blueprint {
             not_before INTEGER, node BLOB, incarnation BLOB, lease_ms INTEGER, alive_at INTEGER, outcome INTEGER,
             expires_at INTEGER, expired INTEGER NOT NULL, held INTEGER NOT NULL, deleting_since INTEGER,
             deleted INTEGER NOT NULL) STRICT, WITHOUT ROWID",
+    },
+    Table {
+        name: "worklist_endings",
+        definition: "(tenant TEXT PRIMARY KEY, grace_until INTEGER NOT NULL) STRICT, WITHOUT ROWID",
     }],
     indices: &[
         Index {
@@ -75,6 +79,8 @@ const UPSERT: &str =
     VALUES (:export, :tenant, :admitted, :released, :since, :stage, :attempts, :revision,
         :not_before, :node, :incarnation, :lease_ms, :alive_at, :outcome, :expires_at, :expired, :held, :deleting_since, :deleted)";
 const DELETE: &str = "DELETE FROM worklist WHERE export = ?";
+const ENDS: &str = "INSERT OR REPLACE INTO worklist_endings (tenant, grace_until) VALUES (?1, ?2)";
+const ENDS_NOT: &str = "DELETE FROM worklist_endings WHERE tenant = ?";
 
 struct Fold {
     cached: Cache<ExportId, Item>,
@@ -151,6 +157,7 @@ impl Projection for Fold {
     ) -> Result<(), ApplyError> {
         for fact in facts {
             let Ok(known) = &fact.what else { continue };
+            note_ending(tables, known)?;
             let id = match &known.event {
                 Event::Export(id, _) => *id,
                 Event::Tenant(TenantEvent::ExportAdmitted(admitted)) => admitted.export,
@@ -188,6 +195,34 @@ impl Projection for Fold {
         self.cached.clear();
         self.unwritten = HashMap::default();
     }
+}
+
+/// Keeps the tenants that have cancelled and are not purged. There are few such events, so they are written at once.
+fn note_ending(tables: &Connection, known: &Known) -> Result<(), ApplyError> {
+    let (Some(tenant), Event::Tenant(event)) = (&known.tenant, &known.event) else {
+        return Ok(());
+    };
+    match event {
+        TenantEvent::Cancelled(cancelled) => {
+            let mut ends = tables.prepare_cached(ENDS)?;
+            ends.execute((tenant.as_str(), cancelled.grace_until.as_millis()))?;
+        }
+        TenantEvent::Reactivated(_) | TenantEvent::Purged(_) => {
+            tables
+                .prepare_cached(ENDS_NOT)?
+                .execute([tenant.as_str()])?;
+        }
+        TenantEvent::ExportAdmitted(_)
+        | TenantEvent::ExportReleased(_)
+        | TenantEvent::ExemptionGranted(_)
+        | TenantEvent::Closed(_)
+        | TenantEvent::Reopened(_)
+        | TenantEvent::PurgeStarted(_)
+        | TenantEvent::ModuleSwitched(_)
+        | TenantEvent::ScheduleSet(_)
+        | TenantEvent::ScheduleSkipped(_) => {}
+    }
+    Ok(())
 }
 
 fn evolve(item: &mut Option<Item>, known: &Known, revision: u64) {

@@ -207,4 +207,19 @@ impl Worklist {
         let ask = move |tables: &_| query::deleting(tables, after, limit);
         self.readers.ask(ask).await
     }
+
+    /// Tenants that have cancelled and are not purged, their grace window having ended at or before a moment; by their
+    /// ids, after one.
+    ///
+    /// # Errors
+    /// When the file can't be read.
+    pub async fn ending(
+        &self,
+        ended_by: Timestamp,
+        after: Option<TenantId>,
+        limit: u32,
+    ) -> Result<Vec<TenantId>, Error> {
+        let ask = move |tables: &_| query::ending(tables, ended_by, after.as_ref(), limit);
+        self.readers.ask(ask).await
+    }
 }

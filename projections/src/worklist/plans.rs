@@ -6,8 +6,8 @@ use rusqlite::StatementStatus;
 
 use super::fold::TAKE;
 use super::query::{
-    DELETING, DUE_DELETION, DUE_EXPIRY, NEXT_EXPIRY, NEXT_START, OPEN_ADMISSIONS, QUEUED_ONES,
-    RUNNING_ONES, UNRELEASED, list_sql,
+    DELETING, DUE_DELETION, DUE_EXPIRY, ENDING, NEXT_EXPIRY, NEXT_START, OPEN_ADMISSIONS,
+    QUEUED_ONES, RUNNING_ONES, UNRELEASED, list_sql,
 };
 use crate::tests::plans::{assert_searched, tables};
 
@@ -25,7 +25,7 @@ fn every_list_is_read_from_an_index_in_its_order() {
     ] {
         assert_searched(&tables, &list_sql(by, condition));
     }
-    for sql in [NEXT_START, NEXT_EXPIRY] {
+    for sql in [NEXT_START, NEXT_EXPIRY, ENDING] {
         assert_searched(&tables, sql);
     }
 }

@@ -254,3 +254,26 @@ pub(super) fn next_expiry(tables: &Connection) -> Result<Option<Timestamp>, Erro
         .query_row([], |row| row.get(0))?;
     Ok(next.map(Timestamp::from_millis))
 }
+
+pub(super) const ENDING: &str =
+    "SELECT tenant FROM worklist_endings WHERE tenant > :after AND grace_until <= :until
+    ORDER BY tenant LIMIT :limit";
+
+pub(super) fn ending(
+    tables: &Connection,
+    until: Timestamp,
+    after: Option<&TenantId>,
+    limit: u32,
+) -> Result<Vec<TenantId>, Error> {
+    let mut statement = tables.prepare_cached(ENDING)?;
+    let after = after.map_or("", TenantId::as_str);
+    let mut rows = statement.query(named_params! {
+        ":after": after, ":until": until.as_millis(), ":limit": limit,
+    })?;
+    let mut tenants = Vec::new();
+    while let Some(row) = rows.next()? {
+        let tenant = TenantId::new(row.get::<_, String>(0)?);
+        tenants.push(tenant.map_err(|error| bad(&error.to_string()))?);
+    }
+    Ok(tenants)
+}

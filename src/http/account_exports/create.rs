@@ -49,7 +49,7 @@ pub(crate) struct NewExport {
     pub(in crate::http) compression: Option<String>,
     /// The part of the tenant to limit the export to.
     pub(in crate::http) scope: Option<String>,
-    /// Why, in the caller's own words; kept apart from the audit log, and erased with the tenant's people.
+    /// Why, in the caller's own words; kept apart from the audit log, and erased when the tenant is purged.
     pub(in crate::http) reason: Option<String>,
     /// The export that this one is to make up for; pages know it.
     #[serde(skip)]

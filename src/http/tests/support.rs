@@ -247,4 +247,13 @@ impl Worklist for Idle {
     ) -> Result<Page<Unreleased>, WorklistError> {
         nothing()
     }
+
+    async fn ending(
+        &self,
+        _: Timestamp,
+        _: Option<TenantId>,
+        _: usize,
+    ) -> Result<Vec<TenantId>, WorklistError> {
+        Ok(Vec::new())
+    }
 }

@@ -44,7 +44,10 @@ fn line(output: &Output) -> String {
 fn acts(site: &Site) -> BTreeSet<String> {
     let help = line(&site.carnet(&["operator", "--help"]));
     let listed = help.lines().skip_while(|line| *line != "Commands:").skip(1);
-    let names = listed.map_while(|line| line.split_whitespace().next());
+    let named = listed.take_while(|line| !line.is_empty());
+    // What goes on from the line before is indented further.
+    let named = named.filter(|line| !line.starts_with("   "));
+    let names = named.filter_map(|line| line.split_whitespace().next());
     names
         .filter(|name| !matches!(*name, "status" | "help"))
         .map(str::to_owned)

@@ -4,6 +4,7 @@ mod acts;
 mod command_line;
 mod denied;
 mod exports;
+mod purge;
 mod reads;
 mod tenants;
 

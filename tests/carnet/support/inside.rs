@@ -143,6 +143,18 @@ impl Inside {
         browser
     }
 
+    /// An operator's token, signed now.
+    pub(crate) fn operator_token(&self, user: &str) -> String {
+        let request = TokenRequest {
+            tenant: None,
+            user: user.to_owned(),
+            roles: vec!["operator".to_owned()],
+            permissions: Vec::new(),
+            ttl: Duration::from_secs(3600),
+        };
+        sign(&self.state.config.auth, &request, self.clock.now()).unwrap()
+    }
+
     /// What the clock says.
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()

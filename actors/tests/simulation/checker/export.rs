@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use carnet_actors::ports::Job;
 use carnet_events::codec::decode;
-use carnet_events::domain::export::{Completed, ExportEvent, Outcome, Started};
+use carnet_events::domain::export::{Completed, DeletionCause, ExportEvent, Outcome, Started};
 use carnet_events::domain::request::Request;
 use carnet_events::envelope::Recorded;
 use carnet_events::ids::Timestamp;
 
+use super::tenant::TenantBook;
 use super::{Checker, Circumstances};
 use crate::bucket::Object;
 use crate::server::Process;
@@ -59,6 +60,11 @@ impl Checker {
         let book = self.exports.get_mut(&id);
         let book = book.ok_or_else(|| "before it was requested".to_owned())?;
         let silent_since = std::mem::replace(&mut book.touched, how.now);
+        let tenant = self.tenants.get(&book.request.tenant);
+        let how = Circumstances {
+            purging: tenant.is_some_and(TenantBook::is_purging),
+            ..how
+        };
         book.apply(how, silent_since, &decoded.what, &self.gone, stored)
     }
 }
@@ -86,6 +92,11 @@ impl ExportBook {
         self.completed
             .as_ref()
             .map(|completed| completed.artifact.key.as_str())
+    }
+
+    /// Whether nothing of it is left but its events.
+    pub fn is_gone(&self) -> bool {
+        self.outcome.is_some() && (self.completed.is_none() || self.deleted)
     }
 
     pub fn may_lose_its_file(&self) -> bool {
@@ -140,7 +151,9 @@ impl ExportBook {
             }
             ExportEvent::Completed(completed) => self.completed(how, completed, stored),
             ExportEvent::Failed(failed) => {
-                let by_service = failed.principal.is_none() && !how.after_loss;
+                let purged = failed.code == "tenant_purged";
+                require(!purged || how.purging, || "of no purge".to_owned())?;
+                let by_service = failed.principal.is_none() && !how.after_loss && !purged;
                 if let (true, Some(attempt)) = (by_service, failed.attempt) {
                     self.reported(how, attempt)?;
                 }
@@ -162,8 +175,11 @@ impl ExportBook {
                 self.held = false;
                 Ok(())
             }
-            ExportEvent::DeletionStarted(_) => {
-                self.over(how)?;
+            ExportEvent::DeletionStarted(started) => {
+                match started.cause {
+                    DeletionCause::Purged => require(how.purging, || "of no purge".to_owned())?,
+                    DeletionCause::Expired | DeletionCause::Operator => self.over(how)?,
+                }
                 require(!self.held, || "it is held".to_owned())?;
                 require(!std::mem::replace(&mut self.deleting, true), || {
                     "a second time".to_owned()

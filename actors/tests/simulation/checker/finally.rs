@@ -9,7 +9,11 @@ impl Checker {
     /// What has not come to its end yet.
     pub fn unfinished(&self) -> Vec<Violation> {
         let mut open = Vec::new();
-        for book in self.tenants.values() {
+        let now = self.time.now();
+        for (tenant, book) in &self.tenants {
+            if book.is_left_over(now) {
+                open.push((format!("{tenant} is not purged"), tenant.to_string()));
+            }
             for export in book.exports() {
                 if !self.exports.contains_key(&export) {
                     let what = format!("{} was admitted and never requested", brief(export));

@@ -60,6 +60,8 @@ struct Circumstances {
     now: Duration,
     /// The event before it in the same append was an `attempt_lost`.
     after_loss: bool,
+    /// Its tenant is being purged.
+    purging: bool,
 }
 
 impl Checker {
@@ -132,6 +134,7 @@ impl Checker {
             at,
             now,
             after_loss,
+            purging: false,
         };
         match event.stream.kind() {
             StreamKind::Export => self.export_event(circumstances, event),

@@ -10,6 +10,7 @@ use carnet_events::domain::tenant::{
 use carnet_events::envelope::Recorded;
 use carnet_events::ids::{Digest, ExportId, PrincipalId, Timestamp};
 
+use super::export::ExportBook;
 use super::{Checker, Circumstances};
 use crate::server::brief;
 use crate::world::limits;
@@ -20,6 +21,8 @@ pub struct TenantBook {
     pub unreleased: Vec<ExportId>,
     closed: bool,
     grace_until: Option<Timestamp>,
+    purging: bool,
+    purged: bool,
     /// With what is left of each.
     exemptions: BTreeMap<String, (ExemptionGranted, u32)>,
     keys: BTreeMap<Digest, ExportId>,
@@ -36,6 +39,15 @@ fn require(holds: bool, what: impl FnOnce() -> String) -> Result<(), String> {
 }
 
 impl TenantBook {
+    pub fn is_purging(&self) -> bool {
+        self.purging
+    }
+
+    /// Whether its grace was over at `now`, and it is still there.
+    pub fn is_left_over(&self, now: Timestamp) -> bool {
+        !self.purged && self.grace_until.is_some_and(|end| end <= now)
+    }
+
     /// What was admitted as `export`.
     pub fn admitted(&self, export: ExportId) -> Option<&Request> {
         let mut all = self.admissions.iter();
@@ -151,13 +163,26 @@ impl Checker {
             }
             TenantEvent::Reactivated(_) => {
                 let end = book.grace_until.take();
-                require(end.is_some_and(|end| how.at < end), || {
+                require(!book.purging && end.is_some_and(|end| how.at < end), || {
                     "too late".to_owned()
                 })
             }
-            TenantEvent::PurgeStarted(_)
-            | TenantEvent::Purged(_)
-            | TenantEvent::ModuleSwitched(_)
+            TenantEvent::PurgeStarted(_) => {
+                let over = book.grace_until.is_some_and(|end| end <= how.at);
+                require(over, || "too early".to_owned())?;
+                require(!std::mem::replace(&mut book.purging, true), || {
+                    "a second time".to_owned()
+                })
+            }
+            TenantEvent::Purged(_) => {
+                require(book.purging, || "it was not begun".to_owned())?;
+                let gone = |export| self.exports.get(&export).is_some_and(ExportBook::is_gone);
+                require(book.exports().all(gone), || "something is left".to_owned())?;
+                require(!std::mem::replace(&mut book.purged, true), || {
+                    "a second time".to_owned()
+                })
+            }
+            TenantEvent::ModuleSwitched(_)
             | TenantEvent::ScheduleSet(_)
             | TenantEvent::ScheduleSkipped(_) => Ok(()),
         }
@@ -170,6 +195,7 @@ impl Checker {
         admitted: ExportAdmitted,
     ) -> Result<(), String> {
         let export = admitted.export;
+        require(!book.purging, || "of a tenant that is purged".to_owned())?;
         require(book.admitted(export).is_none(), || {
             "a second time".to_owned()
         })?;

@@ -159,7 +159,7 @@ pub(crate) async fn reopen(
         .await
 }
 
-/// Ends a tenant's subscription: exports and downloads go on for the grace window.
+/// Ends a tenant's subscription: exports and downloads go on for the grace window, after which the tenant is purged.
 #[utoipa::path(post, path = "/api/operator/tenants/{tenant}/cancel", operation_id = "cancelTenant", tag = "Operators", params(("tenant" = String, Path, description = "The tenant's id")), request_body = Cancellation, responses(
     (status = 200, description = "Done, or so already", body = OperatorAct),
     (status = 409, description = "not_possible"),

@@ -113,6 +113,10 @@ pub(in crate::http::pages) fn explain(
             "An operator of this service stopped it.".to_owned(),
             "Ask them why, or start a new export.",
         ),
+        "tenant_purged" => (
+            "The account was closed for good before the export was done.".to_owned(),
+            "There is nothing to do: nothing of the account is kept here any more.",
+        ),
         "internal" => (
             "Something went wrong in the service.".to_owned(),
             TELL_OPERATOR,

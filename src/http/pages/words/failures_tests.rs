@@ -91,8 +91,14 @@ fn every_error() -> Vec<ExportError> {
 #[test]
 fn every_failure_has_words_of_its_own() {
     let unknown = words("no such code", &BTreeMap::new());
-    let of_actors =
-        ["stalled", "attempts_lost", "internal", "operator"].map(|code| (code, BTreeMap::new()));
+    let of_actors = [
+        "stalled",
+        "attempts_lost",
+        "internal",
+        "operator",
+        "tenant_purged",
+    ]
+    .map(|code| (code, BTreeMap::new()));
     let of_exports = every_error()
         .into_iter()
         .map(|error| (error.code(), error.failure().parameters));
