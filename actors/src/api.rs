@@ -235,6 +235,8 @@ pub struct PlatformView {
     pub draining: BTreeMap<NodeId, Since>,
     /// Nodes that have served, the latest ones.
     pub nodes: BTreeMap<NodeId, KnownNode>,
+    /// The digest of each category's policy, as the configuration says that was applied last, on whichever node.
+    pub policies: Arc<BTreeMap<String, Digest>>,
 }
 
 /// One event of the platform's stream.

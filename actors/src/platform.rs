@@ -1,5 +1,6 @@
 //! What concerns every tenant: the log's id, the policies, the configuration, and what operators switched.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -83,6 +84,11 @@ impl Platform {
         Ok(view)
     }
 
+    /// The platform as it was when last looked at.
+    pub(crate) fn known(&self) -> Arc<PlatformView> {
+        Arc::clone(&self.lock())
+    }
+
     /// Whether this node was being drained when last looked.
     pub(crate) fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Relaxed)
@@ -103,12 +109,14 @@ impl Platform {
         shared: &Shared,
         digest: Digest,
         version: &str,
+        policies: &BTreeMap<String, Digest>,
     ) -> Result<(), Error> {
         let applied = PlatformEvent::ConfigurationApplied(ConfigurationApplied {
             node: shared.options.node,
             incarnation: shared.options.incarnation,
             digest,
             version: version.to_owned(),
+            policies: policies.clone(),
         });
         let id = Uuid::new_v5(&shared.options.incarnation.as_uuid(), b"configuration");
         let none = Context::default();
@@ -279,6 +287,10 @@ fn evolve(view: &mut PlatformView, event: &Timed<PlatformEvent>) {
                 configuration: applied.digest,
             };
             view.nodes.insert(applied.node, node);
+            // Who says nothing of policies, as nodes of earlier releases, says nothing against those that were told before.
+            if !applied.policies.is_empty() {
+                view.policies = Arc::new(applied.policies.clone());
+            }
             forget_oldest(view);
         }
         PlatformEvent::IntakePaused(intake) => view.intake_paused = Some(since(&intake.principal)),

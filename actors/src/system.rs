@@ -4,6 +4,7 @@ mod operate;
 mod reads;
 mod start;
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -273,15 +274,20 @@ impl System {
         self.inner.log
     }
 
-    /// Records the configuration that this process serves with.
+    /// Records the configuration that this process serves with, and the digest of each category's policy in it.
     ///
     /// # Errors
     /// When the store can't be written.
-    pub async fn configuration_applied(&self, digest: Digest, version: &str) -> Result<(), Error> {
+    pub async fn configuration_applied(
+        &self,
+        digest: Digest,
+        version: &str,
+        policies: &BTreeMap<String, Digest>,
+    ) -> Result<(), Error> {
         let shared = self.shared();
         let platform = &shared.platform;
         platform
-            .configuration_applied(shared, digest, version)
+            .configuration_applied(shared, digest, version, policies)
             .await
     }
 

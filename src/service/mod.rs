@@ -24,6 +24,7 @@ use uuid::Uuid;
 
 use crate::auth::{Provider, Sessions, Verifier, Way};
 use crate::config::{Config, ConfigError};
+use crate::export::catalog::Catalog;
 use crate::export::{Exporter, Parts, Storages, StoragesError};
 use crate::http::{AppState, Server, ServerError, Streams};
 use crate::keys::{KeyError, KeyRing};
@@ -163,7 +164,7 @@ impl Service {
         // Claims are made as soon as the actors start, and name policies.
         carnet_actors::publish_policies(&options, &ports, policies(&catalog)).await?;
         let system = System::start(options, ports).await?;
-        record_start(&system, &config).await?;
+        record_start(&system, &config, &catalog).await?;
         verifier.warm_up().await;
         let verifier = Arc::new(verifier);
         let sessions = Sessions::new(
@@ -342,7 +343,7 @@ async fn check_keys(
 }
 
 /// The policies that this process serves with: digest, category, canonical JSON.
-fn policies(catalog: &crate::export::catalog::Catalog) -> Vec<(Digest, String, String)> {
+fn policies(catalog: &Catalog) -> Vec<(Digest, String, String)> {
     catalog
         .categories()
         .map(|category| {
@@ -357,12 +358,19 @@ fn policies(catalog: &crate::export::catalog::Catalog) -> Vec<(Digest, String, S
 }
 
 /// Records the configuration that this process serves with.
-async fn record_start(system: &System, config: &Config) -> Result<(), StartError> {
+async fn record_start(
+    system: &System,
+    config: &Config,
+    catalog: &Catalog,
+) -> Result<(), StartError> {
     let shown = serde_json::to_vec(&config.shown()?)?;
     let mut bytes = [0; 32];
     bytes.copy_from_slice(digest(&SHA256, &shown).as_ref());
+    let policies = catalog.categories();
+    let policies = policies.map(|category| (category.id().to_owned(), category.policy.digest()));
+    let (digest, version) = (Digest::from_bytes(bytes), env!("CARGO_PKG_VERSION"));
     system
-        .configuration_applied(Digest::from_bytes(bytes), env!("CARGO_PKG_VERSION"))
+        .configuration_applied(digest, version, &policies.collect())
         .await?;
     Ok(())
 }

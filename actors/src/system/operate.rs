@@ -93,6 +93,12 @@ impl System {
         shared.platform.refresh(shared).await
     }
 
+    /// The same as it was when this node last looked: for what is only offered, and looked at again when it is taken.
+    #[must_use]
+    pub fn platform_known(&self) -> Arc<PlatformView> {
+        self.shared().platform.known()
+    }
+
     /// At most `max` events of the platform before revision `before`, newest first.
     ///
     /// # Errors

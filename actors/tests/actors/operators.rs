@@ -1,5 +1,6 @@
 //! What operators do: each act once, with a reason that no event holds.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use carnet_actors::Error;
@@ -164,7 +165,10 @@ async fn only_nodes_that_have_served_can_be_drained() {
     let world = World::new();
     let system = world.start(1).await;
     let digest = carnet_events::ids::Digest::from_bytes([1; 32]);
-    system.configuration_applied(digest, "1.2.3").await.unwrap();
+    system
+        .configuration_applied(digest, "1.2.3", &BTreeMap::new())
+        .await
+        .unwrap();
     let node = |number| NodeId::from_uuid(Uuid::from_u128(number));
     assert_eq!(
         system.drain(node(9), true, order()).await,

@@ -1,5 +1,6 @@
 //! Records that decide nothing, persons, and what concerns every tenant.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -218,7 +219,9 @@ async fn time_never_runs_backwards_in_the_platforms_stream() {
         let order = order();
         assert!(system.pause_intake(paused, order).await.unwrap().is_some());
         let next = world.start(2).await;
-        next.configuration_applied(digest, "1").await.unwrap();
+        next.configuration_applied(digest, "1", &BTreeMap::new())
+            .await
+            .unwrap();
         stop(next).await;
     }
     let log = system.platform_log(None, 99).await.unwrap();
@@ -304,10 +307,10 @@ async fn the_log_has_one_id_for_ever() {
     let world = World::new();
     let (one, two) = tokio::join!(world.start(1), world.start(2));
     assert_eq!(one.log_id(), two.log_id());
-    one.configuration_applied(Digest::from_bytes([1; 32]), "0.1.0")
+    one.configuration_applied(Digest::from_bytes([1; 32]), "0.1.0", &BTreeMap::new())
         .await
         .unwrap();
-    one.configuration_applied(Digest::from_bytes([1; 32]), "0.1.0")
+    one.configuration_applied(Digest::from_bytes([1; 32]), "0.1.0", &BTreeMap::new())
         .await
         .unwrap();
     assert_eq!(

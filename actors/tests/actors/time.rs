@@ -1,5 +1,6 @@
 //! What is done because its time has come.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -123,12 +124,18 @@ async fn of_two_processes_that_are_the_same_node_the_older_stops_deciding() {
     let world = World::new();
     let digest = Digest::from_bytes([1; 32]);
     let older = world.start(1).await;
-    older.configuration_applied(digest, "0.1.0").await.unwrap();
+    older
+        .configuration_applied(digest, "0.1.0", &BTreeMap::new())
+        .await
+        .unwrap();
     completed(&older).await;
     let newer = world.start(1).await;
     world.pass(3 * SECOND, SECOND).await;
     assert!(!older.is_superseded(), "the newer one doesn't serve yet");
-    newer.configuration_applied(digest, "0.1.0").await.unwrap();
+    newer
+        .configuration_applied(digest, "0.1.0", &BTreeMap::new())
+        .await
+        .unwrap();
     world
         .advance_until(SECOND, || async { older.is_superseded() })
         .await;

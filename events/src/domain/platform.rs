@@ -1,5 +1,7 @@
 //! The platform: what concerns every tenant. Stream `platform`; its first event gives the log its id.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -23,6 +25,9 @@ pub struct ConfigurationApplied {
     pub digest: Digest,
     /// The program's version.
     pub version: String,
+    /// The digest of each category's policy. Left out by those who don't serve categories.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub policies: BTreeMap<String, Digest>,
 }
 
 /// A node began to serve with other keys than those before it.

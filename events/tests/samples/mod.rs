@@ -308,6 +308,7 @@ pub(crate) fn platform() -> Vec<PlatformEvent> {
             incarnation: incarnation(),
             digest: digest(9),
             version: "0.1.0".to_owned(),
+            policies: BTreeMap::new(),
         }),
         PlatformEvent::KeysApplied(KeysApplied {
             node: node(),

@@ -1,5 +1,6 @@
 //! What operators look at besides the overview: series, depth, stuck exports, nodes, switches, tenants.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use carnet_events::domain::export::{ExportEvent, HandedBack, Phase, Progressed, Started};
@@ -133,6 +134,7 @@ async fn nodes_are_told_by_what_they_wrote() {
             incarnation: process(number),
             digest: digest(1),
             version: "0.1.0".to_owned(),
+            policies: BTreeMap::new(),
         };
         let applied = PlatformEvent::ConfigurationApplied(applied);
         world.platform(time(at), applied).await;

@@ -1,5 +1,6 @@
 //! Histories of two tenants: exports with various fates, records of access, and what operators did.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use carnet_events::codec::{Context, DomainEvent, encode};
@@ -310,6 +311,7 @@ impl Chapter {
             incarnation: process(self.number),
             digest: Digest::from_bytes([2; 32]),
             version: format!("0.1.{}", self.number),
+            policies: BTreeMap::new(),
         };
         self.platform(1, PlatformEvent::ConfigurationApplied(applied));
         let principal = self.principal.clone();

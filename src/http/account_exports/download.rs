@@ -111,7 +111,8 @@ pub(super) async fn send(
     holder: &Holder<'_>,
 ) -> Result<HttpResponse, Problem> {
     let tenant = state.system.tenant(&downloader.tenant).await?.tenant;
-    let published = match gate::check(state, &tenant, export, holder, state.clock.now()) {
+    let (platform, now) = (state.system.platform().await?, state.clock.now());
+    let published = match gate::check(state, &tenant, &platform, export, holder, now) {
         Ok(published) => published,
         Err(blocked) => return Err(refuse(state, &downloader, id, blocked).await),
     };

@@ -2,6 +2,7 @@
 //! export. Pure, so that what a job's links promise is what a download checks first.
 
 use aws_lc_rs::digest;
+use carnet_actors::PlatformView;
 use carnet_events::domain::export::{Deletion, Export, Published};
 use carnet_events::domain::tenant::Tenant;
 use carnet_events::ids::{Digest, TenantId, Timestamp};
@@ -32,6 +33,7 @@ pub(in crate::http) struct Blocked {
 pub(in crate::http) fn check<'a>(
     state: &AppState,
     tenant: &Tenant,
+    platform: &PlatformView,
     export: &'a Export,
     holder: &Holder<'_>,
     now: Timestamp,
@@ -47,7 +49,7 @@ pub(in crate::http) fn check<'a>(
         .request
         .categories
         .iter()
-        .filter(|id| !is_unchanged(state, tenant, export, holder, id))
+        .filter(|id| !is_unchanged(state, tenant, platform, export, holder, id))
         .cloned()
         .collect();
     let lost = match holder {
@@ -71,7 +73,7 @@ pub(in crate::http) fn check<'a>(
     Ok(published)
 }
 
-/// The same for what is offered without a look at the storage: a file that was found damaged isn't.
+/// The same for what is offered without a look at the storage or at other nodes: a file that was found damaged isn't.
 pub(in crate::http) fn offer<'a>(
     state: &AppState,
     tenant: &Tenant,
@@ -79,7 +81,14 @@ pub(in crate::http) fn offer<'a>(
     holder: &Holder<'_>,
     now: Timestamp,
 ) -> Result<&'a Published, Blocked> {
-    let published = check(state, tenant, export, holder, now)?;
+    let published = check(
+        state,
+        tenant,
+        &state.system.platform_known(),
+        export,
+        holder,
+        now,
+    )?;
     if export.damaged {
         return Err(Blocked {
             code: Code::ArtifactDamaged,
@@ -108,6 +117,7 @@ pub(in crate::http) fn permissions(state: &AppState, export: &Export) -> Digest 
 fn is_unchanged(
     state: &AppState,
     tenant: &Tenant,
+    platform: &PlatformView,
     export: &Export,
     holder: &Holder<'_>,
     id: &str,
@@ -125,7 +135,10 @@ fn is_unchanged(
             .categories
             .get(id)
             .map(|result| result.policy_digest);
+        // Another node may have begun to serve with another policy: the latest counts, as soon as it stands in the log.
+        let applied = &platform.policies;
         then == Some(category.policy.digest())
+            && (applied.is_empty() || applied.get(id) == then.as_ref())
     });
     permitted && same_policy && is_on(state, tenant, &export.request.tenant, category)
 }

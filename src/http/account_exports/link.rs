@@ -69,7 +69,8 @@ pub(in crate::http) async fn issue(
         link: None,
     };
     let holder = Holder::Caller(&viewer.caller);
-    match gate::check(state, &tenant, &found.export, &holder, now) {
+    let platform = state.system.platform().await?;
+    match gate::check(state, &tenant, &platform, &found.export, &holder, now) {
         Ok(_) if !found.export.damaged => {}
         // It may have been restored since.
         Ok(published) => {

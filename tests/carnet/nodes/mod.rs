@@ -41,6 +41,7 @@ on_each_store! {
     what_one_node_accepts_every_other_shows_at_once
     two_nodes_that_admit_one_tenant_keep_its_limits
     what_is_decided_on_one_node_stops_downloads_on_all
+    a_policy_that_one_node_begins_to_serve_with_stops_downloads_on_all
     a_session_is_good_on_every_node_and_over_on_all_at_once
     a_drained_node_takes_no_work_and_the_others_do_it
     a_paused_nodes_late_result_is_fenced_and_leaves_nothing
@@ -167,6 +168,38 @@ async fn what_is_decided_on_one_node_stops_downloads_on_all(engine: Engine) {
         .expect(200);
     for client in &clients {
         client.create(&["tickets"]).await.expect(503);
+    }
+}
+
+async fn a_policy_that_one_node_begins_to_serve_with_stops_downloads_on_all(engine: Engine) {
+    let site = Site::new(20);
+    let mut cluster = Cluster::start(&site, &engine.url(), 2);
+    let clients = cluster.clients(&site.token("acme", "ada"));
+    let job = clients[1].export(&["tickets", "users"]).await;
+    let other = clients[0].export(&["users"]).await;
+    let (id, other) = (job["id"].as_str().unwrap(), other["id"].as_str().unwrap());
+    for client in &clients {
+        client.download(id, &[]).await.expect(200);
+    }
+    // One node is started anew with another rule; the other knows nothing of it but what stands in the log.
+    let (before, after) = (
+        "subject = { type = \"text\" }",
+        "subject = { type = \"text\", rule = \"drop\" }",
+    );
+    cluster.stop(1);
+    site.edit_config(before, after);
+    cluster.revive(1);
+    for client in &clients {
+        let refused = client.download(id, &[]).await.expect(403).json();
+        assert_eq!(refused["code"], "access_changed", "{refused}");
+        client.download(other, &[]).await.expect(200);
+    }
+    // Put back, it works again.
+    cluster.stop(1);
+    site.edit_config(after, before);
+    cluster.revive(1);
+    for client in &clients {
+        client.download(id, &[]).await.expect(200);
     }
 }
 
