@@ -311,7 +311,7 @@ impl Runner for Exporter {
             report.removed += swept.removed.len() as u64 + swept.temporaries;
             report.unknown += swept.unknown;
             if let Some(error) = swept.failure {
-                tracing::warn!(?storage, %error, removed = report.removed, "an artifact storage wasn't swept of everything");
+                tracing::warn!(?storage, %error, failed = swept.failed, "an artifact storage wasn't swept of everything");
                 failed.get_or_insert(error);
             }
         }

@@ -15,7 +15,7 @@ const LONGEST_UPLOAD: Duration = Duration::from_secs(8 * 86_400);
 /// How long a half-written file that may yet be published is left alone, at least: its source may be slow. And a probe, which another node may be reading.
 const WRITING: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The most unknown objects one sweep names; it counts them all.
+/// The most objects one sweep names, of those that are unknown and of those that it can't remove; it counts them all.
 const MAX_NAMED: usize = 100;
 
 /// After so many removals in a row that the storage as a whole stood in the way of, it isn't asked for more. Objects of their own trouble end no sweep.
@@ -54,6 +54,8 @@ pub struct Swept {
     pub unlisted: bool,
     /// The first of what couldn't be removed or listed, and why. The rest was swept all the same; the next sweep tries again.
     pub failure: Option<StorageError>,
+    /// Removals that failed.
+    pub failed: u64,
     /// Failures in a row, up to now, that are the storage's as a whole.
     away: u32,
 }
@@ -65,7 +67,10 @@ impl Swept {
             self.away = 0;
             return true;
         };
-        tracing::warn!(object, %error, "an object couldn't be swept away");
+        self.failed += 1;
+        if self.failed <= MAX_NAMED as u64 {
+            tracing::warn!(object, %error, "an object couldn't be swept away");
+        }
         self.away = if error.is_away() { self.away + 1 } else { 0 };
         self.failure.get_or_insert(error);
         false
