@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use std::collections::BTreeMap;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,6 +24,7 @@ use carnet_events::store::EventStore;
 use carnet_events::store::memory::MemoryStore;
 use carnet_projections::Projections;
 use serde_json::Value;
+use tempfile::TempDir;
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -61,7 +63,21 @@ pub(super) fn config() -> Config {
     }
 }
 
-pub(super) async fn state(change: impl FnOnce(&mut AppState)) -> web::Data<AppState> {
+/// What a test serves from, with a folder for as long as it does.
+pub(super) struct Served {
+    state: web::Data<AppState>,
+    _folder: TempDir,
+}
+
+impl Deref for Served {
+    type Target = web::Data<AppState>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.state
+    }
+}
+
+pub(super) async fn state(change: impl FnOnce(&mut AppState)) -> Served {
     let config = Arc::new(config());
     let store: Arc<dyn EventStore> = Arc::new(MemoryStore::new());
     let (clock, runner): (Arc<dyn Clock>, Arc<dyn Runner>) = (Arc::new(Stopped), Arc::new(Idle));
@@ -74,7 +90,9 @@ pub(super) async fn state(change: impl FnOnce(&mut AppState)) -> web::Data<AppSt
     };
     let node = NodeId::from_uuid(Uuid::from_u128(1));
     let options = Options::new(node, Incarnation::from_uuid(Uuid::from_u128(2)));
-    let file = std::env::temp_dir().join(format!("carnet-test-{}.db", Uuid::new_v4()));
+    let folder = tempfile::tempdir().unwrap();
+    let artifacts = format!("file:{}", folder.path().join("artifacts").display());
+    let file = folder.path().join("projections.db");
     let keys = Arc::new(KeyRing::ephemeral().unwrap());
     let sessions = Sessions::new(
         Arc::clone(&keys),
@@ -82,8 +100,7 @@ pub(super) async fn state(change: impl FnOnce(&mut AppState)) -> web::Data<AppSt
         config.auth.session,
         Way::Demo,
     );
-    let folder = format!("file:{}", file.with_extension("artifacts").display());
-    let storages = Storages::open(&folder, &BTreeMap::new(), "log").await;
+    let storages = Storages::open(&artifacts, &BTreeMap::new(), "log").await;
     let mut state = AppState {
         storages: Arc::new(storages.unwrap()),
         verifier: Arc::new(Verifier::new(&config.auth).unwrap()),
@@ -106,7 +123,10 @@ pub(super) async fn state(change: impl FnOnce(&mut AppState)) -> web::Data<AppSt
         metrics: None,
     };
     change(&mut state);
-    web::Data::new(state)
+    Served {
+        state: web::Data::new(state),
+        _folder: folder,
+    }
 }
 
 pub(super) fn token(roles: &[&str]) -> String {
@@ -124,11 +144,8 @@ pub(super) fn token_in(tenant: Option<&str>, roles: &[&str]) -> String {
     sign(&config().auth, &request, NOW).unwrap()
 }
 
-pub(super) async fn send(
-    state: &web::Data<AppState>,
-    request: test::TestRequest,
-) -> ServiceResponse {
-    let app = test::init_service(server::app(state.clone())).await;
+pub(super) async fn send(state: &Served, request: test::TestRequest) -> ServiceResponse {
+    let app = test::init_service(server::app(state.state.clone())).await;
     test::call_service(&app, request.to_request()).await
 }
 
