@@ -6,7 +6,6 @@ import { PORTAL, start, completed, row, job } from "./support/portal.js";
 const server = serve({ CARNET__LIMITS__PER_USER__ACCEPTED: "4" });
 
 test.describe.configure({ mode: "serial" });
-test.beforeAll(() => server.grow("acme", 150_000));
 let id;
 
 test("signing in, signing out, and what isn't there", async ({ visit }) => {
@@ -47,6 +46,7 @@ test("the portal: empty, under way, asking, finished, refused, used up", async (
   await scanEverywhere(empty, "portal, empty");
 
   const page = await visit(server, "client_admin@acme", { expected: [/status of 400/] });
+  server.dawdle("acme");
   const long = await start(page);
   await expect(job(page, long).locator(".status.running")).toBeVisible();
   await scanEverywhere(page, "portal, under way");
@@ -55,6 +55,7 @@ test("the portal: empty, under way, asking, finished, refused, used up", async (
   await page.goto(`/settings/data-exports/${long}/cancel`);
   await scanEverywhere(page, "cancelling");
   await page.getByRole("button", { name: /Cancel the export/ }).click();
+  server.hurry();
 
   id = await start(page, ["configurations"]);
   await completed(page, id);

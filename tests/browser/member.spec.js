@@ -4,13 +4,14 @@ import { test, expect, serve } from "./support/test.js";
 import { carryOut } from "./support/operator.js";
 import { PORTAL, start, completed, row, job, newest } from "./support/portal.js";
 
+// One worker, so that an export can be kept waiting for as long as it is looked at.
 const server = serve({
+  CARNET__WORKERS__MAX_RUNNING: "1",
   CARNET__LIMITS__REQUEST_ROLES: '["client_admin", "member"]',
   CARNET__LIMITS__PER_TENANT: '{ accepted = 1, window = "1h" }',
 });
 
 test.describe.configure({ mode: "serial" });
-test.beforeAll(() => server.grow("acme", 75_000));
 let first;
 
 /** A second member, whom the demo has no card for: signed in by a token. */
@@ -33,8 +34,12 @@ test("a member exports what needs no permission, and others see only that somebo
   await other.goto(PORTAL);
   await member.goto(PORTAL);
   await expect(member.getByLabel("Users")).toHaveCount(0);
+  const elsewhere = await visit(server, "client_admin@globex");
+  server.dawdle("globex");
+  const blocking = await start(elsewhere);
+  await expect(job(elsewhere, blocking).locator(".status.running")).toBeVisible();
   first = await start(member);
-  await expect(job(member, first).locator(".status.running")).toBeVisible();
+  await expect(job(member, first).locator(".status.queued")).toBeVisible();
 
   await expect(other.locator("li.job")).toContainText("started by somebody else");
   const button = other.getByRole("button", { name: "Start export" });
@@ -42,6 +47,8 @@ test("a member exports what needs no permission, and others see only that somebo
   await expect(button).toHaveAccessibleDescription(/somebody else started is under way/);
   await expect(other.locator("li.job").getByRole("link")).toHaveCount(0);
   await tellsNothingOf(other, "max", first);
+  await job(elsewhere, blocking).getByRole("link", { name: "Cancel" }).click();
+  await elsewhere.getByRole("button", { name: "Cancel the export" }).click();
   await completed(member, first);
 });
 

@@ -13,7 +13,6 @@ const ADMIN = "client_admin@acme";
 
 // The later ones look at what the earlier ones left.
 test.describe.configure({ mode: "serial" });
-test.beforeAll(() => server.grow("acme", 150_000));
 let kept, failed;
 
 test("intake is paused and opened again; the portal says so, the board shows the event", async ({ visit }) => {
@@ -52,6 +51,7 @@ test("a drained node starts nothing, and works again when told to", async ({ vis
 test("an export is failed, another like it admitted, and that one requeued while it runs", async ({ visit }) => {
   const operator = await visit(server, OPERATOR);
   const admin = await visit(server, ADMIN);
+  server.dawdle("acme");
   failed = await start(admin);
   await expect(job(admin, failed).locator(".status.running")).toBeVisible();
   await operator.goto("/operator/exports?status=running");
@@ -68,6 +68,7 @@ test("an export is failed, another like it admitted, and that one requeued while
   const again = new URL(operator.url()).pathname.split("/").pop();
   expect(again).not.toBe(failed);
   await expect(job(admin, again).locator(".status.running")).toBeVisible();
+  server.hurry();
   await operator.getByRole("link", { name: "Requeue" }).click();
   await carryOut(operator, "requeued");
   await completed(admin, again);

@@ -13,7 +13,7 @@ test("one click: each step is shown without a reload, the browser saves the file
   const page = await visit(server, "client_admin@acme");
   await page.goto(PORTAL);
   await expect(page.getByRole("heading", { level: 1, name: "Data exports" })).toBeVisible();
-  const saved = page.waitForEvent("download", { timeout: 60_000 });
+  const saved = page.waitForEvent("download", { timeout: 120_000 });
   const id = await press(page);
   await page.evaluate(() => { globalThis.stayed = true; });
 
@@ -85,12 +85,14 @@ test("a link is made, copied, used by a stranger, and ended", async ({ visit }) 
 
 test("a running export is cancelled, after a question", async ({ visit }) => {
   const page = await visit(server, "client_admin@acme");
+  server.dawdle("acme");
   const id = await start(page);
   await job(page, id).getByRole("link", { name: "Cancel" }).click();
   await expect(page.getByRole("heading", { name: "Cancel this export?" })).toBeVisible();
   await page.getByRole("button", { name: "Cancel the export" }).click();
   await expect(page.getByText("The export was cancelled.")).toBeVisible();
   await expect(row(page, id).locator(".status.cancelled")).toBeVisible();
+  server.hurry();
   await expect(row(page, id).getByRole("link", { name: "Download" })).toHaveCount(0);
   await row(page, id).getByRole("link", { name: "Try again" }).click();
   await expect(page.getByRole("checkbox").first()).toBeChecked();
@@ -110,7 +112,7 @@ test("a failure is told in plain words, with what to do", async ({ visit }) => {
   server.sql("update users set logins = 9007199254740993 where id = (select min(id) from users where tenant_id = 'acme')");
   const page = await visit(server, "client_admin@acme");
   const id = await start(page, ["users"]);
-  await expect(row(page, id).locator(".status.failed")).toBeVisible({ timeout: 30_000 });
+  await expect(row(page, id).locator(".status.failed")).toBeVisible({ timeout: 60_000 });
   await expect(row(page, id).locator(".why")).toContainText("logins");
   await expect(row(page, id).getByRole("link", { name: "Try again" })).toBeVisible();
   server.sql("update users set logins = 1 where logins > 9007199254740991");

@@ -41,5 +41,5 @@ export const job = (page, id) => page.locator("li.job", { has: page.locator(`#ca
 
 /** Waits until the page itself says that the export is completed. */
 export async function completed(page, id) {
-  await expect(row(page, id).locator(".status.completed")).toBeVisible({ timeout: 30_000 });
+  await expect(row(page, id).locator(".status.completed")).toBeVisible({ timeout: 60_000 });
 }

@@ -8,7 +8,9 @@ import { join } from "node:path";
 
 const PROGRAM = process.env.CARNET ?? new URL("../../../target/debug/carnet", import.meta.url).pathname;
 const ADDRESS = /^carnet serves (http:\/\/\S+)$/;
-const PATIENCE = 20_000;
+const PATIENCE = 60_000;
+/** Of SQLite's recursion: some 20 ms, so that the few thousand rows of a tenant take minutes. */
+const STEPS_PER_ROW = 100_000;
 
 /** A demo that runs, is killed, and runs again on the same files and address. */
 export class Server {
@@ -75,8 +77,29 @@ export class Server {
       select '${tenant}', null, 'user.signed_in', i, '{"from":"a test"}', '2026-01-01T00:00:00Z' from n`);
   }
 
+  /**
+   * Makes each of a tenant's audit events take so long to read that an export of them, begun from now on, ends in no
+   * test unless it is cancelled: however slow the machine, there is something under way to look at.
+   */
+  dawdle(tenant) {
+    // With a write-ahead log the table can be changed while an export reads what it was.
+    this.sql(`
+      pragma journal_mode = wal;
+      alter table audit_events rename to quick_audit_events;
+      create view audit_events as
+        select id, tenant_id, actor_id, action, trace, payload, case tenant_id when '${tenant}' then (
+          with recursive n(i) as (select id union all select i + 1 from n where i < id + ${STEPS_PER_ROW})
+          select substr(occurred_at, 1, max(i)) from n) else occurred_at end as occurred_at
+        from quick_audit_events`);
+  }
+
+  /** Takes `dawdle` back, for whatever is read from now on. */
+  hurry() {
+    this.sql("drop view audit_events; alter table quick_audit_events rename to audit_events");
+  }
+
   /** Changes the data that tenants export. */
   sql(statement) {
-    execFileSync("sqlite3", [join(this.folder, "tenants.db")], { input: `.timeout 5000\n${statement};` });
+    execFileSync("sqlite3", [join(this.folder, "tenants.db")], { input: `.timeout 5000\n.bail on\n${statement};` });
   }
 }
