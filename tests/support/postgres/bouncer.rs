@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::{PASSWORD, USER, as_user};
+use super::instance::{as_user, make_readable};
+use super::{PASSWORD, USER};
 
 pub struct Bouncer {
     process: Child,
@@ -33,7 +34,7 @@ impl Bouncer {
             users.display()
         );
         std::fs::write(&settings, ini).map_err(text)?;
-        let root = super::make_readable(directory.path()).map_err(text)?;
+        let root = make_readable(directory.path()).map_err(text)?;
         let mut command = as_user(root, "pgbouncer".into());
         let process = command
             .arg("-q")

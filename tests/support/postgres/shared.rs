@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
-use super::{PASSWORD, SMALL, Server, USER, as_user, program};
+use super::instance::{Server, as_user, program};
+use super::{PASSWORD, SMALL, USER};
 
 /// Waits until nobody holds the lock `users`, and still nobody a second later; then stops the server.
 const WATCHDOG: &str = r#"

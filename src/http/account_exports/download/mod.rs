@@ -8,46 +8,39 @@
 //!
 //! Each has its own `ETag` and `Repr-Digest` (RFC 9530).
 
+mod recording;
+mod representation;
+
 use actix_web::body::SizedStream;
-use actix_web::http::header::{self, HeaderName};
-use actix_web::http::{Method, StatusCode};
-use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
-use base64::Engine as _;
+use actix_web::http::{Method, StatusCode, header};
+use actix_web::{HttpRequest, HttpResponse, web};
 use carnet_actors::Cause;
-use carnet_events::domain::access::{AccessEvent, DownloadBlocked, DownloadEnded, Downloaded};
 use carnet_events::domain::export::{Export, Published};
-use carnet_events::ids::{Digest, ExportId, PrincipalId, TenantId};
+use carnet_events::ids::{ExportId, PrincipalId, TenantId};
 use futures::StreamExt as _;
 use serde::Deserialize;
 
 use super::gate::{self, Blocked, Holder};
 use super::presigned;
-use crate::export::artifact::Compression;
-use crate::export::artifact::read::{
-    ArtifactReader, ByteStream, End, Ended, OnEnd, Published as Stored, ReadError,
-};
+use crate::export::artifact::read::{ArtifactReader, ByteStream, Published as Stored, ReadError};
 use crate::http::authenticate::SignedIn;
 use crate::http::codes::Code;
-use crate::http::conditional::{Wanted, accepts, none_match_fails, wanted};
+use crate::http::conditional::{Wanted, none_match_fails, wanted};
 use crate::http::problem::Problem;
 use crate::http::query::query;
 use crate::http::state::AppState;
 use crate::http::viewer::{Right, Viewer};
+use recording::record_end;
+use representation::Form;
 
-const REPR_DIGEST: HeaderName = HeaderName::from_static("repr-digest");
+pub(super) use recording::{record_start, refuse};
+pub(super) use representation::Representation;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Parameters {
     #[serde(rename = "as")]
     form: Option<Form>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Form {
-    Json,
-    Stored,
 }
 
 /// Whoever downloads, through a token or a link.
@@ -167,7 +160,7 @@ pub(super) async fn send(
     let partial = length < form.bytes;
     record_start(state, &downloader, id, form.name(), partial).await?;
     let on_end = record_end(state.clone(), downloader, id, length);
-    let bytes: ByteStream = if form.form == Form::Stored || form.coded {
+    let bytes: ByteStream = if form.is_as_stored() {
         reader.stored(range, on_end)
     } else {
         reader.json(on_end)
@@ -178,32 +171,6 @@ pub(super) async fn send(
         piece
     });
     Ok(response.body(SizedStream::new(length, held)))
-}
-
-pub(super) async fn refuse(
-    state: &AppState,
-    downloader: &Downloader,
-    id: ExportId,
-    blocked: Blocked,
-) -> Problem {
-    let event = DownloadBlocked {
-        principal: downloader.principal.clone(),
-        export: id,
-        code: blocked.code.as_str().to_owned(),
-        categories: blocked.categories,
-    };
-    match state
-        .system
-        .record_access(
-            &downloader.tenant,
-            AccessEvent::DownloadBlocked(event),
-            &downloader.cause,
-        )
-        .await
-    {
-        Ok(()) => blocked.code.into(),
-        Err(error) => error.into(),
-    }
 }
 
 /// Opens the file, wherever it is. Of one that was found damaged the damaged block is looked at too, so that it isn't begun to be sent in vain; one that
@@ -256,201 +223,6 @@ pub(super) async fn open(
             tracing::error!(export_id = %id, error = %error, "the artifact storage can't be read");
             Err(Problem::from(Code::StorageUnavailable)
                 .retry_after(std::time::Duration::from_secs(5)))
-        }
-    }
-}
-
-pub(super) async fn record_start(
-    state: &AppState,
-    downloader: &Downloader,
-    id: ExportId,
-    representation: &str,
-    partial: bool,
-) -> Result<(), Problem> {
-    let event = Downloaded {
-        principal: downloader.principal.clone(),
-        export: id,
-        representation: representation.to_owned(),
-        link: downloader.link.clone(),
-        partial,
-    };
-    Ok(state
-        .system
-        .record_access(
-            &downloader.tenant,
-            AccessEvent::Downloaded(event),
-            &downloader.cause,
-        )
-        .await?)
-}
-
-/// Told when the stream ends or is dropped, from wherever that happens: what it has to say is said by a task of its own.
-fn record_end(
-    state: web::Data<AppState>,
-    downloader: Downloader,
-    id: ExportId,
-    length: u64,
-) -> OnEnd {
-    let runtime = tokio::runtime::Handle::try_current();
-    Box::new(move |ended: Ended| {
-        if let Ok(runtime) = runtime {
-            runtime.spawn(async move { ended_as(&state, downloader, id, length, ended).await });
-        }
-    })
-}
-
-async fn ended_as(
-    state: &AppState,
-    downloader: Downloader,
-    id: ExportId,
-    length: u64,
-    ended: Ended,
-) {
-    let complete = ended.end == End::Complete && ended.bytes == length;
-    if let End::Damaged(damage) = &ended.end {
-        tracing::error!(export_id = %id, damage = %damage, "an artifact is damaged; a download was broken off");
-        if let Err(error) = state
-            .system
-            .record_damage(id, damage.block(), downloader.cause.clone())
-            .await
-        {
-            tracing::warn!(export_id = %id, error = %error, "the damage couldn't be recorded");
-        }
-    }
-    if let End::Failed(reason) = &ended.end {
-        tracing::error!(export_id = %id, reason, "a download was broken off");
-    }
-    let event = DownloadEnded {
-        principal: downloader.principal,
-        export: id,
-        bytes: ended.bytes,
-        complete,
-    };
-    if let Err(error) = state
-        .system
-        .record_access(
-            &downloader.tenant,
-            AccessEvent::DownloadEnded(event),
-            &downloader.cause,
-        )
-        .await
-    {
-        tracing::debug!(export_id = %id, error = %error, "the end of a download couldn't be recorded");
-    }
-}
-
-/// One way to send a file.
-pub(super) struct Representation {
-    form: Form,
-    /// The document is sent with the stored coding.
-    coded: bool,
-    compression: Compression,
-    bytes: u64,
-    digest: Digest,
-    etag: String,
-}
-
-impl Representation {
-    fn choose(request: &HttpRequest, form: Option<Form>, stored: &Stored) -> Self {
-        let compression = stored.compression();
-        let form = form.unwrap_or(Form::Json);
-        let coded = form == Form::Json
-            && compression
-                .content_coding()
-                .is_none_or(|coding| accepts(request.headers(), coding));
-        let whole = form == Form::Stored || coded;
-        let (bytes, digest) = if whole {
-            (stored.stored_bytes, stored.stored_sha256)
-        } else {
-            (stored.json_bytes, stored.json_sha256)
-        };
-        let kind = match (form, coded) {
-            (Form::Stored, _) => "stored",
-            (Form::Json, true) => "coded",
-            (Form::Json, false) => "json",
-        };
-        let etag = format!(
-            "\"{}-{kind}\"",
-            hex::encode(digest.as_bytes().get(..16).unwrap_or_default())
-        );
-        Self {
-            form,
-            coded,
-            compression,
-            bytes,
-            digest,
-            etag,
-        }
-    }
-
-    /// What the access record calls it.
-    pub(super) fn name(&self) -> &'static str {
-        match self.form {
-            Form::Json => "json",
-            Form::Stored => "stored",
-        }
-    }
-
-    /// Whether it is sent as it is stored, byte for byte.
-    pub(super) fn is_as_stored(&self) -> bool {
-        self.form == Form::Stored || self.coded
-    }
-
-    fn media_type(&self) -> &'static str {
-        match self.form {
-            Form::Json => "application/json",
-            Form::Stored => self.compression.media_type(),
-        }
-    }
-
-    fn disposition(&self, id: ExportId) -> String {
-        let extension = match self.form {
-            Form::Json => "json",
-            Form::Stored => self.compression.extension(),
-        };
-        format!("attachment; filename=\"carnet-{id}.{extension}\"")
-    }
-
-    /// The coding that a client undoes by itself, if it is sent with one.
-    fn content_coding(&self) -> Option<&'static str> {
-        match (self.form, self.coded) {
-            (Form::Json, true) => self.compression.content_coding(),
-            _ => None,
-        }
-    }
-
-    /// The headers that a bucket is to answer with.
-    pub(super) fn answered_with(&self, id: ExportId) -> Vec<(&'static str, String)> {
-        let mut headers = vec![
-            ("response-content-type", self.media_type().to_owned()),
-            ("response-content-disposition", self.disposition(id)),
-            ("response-cache-control", "no-store".to_owned()),
-        ];
-        if let Some(coding) = self.content_coding() {
-            headers.push(("response-content-encoding", coding.to_owned()));
-        }
-        headers
-    }
-
-    fn headers(&self, response: &mut HttpResponseBuilder, id: ExportId) {
-        let digest = base64::engine::general_purpose::STANDARD.encode(self.digest.as_bytes());
-        response
-            .content_type(self.media_type())
-            .insert_header((header::ETAG, self.etag.as_str()))
-            .insert_header((REPR_DIGEST, format!("sha-256=:{digest}:")))
-            .insert_header((header::CONTENT_DISPOSITION, self.disposition(id)))
-            .insert_header((header::CACHE_CONTROL, "no-store"))
-            .insert_header((header::VARY, "Accept-Encoding"))
-            .insert_header((
-                header::ACCEPT_RANGES,
-                if self.form == Form::Stored {
-                    "bytes"
-                } else {
-                    "none"
-                },
-            ));
-        if let Some(coding) = self.content_coding() {
-            response.insert_header((header::CONTENT_ENCODING, coding));
         }
     }
 }

@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 use super::*;
+use crate::export::catalog::Rule;
 
 #[derive(serde::Deserialize)]
 struct File {

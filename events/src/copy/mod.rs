@@ -9,27 +9,29 @@
 //!
 //! Positions are the store's own and change; nothing that identifies an event does.
 
-use std::collections::BTreeSet;
+mod mark;
+mod verify;
+
 use std::time::Duration;
 
-use aws_lc_rs::digest::{Context, SHA256};
-use bytes::Bytes;
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::TryStreamExt;
 use uuid::Uuid;
+
+use mark::{all, begin, mark};
+use verify::{identity, place, verify};
 
 use crate::codec;
 use crate::domain::platform::PlatformEvent;
-use crate::envelope::{NewEvent, Position, Recorded};
-use crate::ids::{Digest, TenantId};
-use crate::store::{Direction, EventStore, EventStream, Expected, Filter, ReadFrom, StoreError};
+use crate::envelope::{Position, Recorded};
+use crate::ids::Digest;
+use crate::store::{Direction, EventStore, ReadFrom, StoreError};
 use crate::stream::StreamName;
+
+pub use mark::{is_reserved, unfinished};
 
 /// How many events are written at once at most, and how many bytes of them.
 const BATCH: usize = 1000;
 const BATCH_BYTES: usize = 4 * 1024 * 1024;
-
-/// How many streams are compared at the same time.
-const STREAMS: usize = 8;
 
 /// How often a write that the target can't do now is repeated, waiting longer each time.
 const ATTEMPTS: u32 = 8;
@@ -122,50 +124,6 @@ pub async fn copy(
     Ok(Report { resumed, ..report })
 }
 
-/// Whether `store` is the target of a copy that was begun and not finished: a part of a log, which looks like a whole one.
-///
-/// # Errors
-/// `Unavailable` or `Corrupt`.
-pub async fn unfinished(store: &dyn EventStore) -> Result<bool, StoreError> {
-    Ok(store.head(&mark()?).await?.is_some())
-}
-
-/// A tenant that can't be: its directory is the [`mark`].
-const NO_TENANT: &str = "carnet-copy-in-the-making";
-
-/// Whether no tenant may have this id, for a store keeps something else under it.
-#[must_use]
-pub fn is_reserved(tenant: &TenantId) -> bool {
-    tenant.as_str() == NO_TENANT
-}
-
-/// The stream that says of a target that its copy was begun.
-fn mark() -> Result<StreamName, StoreError> {
-    let tenant = TenantId::new(NO_TENANT);
-    let tenant = tenant.map_err(|error| StoreError::invalid(error.to_string()))?;
-    Ok(StreamName::directory(&tenant))
-}
-
-/// Marks the target, unless its copy was finished before.
-async fn begin(target: &dyn EventStore, mark: &StreamName) -> Result<(), CopyError> {
-    let erased = target.erased().await.map_err(CopyError::Target)?;
-    if erased.contains(mark) {
-        return Ok(());
-    }
-    let begun = NewEvent {
-        id: Uuid::new_v5(&Uuid::NAMESPACE_URL, mark.as_str().as_bytes()),
-        kind: "carnet-copy-begun".into(),
-        data: Bytes::new(),
-        metadata: Bytes::new(),
-    };
-    insist(async || {
-        let begun = vec![begun.clone()];
-        let appended = target.append(mark, Expected::NoStream, begun).await;
-        appended.map(drop)
-    })
-    .await
-}
-
 /// Makes sure that it may begin, and seals the source.
 async fn prepare(
     source: &dyn EventStore,
@@ -194,32 +152,6 @@ async fn prepare(
     }
     // Also what is sealed already: only who sealed to the end has waited for the writes that were under way.
     source.seal(why).await.map_err(CopyError::Source)
-}
-
-/// All events but the target's mark.
-fn all(store: &dyn EventStore, after: Option<Position>) -> EventStream<Recorded> {
-    let mark = mark().ok();
-    let events = store.read_all(after, Filter::all(), usize::MAX);
-    let ours = move |event: &Recorded| std::future::ready(Some(&event.stream) != mark.as_ref());
-    events.try_filter(ours).boxed()
-}
-
-/// What makes an event what it is; all but its position.
-fn identity(event: &Recorded) -> (&StreamName, u64, Uuid, &str, &[u8], &[u8]) {
-    let Recorded {
-        stream,
-        revision,
-        position: _,
-        id,
-        kind,
-        data,
-        metadata,
-    } = event;
-    (stream, *revision, *id, kind, data, metadata)
-}
-
-fn place(event: &Recorded) -> String {
-    format!("revision {} of {}", event.revision, event.stream)
 }
 
 /// Finds how much of the source stands in the target: how many events, and the source's position of the last of them.
@@ -313,120 +245,4 @@ async fn insist(write: impl AsyncFn() -> Result<(), StoreError>) -> Result<(), C
         }
     }
     write().await.map_err(CopyError::Target)
-}
-
-/// Reads both logs again: the total order side by side, and every stream by itself, as decisions read it.
-async fn verify(
-    source: &dyn EventStore,
-    target: &dyn EventStore,
-    progress: &(dyn Fn(Stage) + Sync),
-) -> Result<Report, CopyError> {
-    let (mut from, mut to) = (all(source, None), all(target, None));
-    let mut digest = Context::new(&SHA256);
-    let (mut events, mut streams, mut begun) = (0, 0, Vec::new());
-    loop {
-        let here = from.try_next().await.map_err(CopyError::Source)?;
-        let there = to.try_next().await.map_err(CopyError::Target)?;
-        let (here, there) = match (here, there) {
-            (Some(here), Some(there)) => (here, there),
-            (None, None) => break,
-            (Some(here), None) => return Err(different(&here, "is missing in the target")),
-            (None, Some(there)) => return Err(different(&there, "is in the target only")),
-        };
-        if identity(&here) != identity(&there) {
-            return Err(different(&here, "is another event in the target"));
-        }
-        fold(&mut digest, &here);
-        events += 1;
-        if here.revision == 0 {
-            streams += 1;
-            begun.push(here.stream);
-        }
-        if begun.len() >= BATCH {
-            compare(source, target, std::mem::take(&mut begun)).await?;
-        }
-        progress(Stage::Verifying(events));
-    }
-    compare(source, target, begun).await?;
-    let erased = same_erased(source, target).await?;
-    Ok(Report {
-        log: log(source).await.map_err(CopyError::Source)?,
-        events,
-        resumed: 0,
-        streams,
-        erased,
-        digest: finish(digest),
-    })
-}
-
-async fn same_erased(source: &dyn EventStore, target: &dyn EventStore) -> Result<u64, CopyError> {
-    let mark = mark().map_err(CopyError::Target)?;
-    let set = |names: Vec<StreamName>| -> BTreeSet<StreamName> {
-        names.into_iter().filter(|name| *name != mark).collect()
-    };
-    let ours = set(source.erased().await.map_err(CopyError::Source)?);
-    let theirs = set(target.erased().await.map_err(CopyError::Target)?);
-    match ours.symmetric_difference(&theirs).next() {
-        Some(name) => Err(CopyError::Different(format!(
-            "{name} is erased in only one of them"
-        ))),
-        None => Ok(ours.len() as u64),
-    }
-}
-
-/// Compares streams by their digests.
-async fn compare(
-    source: &dyn EventStore,
-    target: &dyn EventStore,
-    names: Vec<StreamName>,
-) -> Result<(), CopyError> {
-    let compared = names.into_iter().map(|name| async move {
-        let (here, there) = futures::join!(digest(source, &name), digest(target, &name));
-        let (here, there) = (
-            here.map_err(CopyError::Source)?,
-            there.map_err(CopyError::Target)?,
-        );
-        match here == there {
-            true => Ok(()),
-            false => Err(CopyError::Different(format!("{name} reads differently"))),
-        }
-    });
-    // Boxed: the compiler can't see through so many layers that they may be sent to another thread.
-    let compared: Vec<futures::future::BoxFuture<'_, _>> =
-        compared.map(|one| Box::pin(one) as _).collect();
-    stream::iter(compared)
-        .buffer_unordered(STREAMS)
-        .try_collect::<()>()
-        .await
-}
-
-/// A stream's digest, and how many events it has.
-async fn digest(store: &dyn EventStore, name: &StreamName) -> Result<(u64, Digest), StoreError> {
-    let mut events = store.read(name, ReadFrom::Start, Direction::Forwards, usize::MAX);
-    let (mut digest, mut count) = (Context::new(&SHA256), 0);
-    while let Some(event) = events.try_next().await? {
-        fold(&mut digest, &event);
-        count += 1;
-    }
-    Ok((count, finish(digest)))
-}
-
-fn fold(digest: &mut Context, event: &Recorded) {
-    let (stream, revision, id, kind, data, metadata) = identity(event);
-    digest.update(&revision.to_be_bytes());
-    digest.update(id.as_bytes());
-    for part in [stream.as_str().as_bytes(), kind.as_bytes(), data, metadata] {
-        digest.update(&(part.len() as u64).to_be_bytes());
-        digest.update(part);
-    }
-}
-
-fn finish(digest: Context) -> Digest {
-    let mut bytes = [0; 32];
-    bytes.copy_from_slice(digest.finish().as_ref());
-    Digest::from_bytes(bytes)
-}
-
-fn different(event: &Recorded, how: &str) -> CopyError {
-    CopyError::Different(format!("{} {how}", place(event)))
 }
