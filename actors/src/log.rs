@@ -51,6 +51,7 @@ async fn first(store: &dyn EventStore) -> Result<Option<Uuid>, Error> {
         PlatformEvent::LogCreated(created) => Ok(Some(created.log)),
         PlatformEvent::ConfigurationApplied(_)
         | PlatformEvent::KeysApplied(_)
+        | PlatformEvent::StoragesUsed(_)
         | PlatformEvent::IntakePaused(_)
         | PlatformEvent::IntakeResumed(_)
         | PlatformEvent::DrainStarted(_)

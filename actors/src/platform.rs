@@ -278,6 +278,7 @@ fn evolve(view: &mut PlatformView, event: &Timed<PlatformEvent>) {
     match &event.what {
         PlatformEvent::LogCreated(_)
         | PlatformEvent::KeysApplied(_)
+        | PlatformEvent::StoragesUsed(_)
         | PlatformEvent::RebuildRequested(_) => {}
         PlatformEvent::ConfigurationApplied(applied) => {
             let node = KnownNode {

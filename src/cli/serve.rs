@@ -17,6 +17,9 @@ pub(super) struct Args {
     /// Take this key file though the log was used with other keys, which are lost for good
     #[arg(long)]
     replace_keys: bool,
+    /// Take storages that are empty though the log was used with them, because what they held is lost for good
+    #[arg(long)]
+    replace_storages: bool,
 }
 
 pub(super) fn run(args: &Args, output: &mut Output) -> Result<(), Failure> {
@@ -24,6 +27,7 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<(), Failure> {
     telemetry::install_log()?;
     let around = Around {
         replace_keys: args.replace_keys,
+        replace_storages: args.replace_storages,
         ..Around::default()
     };
     serve(config, around, |address| {

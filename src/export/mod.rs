@@ -26,4 +26,4 @@ pub mod storages;
 pub mod verify;
 
 pub use run::{Exporter, Parts};
-pub use storages::{StorageView, Storages, StoragesError};
+pub use storages::{Log as StoragesLog, StorageView, Storages, StoragesError};

@@ -1,14 +1,14 @@
 //! Every place where artifacts are kept: the service's own, and those of tenants that bring one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use carnet_events::ids::{TenantId, Timestamp};
+use carnet_events::ids::{Digest, TenantId, Timestamp};
 
 use futures::{StreamExt, TryStreamExt, stream};
 
-use super::artifact::{ArtifactKey, ArtifactStore, Location, StorageError};
+use super::artifact::{ArtifactKey, ArtifactStore, Location, Owner, StorageError};
 
 /// Storages that are opened or tried at a time: one that doesn't answer holds few others up.
 const AT_A_TIME: usize = 16;
@@ -22,9 +22,29 @@ pub struct Storages {
     verifying: tokio::sync::Mutex<()>,
 }
 
+/// The event log that storages are opened for.
+#[derive(Debug, Clone, Default)]
+pub struct Log {
+    /// Its id.
+    pub id: String,
+    /// Fingerprints of the storages that it was used with.
+    pub used: BTreeSet<Digest>,
+}
+
+impl From<&str> for Log {
+    /// A log that was used with none.
+    fn from(id: &str) -> Self {
+        Self {
+            id: id.to_owned(),
+            used: BTreeSet::new(),
+        }
+    }
+}
+
 #[derive(Debug)]
 struct Place {
     key: String,
+    fingerprint: Digest,
     store: ArtifactStore,
     verified: AtomicBool,
     last: Mutex<Option<Trial>>,
@@ -59,21 +79,23 @@ pub struct StoragesError {
 }
 
 impl Storages {
-    /// Opens every storage for the event log of this id: the common one, and those that tenants bring.
+    /// Opens every storage for an event log: the common one, and those that tenants bring.
     ///
-    /// A bucket that can't be reached is no error here: it isn't verified until it can, and nothing is written to it.
+    /// A bucket that can't be reached, or isn't the one that the log was used with, is no error here: it isn't verified until it can, and nothing
+    /// is written to it.
     ///
     /// # Errors
-    /// When one can't be used, or belongs to another log.
+    /// When one can't be used, or belongs to another log; when a directory that the log was used with is away.
     pub async fn open(
         common: impl Into<Location>,
         own: &BTreeMap<TenantId, Location>,
-        log_id: &str,
+        log: impl Into<Log>,
     ) -> Result<Self, StoragesError> {
-        let common = Place::open("artifacts.url".to_owned(), common.into(), log_id).await?;
+        let log = &log.into();
+        let common = Place::open("artifacts.url".to_owned(), common.into(), log).await?;
         let opened = own.iter().map(|(tenant, location)| async move {
             let key = format!("tenants.{tenant}.artifacts");
-            let place = Place::open(key, location.clone(), log_id).await?;
+            let place = Place::open(key, location.clone(), log).await?;
             Ok::<_, StoragesError>((tenant.clone(), place))
         });
         let own = stream::iter(opened).buffer_unordered(AT_A_TIME);
@@ -153,6 +175,12 @@ impl Storages {
         self.places().map(Place::view).collect()
     }
 
+    /// Fingerprints of the storages that were found to be this log's.
+    pub fn claimed(&self) -> BTreeSet<Digest> {
+        let claimed = self.places().filter(|place| place.store.is_claimed());
+        claimed.map(|place| place.fingerprint).collect()
+    }
+
     fn places(&self) -> impl Iterator<Item = &Place> {
         std::iter::once(&self.common).chain(self.own.values())
     }
@@ -163,10 +191,16 @@ impl Storages {
 }
 
 impl Place {
-    async fn open(key: String, location: Location, log_id: &str) -> Result<Self, StoragesError> {
-        match ArtifactStore::open(location, log_id).await {
+    async fn open(key: String, location: Location, log: &Log) -> Result<Self, StoragesError> {
+        let fingerprint = location.fingerprint();
+        let owner = Owner {
+            log_id: log.id.clone(),
+            used: log.used.contains(&fingerprint),
+        };
+        match ArtifactStore::open(location, owner).await {
             Ok(store) => Ok(Self {
                 key,
+                fingerprint,
                 store,
                 verified: AtomicBool::new(false),
                 last: Mutex::default(),

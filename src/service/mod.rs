@@ -3,13 +3,14 @@
 mod log;
 mod node;
 mod ready;
+mod storage;
 mod worklist;
 
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use carnet_actors::ports::{Clock, Ids, RandomIds, Runner, SystemClock};
@@ -20,21 +21,17 @@ use carnet_projections::Projections;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 use crate::auth::{Provider, Sessions, Verifier, Way};
 use crate::config::{Config, ConfigError};
 use crate::export::catalog::Catalog;
-use crate::export::{Exporter, Parts, Storages, StoragesError};
+use crate::export::{Exporter, Parts, StoragesError};
 use crate::http::{AppState, Server, ServerError, Streams};
 use crate::keys::{KeyError, KeyRing};
 
 pub use log::open_log;
 use node::Node;
 pub use node::NodeError;
-
-/// How often the storages are tried.
-const VERIFY_EVERY: Duration = Duration::from_secs(60);
 
 /// Why the service doesn't start.
 #[derive(Debug, thiserror::Error)]
@@ -94,6 +91,8 @@ pub struct Around {
     pub demo: bool,
     /// Keys are taken though the log was used with others, which are lost.
     pub replace_keys: bool,
+    /// Storages are taken though they are empty and the log was used with them: what they held is lost.
+    pub replace_storages: bool,
 }
 
 impl Default for Around {
@@ -105,6 +104,7 @@ impl Default for Around {
             metrics: None,
             demo: false,
             replace_keys: false,
+            replace_storages: false,
         }
     }
 }
@@ -138,8 +138,10 @@ impl Service {
         let node = Node::open(&data_directory(&config), config.store.is_shared())?;
         let log_id = carnet_actors::log_id(store.as_ref(), ids.as_ref(), clock.as_ref()).await?;
         check_keys(&config, &keys, node.id, store.as_ref(), &around).await?;
-        let storages = open_storages(&config, log_id).await?;
+        let storages = storage::open(&config, log_id, store.as_ref(), &around).await?;
         storages.verify(clock.now()).await;
+        let claims = storage::Claims::new(&store, &storages, node.id, &around);
+        claims.record().await?;
         let projections = carnet_projections::Options::new(config.projections.path.clone())
             .of_store(store::identity(&config.store.url));
         let projections = Projections::start(Arc::clone(&store), projections).await?;
@@ -194,7 +196,7 @@ impl Service {
             metrics: around.metrics,
             config: Arc::new(config),
         });
-        let verifying = tokio::spawn(keep_verifying(storages, clock));
+        let verifying = tokio::spawn(storage::keep_verifying(storages, clock, claims));
         Ok(Self {
             server,
             address,
@@ -297,12 +299,6 @@ fn options(config: &Config, node: NodeId, ids: &dyn Ids) -> Options {
     }
 }
 
-async fn open_storages(config: &Config, log_id: Uuid) -> Result<Arc<Storages>, StartError> {
-    let (common, own) = config.storages()?;
-    let storages = Storages::open(common, &own, &log_id.to_string()).await?;
-    Ok(Arc::new(storages))
-}
-
 /// The processors, shared out among the exports that may run at once; each export also reads and encodes on one.
 fn compress_threads(max_running: u32) -> NonZeroUsize {
     let processors = std::thread::available_parallelism().map_or(2, NonZeroUsize::get);
@@ -373,11 +369,4 @@ async fn record_start(
         .configuration_applied(digest, version, &policies.collect())
         .await?;
     Ok(())
-}
-
-async fn keep_verifying(storages: Arc<Storages>, clock: Arc<dyn Clock>) {
-    loop {
-        clock.sleep(VERIFY_EVERY).await;
-        storages.verify(clock.now()).await;
-    }
 }

@@ -1,6 +1,6 @@
 //! The platform: what concerns every tenant. Stream `platform`; its first event gives the log its id.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -39,6 +39,15 @@ pub struct KeysApplied {
     pub keys: Vec<Digest>,
 }
 
+/// A node found its storages to be this log's, some of them for the first time. From here on one that is empty is away, not new.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoragesUsed {
+    /// The node.
+    pub node: NodeId,
+    /// One fingerprint a storage: a digest of where it is. Those that the log didn't name before.
+    pub storages: BTreeSet<Digest>,
+}
+
 /// An operator stopped or allowed the intake of requests, on all nodes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Intake {
@@ -75,6 +84,8 @@ crate::codec::events! {
         ConfigurationApplied(ConfigurationApplied) = "configuration_applied", 1;
         /// A node began to serve with other keys.
         KeysApplied(KeysApplied) = "keys_applied", 1;
+        /// Storages are used for the first time.
+        StoragesUsed(StoragesUsed) = "storages_used", 1;
         /// No more requests are taken.
         IntakePaused(Intake) = "intake_paused", 1;
         /// Requests are taken again.

@@ -314,6 +314,10 @@ pub(crate) fn platform() -> Vec<PlatformEvent> {
             node: node(),
             keys: vec![digest(10), digest(11)],
         }),
+        PlatformEvent::StoragesUsed(StoragesUsed {
+            node: node(),
+            storages: [digest(12), digest(13)].into(),
+        }),
         PlatformEvent::IntakePaused(Intake { principal: who() }),
         PlatformEvent::IntakeResumed(Intake { principal: who() }),
         PlatformEvent::DrainStarted(Drain {

@@ -268,6 +268,7 @@ impl Fold {
         match event {
             PlatformEvent::LogCreated(_)
             | PlatformEvent::KeysApplied(_)
+            | PlatformEvent::StoragesUsed(_)
             | PlatformEvent::RebuildRequested(_) => {}
             PlatformEvent::ConfigurationApplied(applied) => self.nodes.applied(at, applied),
             PlatformEvent::IntakePaused(by) => {

@@ -45,9 +45,9 @@ pub enum StorageError {
         /// The key of the mark that is missing.
         marker: &'static str,
     },
-    /// The storage bore the mark of this log, and doesn't any more: it isn't the same place.
+    /// The storage bore the mark of this log, now or when the log was used with it before, and doesn't any more: it isn't the same place.
     #[error(
-        "the artifact storage no longer bears the mark of this event log (the object {marker}): mount its volume, or correct its url; if it was emptied on purpose, restart the service"
+        "the artifact storage no longer bears the mark of this event log (the object {marker}): mount its volume, or correct its url, and start the service again; if what it held is lost for good, start once with `--replace-storages`"
     )]
     Unmarked {
         /// The key of the mark that is missing.

@@ -31,5 +31,7 @@ pub use compression::Compression;
 pub use error::{ArtifactError, StorageError};
 pub use manifest::{CategoryManifest, Manifest};
 pub use read::{ArtifactReader, ReadError};
-pub use storage::{ArtifactKey, ArtifactStore, Location, S3Access, S3Credentials, bucket_of};
+pub use storage::{
+    ArtifactKey, ArtifactStore, Location, Owner, S3Access, S3Credentials, bucket_of,
+};
 pub use writer::{ArtifactSpec, ArtifactWriter, BlockSink, Finished};

@@ -118,6 +118,9 @@ fn details(event: &PlatformEvent) -> Value {
         PlatformEvent::KeysApplied(applied) => {
             json!({"node": applied.node, "keys": applied.keys})
         }
+        PlatformEvent::StoragesUsed(used) => {
+            json!({"node": used.node, "storages": used.storages})
+        }
         PlatformEvent::IntakePaused(_) | PlatformEvent::IntakeResumed(_) => json!({}),
         PlatformEvent::DrainStarted(drain) | PlatformEvent::DrainEnded(drain) => {
             json!({"node": drain.node})

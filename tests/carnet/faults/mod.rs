@@ -7,6 +7,7 @@ mod disk;
 
 mod requests;
 mod sources;
+mod storage;
 
 mod tokens;
 

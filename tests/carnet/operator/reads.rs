@@ -128,6 +128,7 @@ async fn the_platforms_log_says_who_did_what_and_why() {
         [
             "intake_paused",
             "configuration_applied",
+            "storages_used",
             "keys_applied",
             "log_created"
         ]

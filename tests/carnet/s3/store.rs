@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use carnet::export::artifact::storage::MARKER;
-use carnet::export::artifact::{ArtifactStore, BlockSink, StorageError};
+use carnet::export::artifact::{ArtifactStore, BlockSink, Owner, StorageError};
 use secrecy::ExposeSecret;
 use tokio_util::sync::CancellationToken;
 
@@ -198,6 +198,25 @@ async fn a_prefix_belongs_to_one_log() {
         "{strange:?}"
     );
     assert_eq!(server.objects("exports").len(), 3, "no probe is left");
+}
+
+#[tokio::test]
+async fn a_prefix_that_was_used_before_and_is_empty_is_another_and_gets_no_mark() {
+    let server = Buckets::start(&["exports"]);
+    let owner = || Owner {
+        log_id: "log-1".to_owned(),
+        used: true,
+    };
+    let location = || server.location("exports", "carnet");
+    let away = ArtifactStore::open(location(), owner()).await.unwrap();
+    let unmarked = Err(StorageError::Unmarked { marker: MARKER });
+    assert_eq!(away.verify().await, unmarked);
+    assert_eq!(put(&away, &key(1, 1), b"data", None).await, unmarked);
+    assert!(server.objects("exports").is_empty() && !away.is_claimed());
+    // Back again, it is taken as it is, by the same process.
+    open(location()).await.verify().await.unwrap();
+    away.verify().await.unwrap();
+    assert!(away.is_claimed());
 }
 
 #[tokio::test]

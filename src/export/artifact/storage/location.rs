@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use aws_lc_rs::digest::{SHA256, digest};
+use carnet_events::ids::Digest;
 use secrecy::SecretString;
 
 /// The url of a storage, and what else it takes to reach it.
@@ -42,6 +44,35 @@ pub struct S3Credentials {
     pub access_key_id: String,
     /// Proves them.
     pub secret_access_key: SecretString,
+}
+
+impl Location {
+    /// A digest of where it is, the same whether anything is there or not. It tells nothing of how it is reached.
+    #[must_use]
+    pub fn fingerprint(&self) -> Digest {
+        let place = match self.directory() {
+            // Its parts, so that a slash more or less makes no other place of it.
+            Some(path) => {
+                let path = std::path::absolute(&path).unwrap_or(path);
+                let path: PathBuf = path.components().collect();
+                format!("file:{}", path.display())
+            }
+            None => {
+                let endpoint = self.s3.endpoint.as_deref().unwrap_or_default();
+                let (bucket, prefix) = bucket_of(&self.url).unwrap_or((&self.url, ""));
+                format!("s3:{}\n{bucket}/{prefix}", endpoint.trim_end_matches('/'))
+            }
+        };
+        let mut bytes = [0; 32];
+        bytes.copy_from_slice(digest(&SHA256, place.as_bytes()).as_ref());
+        Digest::from_bytes(bytes)
+    }
+
+    /// The directory, if it is one.
+    pub(super) fn directory(&self) -> Option<PathBuf> {
+        let path = self.url.strip_prefix("file:")?;
+        Some(PathBuf::from(path.strip_prefix("//").unwrap_or(path)))
+    }
 }
 
 impl From<&str> for Location {
@@ -85,8 +116,30 @@ pub fn bucket_of(url: &str) -> Option<(&str, &str)> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_place_has_one_fingerprint_however_it_is_written_and_reached() {
+        let here = std::env::current_dir().unwrap();
+        let of = |url: &str| Location::from(url).fingerprint();
+        let absolute = format!("file:{}", here.join("data/artifacts").display());
+        assert_eq!(of("file:data/artifacts"), of("file:data/artifacts/"));
+        assert_eq!(of("file:data/artifacts"), of(&absolute));
+        assert_ne!(of("file:data/artifacts"), of("file:data/other"));
+        assert_eq!(of("s3://exports/a"), of("s3://exports/a/"));
+        assert_ne!(of("s3://exports/a"), of("s3://exports/b"));
+        let mut elsewhere = Location::from("s3://exports/a");
+        elsewhere.s3.endpoint = Some("https://minio.example:9000".to_owned());
+        assert_ne!(elsewhere.fingerprint(), of("s3://exports/a"));
+        let mut renewed = elsewhere.clone();
+        renewed.s3.credentials = Some(S3Credentials {
+            access_key_id: "other".to_owned(),
+            secret_access_key: "other".to_owned().into(),
+        });
+        assert_eq!(renewed.fingerprint(), elsewhere.fingerprint());
+    }
 
     #[test]
     fn a_bucket_and_its_prefix_are_read_from_a_url() {

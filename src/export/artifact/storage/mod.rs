@@ -6,12 +6,12 @@
 mod key;
 mod local;
 mod location;
+mod mark;
 mod s3;
 mod sweep;
 mod upload;
 
 use std::fmt;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,8 +20,6 @@ use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
 use secrecy::SecretString;
-use serde::{Deserialize, Serialize};
-use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -29,16 +27,15 @@ use super::StorageError;
 use futures::TryStreamExt;
 use futures::stream::BoxStream;
 use local::Directory;
+use mark::Claim;
 use s3::Bucket;
 
 pub use key::ArtifactKey;
 pub use location::{Location, S3Access, S3Credentials, bucket_of};
+pub use mark::{MARKER, Owner};
 pub(super) use s3::meaning;
 pub use sweep::{Decision, Judge, Swept};
 pub use upload::UploadSink;
-
-/// The object that bears the id of the log a store belongs to.
-pub const MARKER: &str = "carnet-log.json";
 
 /// What the names of probes begin with.
 const PROBE: &str = "carnet-probe-";
@@ -61,47 +58,29 @@ enum Place {
     Bucket(Bucket),
 }
 
-/// The log a store is to belong to, and whether it was found to.
-struct Claim {
-    log_id: String,
-    made: OnceCell<()>,
-}
-
-impl Claim {
-    fn of(log_id: &str) -> Arc<Self> {
-        Arc::new(Self {
-            log_id: log_id.to_owned(),
-            made: OnceCell::new(),
-        })
-    }
-}
-
 impl fmt::Debug for ArtifactStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "ArtifactStore({:?})", self.place)
     }
 }
 
-#[derive(Serialize, Deserialize)]
-struct Marker {
-    carnet: u32,
-    log_id: String,
-}
-
 impl ArtifactStore {
-    /// Opens the store at a location (a directory is made if it isn't there) for the event log of this id.
+    /// Opens the store at a location for its event log. A directory is made if it isn't there, unless the log was used with it before: then it is away.
     ///
     /// A bucket that can't be reached now, or refuses, is no error: it may be set right while the service runs. Nothing is written to it before it was
     /// found to be this log's.
     ///
     /// # Errors
-    /// [`StorageError::ForeignLog`] and [`StorageError::NotOurs`] when the place is another's; settings that can't be used; for a directory whatever
+    /// [`StorageError::ForeignLog`] and [`StorageError::NotOurs`] when the place is another's; [`StorageError::Unmarked`] for a directory that is away;
+    /// settings that can't be used; for a directory whatever
     /// opening it fails with.
-    pub async fn open(location: impl Into<Location>, log_id: &str) -> Result<Self, StorageError> {
-        let location = location.into();
-        let url = location.url.clone();
-        let Some(path) = url.strip_prefix("file:") else {
-            let store = Self::bucket(location, log_id)?;
+    pub async fn open(
+        location: impl Into<Location>,
+        owner: impl Into<Owner>,
+    ) -> Result<Self, StorageError> {
+        let (location, owner) = (location.into(), owner.into());
+        let Some(path) = location.directory() else {
+            let store = Self::bucket(location, owner)?;
             return match store.claimed().await {
                 Err(error @ (StorageError::ForeignLog { .. } | StorageError::NotOurs { .. })) => {
                     Err(error)
@@ -109,95 +88,28 @@ impl ArtifactStore {
                 _ => Ok(store),
             };
         };
-        let path = PathBuf::from(path.strip_prefix("//").unwrap_or(path));
+        if owner.used && !path.is_dir() {
+            return Err(StorageError::Unmarked { marker: MARKER });
+        }
         let directory = blocking(move || Directory::create(&path)).await?;
         let objects = LocalFileSystem::new_with_prefix(directory.root())?.with_fsync(true);
         let store = Self {
             objects: Arc::new(objects),
             place: Place::Directory(directory),
-            claim: Claim::of(log_id),
+            claim: Claim::of(owner),
         };
         store.claimed().await?;
         Ok(store)
     }
 
     /// Reads the settings of a bucket, and certificates; nothing is sent yet.
-    fn bucket(location: Location, log_id: &str) -> Result<Self, StorageError> {
+    fn bucket(location: Location, owner: Owner) -> Result<Self, StorageError> {
         let bucket = Bucket::new(&location.url, &location.s3)?;
         Ok(Self {
             objects: Arc::new(bucket.objects().clone()),
             place: Place::Bucket(bucket),
-            claim: Claim::of(log_id),
+            claim: Claim::of(owner),
         })
-    }
-
-    /// Sees to it that the store bears the mark of the log. Asked before anything is written; once it does, that isn't asked again.
-    async fn claimed(&self) -> Result<(), StorageError> {
-        let claim = async || {
-            self.mark(&self.claim.log_id).await?;
-            if let Place::Bucket(bucket) = &self.place {
-                bucket.warn().await;
-            }
-            Ok(())
-        };
-        self.claim.made.get_or_try_init(claim).await.copied()
-    }
-
-    /// The same before an export is stored, by looking again where that costs next to nothing and a volume may have been unmounted since.
-    async fn still_ours(&self) -> Result<(), StorageError> {
-        self.claimed().await?;
-        match &self.place {
-            Place::Directory(_) => self.bears_mark().await,
-            Place::Bucket(_) => Ok(()),
-        }
-    }
-
-    /// Checks the mark of the log, or sets it on an empty store.
-    async fn mark(&self, log_id: &str) -> Result<(), StorageError> {
-        let path = path(MARKER)?;
-        match self.get(&path).await {
-            Ok(found) => return Self::check_marker(&found, log_id),
-            Err(StorageError::Missing { .. }) => {}
-            Err(error) => return Err(error),
-        }
-        if self.holds_objects().await? {
-            return Err(StorageError::NotOurs { marker: MARKER });
-        }
-        let marker = serde_json::to_vec(&Marker {
-            carnet: 1,
-            log_id: log_id.to_owned(),
-        })
-        .map_err(|error| failed(&error))?;
-        match self.put_new(&path, marker.into()).await {
-            // Exists: another node of this service, or of another, came first. And not every server refuses to write over what is there.
-            Ok(()) | Err(StorageError::Exists { .. }) => {
-                Self::check_marker(&self.get(&path).await?, log_id)
-            }
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Whether there is anything but probes.
-    async fn holds_objects(&self) -> Result<bool, StorageError> {
-        let mut objects = self.objects.list(None);
-        while let Some(object) = self.listed(&mut objects).await? {
-            if !object.location.as_ref().starts_with(PROBE) {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
-    fn check_marker(marker: &Bytes, log_id: &str) -> Result<(), StorageError> {
-        let found: Marker = serde_json::from_slice(marker).map_err(|error| failed(&error))?;
-        if found.log_id == log_id {
-            Ok(())
-        } else {
-            Err(StorageError::ForeignLog {
-                expected: log_id.to_owned(),
-                found: found.log_id,
-            })
-        }
     }
 
     /// Proves that the store keeps what it is given: writes a small object, reads it back and deletes it.
@@ -236,7 +148,7 @@ impl ArtifactStore {
         if location.url.starts_with("file:") {
             return Ok(());
         }
-        let store = Self::bucket(location, "")?;
+        let store = Self::bucket(location, "".into())?;
         match store.get(&path(MARKER)?).await {
             Ok(_) | Err(StorageError::Missing { .. }) => {}
             Err(error) => return Err(error),
@@ -286,19 +198,6 @@ impl ArtifactStore {
             blocking(move || directory.settle(&key)).await?;
         }
         Ok(())
-    }
-
-    /// Looks whether the mark of the log is there now. Where it isn't, what is missing may be somewhere else: the volume isn't mounted, the bucket is
-    /// another.
-    ///
-    /// # Errors
-    /// [`StorageError::Unmarked`] without the mark, [`StorageError::ForeignLog`] with another's; else what reading it fails with.
-    pub async fn bears_mark(&self) -> Result<(), StorageError> {
-        match self.get(&path(MARKER)?).await {
-            Ok(found) => Self::check_marker(&found, &self.claim.log_id),
-            Err(StorageError::Missing { .. }) => Err(StorageError::Unmarked { marker: MARKER }),
-            Err(error) => Err(error),
-        }
     }
 
     /// Size of the object of this key.

@@ -396,6 +396,29 @@ async fn a_directory_without_its_mark_is_another_place_and_nothing_is_gone_there
 }
 
 #[tokio::test]
+async fn a_directory_that_was_used_before_is_never_made_anew() {
+    let directory = TempDir::new().unwrap();
+    let url = url(directory.path());
+    let open = |used| {
+        let log_id = "log-1".to_owned();
+        ArtifactStore::open(&url, Owner { log_id, used })
+    };
+    let root = directory.path().join("artifacts");
+    let unmarked = StorageError::Unmarked { marker: MARKER };
+    assert_eq!(open(true).await.err(), Some(unmarked.clone()));
+    assert!(!root.exists());
+    fs::create_dir(&root).unwrap();
+    assert_eq!(open(true).await.err(), Some(unmarked.clone()));
+    // What somebody else keeps there makes it no more ours.
+    fs::write(root.join("notes.txt"), b"x").unwrap();
+    assert_eq!(open(true).await.err(), Some(unmarked));
+    assert_eq!(fs::read_dir(&root).unwrap().count(), 1);
+    fs::remove_file(root.join("notes.txt")).unwrap();
+    assert!(open(false).await.unwrap().is_claimed());
+    assert!(open(true).await.unwrap().is_claimed());
+}
+
+#[tokio::test]
 async fn a_full_disk_is_told_from_other_failures_and_leaves_nothing() {
     let full = object_store::Error::Generic {
         store: "x",
