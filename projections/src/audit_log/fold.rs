@@ -60,7 +60,7 @@ pub(crate) static BLUEPRINT: Blueprint = Blueprint {
 
 /// Entries kept in memory until they are written together, in the table's order, so that those of a tenant come as one run:
 /// some 400 bytes each.
-const UNWRITTEN: usize = 32_768;
+const UNWRITTEN: usize = 16_384;
 
 /// Counts kept in memory without being written, while history is read.
 const UNWRITTEN_COUNTS: usize = 65_536;

@@ -40,6 +40,8 @@ struct Open {
     started_at: Option<Timestamp>,
     /// The node that runs it.
     node: Option<NodeId>,
+    /// Whether it has a row.
+    stored: bool,
 }
 
 const READ_OPEN: &str = "SELECT export, running, created_at, started_at, node FROM operations_open";
@@ -82,6 +84,7 @@ impl Fold {
                 created_at: Timestamp::from_millis(row.get(2)?),
                 started_at: started_at.map(Timestamp::from_millis),
                 node: node.map(|id| NodeId::from_uuid(Uuid::from_bytes(id))),
+                stored: true,
             };
             Ok((ExportId::from_uuid(Uuid::from_bytes(row.get(0)?)), open))
         })?;
@@ -91,22 +94,27 @@ impl Fold {
     fn write(
         &mut self,
         tables: &Connection,
-        open: &HashMap<ExportId, Open>,
+        open: &mut HashMap<ExportId, Open>,
     ) -> rusqlite::Result<()> {
         let mut write = tables.prepare_cached(WRITE_OPEN)?;
         let mut delete = tables.prepare_cached(DELETE_OPEN)?;
         for id in self.changed.drain() {
             let key = id.as_uuid();
-            match open.get(&id) {
-                Some(open) => write.execute(params![
-                    key.as_bytes(),
-                    open.running,
-                    open.created_at.as_millis(),
-                    open.started_at.map(Timestamp::as_millis),
-                    open.node.map(|node| node.as_uuid().into_bytes()),
-                ])?,
-                None => delete.execute([key.as_bytes()])?,
-            };
+            match open.get_mut(&id) {
+                Some(open) => {
+                    write.execute(params![
+                        key.as_bytes(),
+                        open.running,
+                        open.created_at.as_millis(),
+                        open.started_at.map(Timestamp::as_millis),
+                        open.node.map(|node| node.as_uuid().into_bytes()),
+                    ])?;
+                    open.stored = true;
+                }
+                None => {
+                    delete.execute([key.as_bytes()])?;
+                }
+            }
         }
         let mut count = tables.prepare_cached(COUNT)?;
         for (status, change) in self.statuses.drain() {
@@ -146,6 +154,7 @@ impl Fold {
                         created_at: at,
                         started_at: None,
                         node: None,
+                        stored: false,
                     });
                     self.changed.insert(id);
                     self.moved(at, None, Some(Status::Queued));
@@ -254,7 +263,11 @@ impl Fold {
             true => Status::Running,
             false => Status::Queued,
         };
-        self.changed.insert(id);
+        // One that came and went between two writes leaves no row to take away.
+        match export.stored {
+            true => self.changed.insert(id),
+            false => self.changed.remove(&id),
+        };
         self.moved(at, Some(from), Some(to));
         Some(export)
     }
@@ -348,8 +361,8 @@ impl Projection for Fold {
     }
 
     fn flush(&mut self, tables: &Connection, _names: &mut Names) -> Result<(), ApplyError> {
-        if let Some(open) = self.open.take() {
-            self.write(tables, &open)?;
+        if let Some(mut open) = self.open.take() {
+            self.write(tables, &mut open)?;
             self.open = Some(open);
         }
         Ok(())

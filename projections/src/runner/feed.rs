@@ -3,6 +3,7 @@
 //! Decoding costs about as much as writing, so it has a thread of its own; the queues between it and its readers are bounded
 //! in events and bytes. Readers of one feed share its chunks: the slowest of them sets the pace.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -20,8 +21,8 @@ use crate::fact::{self, Fact, Ids};
 const CHUNK_EVENTS: usize = 512;
 /// Size of a chunk, in bytes of the log, at which it is full.
 const CHUNK_BYTES: usize = 1024 * 1024;
-/// Chunks decoded ahead.
-const CHUNKS: usize = 8;
+/// Chunks decoded ahead: enough that the others have something to do while one reader writes down what it gathered.
+const CHUNKS: usize = 16;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
@@ -71,6 +72,35 @@ impl Facts {
 
     fn is_full(&self) -> bool {
         self.facts.len() >= CHUNK_EVENTS || self.bytes >= CHUNK_BYTES
+    }
+}
+
+/// Chunks handed over and not dropped yet. They are dropped here, when all readers are done with them: memory that another
+/// thread gives back is fought over with the one that takes it.
+#[derive(Default)]
+struct Lent(VecDeque<Arc<Facts>>);
+
+impl Lent {
+    /// Hands a chunk over.
+    fn lend(&mut self, facts: Facts) -> Chunk {
+        let facts = Arc::new(facts);
+        self.0.push_back(Arc::clone(&facts));
+        Chunk::Facts(facts)
+    }
+
+    /// An empty chunk: one that came back, else a new one.
+    fn empty(&mut self) -> Facts {
+        let mut back = None;
+        while let Some(facts) = self.0.front_mut().and_then(Arc::get_mut) {
+            let mut list = std::mem::take(&mut facts.facts);
+            list.clear();
+            back = Some(list);
+            self.0.pop_front();
+        }
+        Facts {
+            facts: back.unwrap_or_default(),
+            ..Facts::default()
+        }
     }
 }
 
@@ -169,17 +199,12 @@ async fn follow(
     mut out: Out,
 ) -> Result<(), Over> {
     let mut pause = FIRST_PAUSE;
-    // A chunk is likely to be as long as the one before.
-    let mut last = 0;
-    let mut ids = Ids::default();
+    let (mut ids, mut lent) = (Ids::default(), Lent::default());
     loop {
         let mut deliveries = store.subscribe(after, fact::filter());
         let error = loop {
             let next = out.unless_over(deliveries.next()).await?;
-            let mut chunk = Facts {
-                facts: Vec::with_capacity(last),
-                ..Facts::default()
-            };
+            let mut chunk = lent.empty();
             let mut error = None;
             match next {
                 Some(Ok(delivery)) => chunk.push(delivery, &mut ids),
@@ -198,9 +223,8 @@ async fn follow(
                 }
             }
             after = chunk.end.or(after);
-            last = chunk.facts.len();
             pause = FIRST_PAUSE;
-            out.send(Chunk::Facts(Arc::new(chunk))).await?;
+            out.send(lent.lend(chunk)).await?;
             if error.is_some() {
                 break error;
             }
@@ -211,5 +235,26 @@ async fn follow(
         out.send(Chunk::Trouble(error.to_string().into())).await?;
         out.unless_over(tokio::time::sleep(pause)).await?;
         pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chunk_is_taken_back_when_its_last_reader_is_done_with_it() {
+        let mut lent = Lent::default();
+        let facts = Facts {
+            facts: Vec::with_capacity(CHUNK_EVENTS),
+            ..Facts::default()
+        };
+        let first = lent.lend(facts);
+        let second = first.clone();
+        drop(first);
+        assert_eq!(lent.empty().facts.capacity(), 0, "one reader has it still");
+        drop(second);
+        assert_eq!(lent.empty().facts.capacity(), CHUNK_EVENTS);
+        assert!(lent.0.is_empty());
     }
 }
