@@ -7,6 +7,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::output::Output;
 use super::{ConfigFile, Failure};
 use crate::config::Config;
+use crate::export::artifact::storage::under_way;
 use crate::service::{Around, Service};
 use crate::telemetry;
 
@@ -42,7 +43,8 @@ pub(super) fn serve(
     ready: impl FnOnce(SocketAddr) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let metrics = telemetry::install_metrics()?;
-    actix_web::rt::System::new().block_on(async {
+    let system = actix_web::rt::System::new();
+    let served = system.block_on(async {
         // Listened for from the first moment on: whoever is told to stop while it starts, or as soon as it has, stops in order.
         let stop = Signals::listen()?;
         let around = Around {
@@ -53,7 +55,13 @@ pub(super) fn serve(
         ready(service.address())?;
         service.run(stop.received()).await?;
         Ok(())
-    })
+    });
+    if under_way() {
+        // Taking the runtime down would wait for threads that hang in a directory. They end with the process.
+        tracing::warn!("an artifact directory doesn't answer; it isn't waited for");
+        std::mem::forget(system);
+    }
+    served
 }
 
 /// What tells a service to stop: SIGTERM and Ctrl-C.

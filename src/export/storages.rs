@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use carnet_events::ids::{Digest, TenantId, Timestamp};
 
@@ -12,6 +13,9 @@ use super::artifact::{ArtifactKey, ArtifactStore, Location, Owner, StorageError}
 
 /// Storages that are opened or tried at a time: one that doesn't answer holds few others up.
 const AT_A_TIME: usize = 16;
+
+/// How long a trial may take. Each of its steps has a deadline of its own; one that is late with all of them doesn't work either.
+const TRIAL: Duration = Duration::from_secs(60);
 
 /// The storages, and whether each was found to work when it was last tried.
 #[derive(Debug)]
@@ -210,7 +214,8 @@ impl Place {
     }
 
     async fn verify(&self, now: Timestamp) {
-        let works = self.store.verify().await;
+        let trial = tokio::time::timeout(TRIAL, self.store.verify()).await;
+        let works = trial.unwrap_or_else(|_| Err(self.store.silent()));
         if let Err(error) = &works {
             tracing::warn!(storage = self.key, error = %error, "an artifact storage doesn't work");
         }
@@ -241,6 +246,7 @@ mod tests {
 
     use super::*;
     use crate::export::artifact::Compression;
+    use crate::export::artifact::storage::hung::Hung;
     use carnet_events::ids::ExportId;
 
     #[tokio::test]
@@ -317,5 +323,41 @@ mod tests {
             Ok(()),
             "a tenant's own storage is its own matter"
         );
+    }
+
+    #[tokio::test]
+    async fn a_directory_that_falls_silent_no_longer_counts_as_working() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = |name: &str| format!("file:{}", folder.path().join(name).display());
+        let acme = TenantId::new("acme").unwrap();
+        let own = [(acme.clone(), Location::from(&url("acme")))].into();
+        let mut storages = Storages::open(&url("common"), &own, "log-1").await.unwrap();
+        let now = Timestamp::from_millis(7);
+        storages.verify(now).await;
+        assert!(storages.ready().is_ok() && storages.is_verified(&acme));
+
+        let patient = [storages.of(&acme), storages.common.store.clone()];
+        storages.common.store = storages.common.store.impatient();
+        for place in storages.own.values_mut() {
+            place.store = place.store.impatient();
+        }
+        let hung = [
+            Hung::hang(&folder.path().join("common")),
+            Hung::hang(&folder.path().join("acme")),
+        ];
+        storages.verify(now).await;
+        assert_eq!(storages.ready(), Err("artifacts.url"));
+        assert!(!storages.is_verified(&acme));
+        let told = |one: &StorageView| one.problem == Some(StorageError::Silent.to_string());
+        assert!(storages.view().iter().all(told), "{:?}", storages.view());
+
+        hung.into_iter().for_each(Hung::answer);
+        let [own, common] = patient;
+        storages.common.store = common;
+        for place in storages.own.values_mut() {
+            place.store = own.clone();
+        }
+        storages.verify(now).await;
+        assert!(storages.ready().is_ok() && storages.is_verified(&acme));
     }
 }

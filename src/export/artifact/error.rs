@@ -106,6 +106,11 @@ pub enum StorageError {
         /// How it failed.
         reason: String,
     },
+    /// A directory doesn't answer: its volume is mounted from a server that is gone, or its disk hangs.
+    #[error(
+        "the artifact storage's directory doesn't answer: check the volume it is on and, if that is mounted over the network, its server"
+    )]
+    Silent,
     /// The upload was given up before it was complete; nothing of it is left.
     #[error("the upload was given up")]
     Cancelled,
@@ -130,7 +135,7 @@ impl StorageError {
             | Self::Denied { .. }
             | Self::Expired => "storage_denied",
             Self::ClockSkew => "storage_clock",
-            Self::Unreachable { .. } => "storage_unreachable",
+            Self::Unreachable { .. } | Self::Silent => "storage_unreachable",
             Self::Exists { .. }
             | Self::Missing { .. }
             | Self::ForeignLog { .. }
@@ -154,6 +159,7 @@ impl StorageError {
                 | Self::ClockSkew
                 | Self::WrongRegion
                 | Self::Unreachable { .. }
+                | Self::Silent
         )
     }
 

@@ -9,15 +9,17 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use super::calls::Calls;
 use super::key::ArtifactKey;
 
-/// The most temporaries one sweep looks at; the next takes the rest.
+/// The most temporaries of a tenant that one sweep looks at; the next takes the rest.
 const MAX_TEMPORARIES: usize = 10_000;
 
 /// The directory behind a store.
 #[derive(Debug, Clone)]
 pub(super) struct Directory {
     root: PathBuf,
+    calls: Calls,
 }
 
 /// A file that an upload left half-written.
@@ -30,7 +32,7 @@ pub(super) struct Temporary {
 
 impl Directory {
     /// Makes the directory if it isn't there, for this user alone.
-    pub(super) fn create(root: &Path) -> io::Result<Self> {
+    pub(super) fn create(root: &Path, calls: Calls) -> io::Result<Self> {
         if !root.is_dir() {
             let mut builder = fs::DirBuilder::new();
             builder.recursive(true);
@@ -43,11 +45,25 @@ impl Directory {
         }
         Ok(Self {
             root: root.canonicalize()?,
+            calls,
         })
     }
 
     pub(super) fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// What everything asked of it goes through.
+    pub(super) fn calls(&self) -> &Calls {
+        &self.calls
+    }
+
+    #[cfg(test)]
+    pub(super) fn impatient(&self) -> Self {
+        Self {
+            calls: self.calls.impatient(),
+            ..self.clone()
+        }
     }
 
     /// Keys are safe as paths: see [`ArtifactKey`].
@@ -79,19 +95,22 @@ impl Directory {
         gone(sync(&folder))
     }
 
-    /// Every half-written file below the root.
-    pub(super) fn temporaries(&self) -> io::Result<Vec<Temporary>> {
-        let mut found = Vec::new();
-        for tenant in folders(&self.root)? {
-            for export in folders(&tenant)? {
-                found.extend(temporaries_in(&export)?);
-                if found.len() >= MAX_TEMPORARIES {
-                    return Ok(found);
-                }
-            }
-        }
-        Ok(found)
+    /// The folders of tenants.
+    pub(super) fn tenants(&self) -> io::Result<Vec<PathBuf>> {
+        folders(&self.root)
     }
+}
+
+/// The half-written files below a tenant's folder.
+pub(super) fn temporaries(tenant: &Path) -> io::Result<Vec<Temporary>> {
+    let mut found = Vec::new();
+    for export in folders(tenant)? {
+        found.extend(temporaries_in(&export)?);
+        if found.len() >= MAX_TEMPORARIES {
+            break;
+        }
+    }
+    Ok(found)
 }
 
 fn folders(folder: &Path) -> io::Result<Vec<PathBuf>> {

@@ -113,7 +113,7 @@ impl ArtifactStore {
 
     /// Whether there is anything but probes.
     async fn holds_objects(&self) -> Result<bool, StorageError> {
-        let mut objects = self.objects.list(None);
+        let mut objects = self.list();
         while let Some(object) = self.listed(&mut objects).await? {
             if !object.location.as_ref().starts_with(PROBE) {
                 return Ok(true);

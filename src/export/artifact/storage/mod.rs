@@ -3,6 +3,7 @@
 //! A store belongs to one event log. It bears that log's id in the object [`MARKER`]; a service with another log refuses to start on it, because a sweep
 //! that asks the wrong log would take every object for a stranger's.
 
+mod calls;
 mod key;
 mod local;
 mod location;
@@ -24,12 +25,14 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::StorageError;
+use calls::Calls;
 use futures::TryStreamExt;
 use futures::stream::BoxStream;
 use local::Directory;
 use mark::Claim;
 use s3::Bucket;
 
+pub use calls::under_way;
 pub use key::ArtifactKey;
 pub use location::{Location, S3Access, S3Credentials, bucket_of};
 pub use mark::{MARKER, Owner};
@@ -88,11 +91,21 @@ impl ArtifactStore {
                 _ => Ok(store),
             };
         };
-        if owner.used && !path.is_dir() {
-            return Err(StorageError::Unmarked { marker: MARKER });
-        }
-        let directory = blocking(move || Directory::create(&path)).await?;
-        let objects = LocalFileSystem::new_with_prefix(directory.root())?.with_fsync(true);
+        let calls = Calls::default();
+        let its_calls = calls.clone();
+        let opened = calls.blocking(move || {
+            if owner.used && !path.is_dir() {
+                return Ok(None);
+            }
+            let directory = Directory::create(&path, its_calls)?;
+            // It looks at the directory once more.
+            let objects = LocalFileSystem::new_with_prefix(directory.root());
+            Ok(Some((directory, objects.map_err(std::io::Error::other)?)))
+        });
+        let (directory, objects) = opened
+            .await?
+            .ok_or(StorageError::Unmarked { marker: MARKER })?;
+        let objects = objects.with_fsync(true);
         let store = Self {
             objects: Arc::new(objects),
             place: Place::Directory(directory),
@@ -153,7 +166,7 @@ impl ArtifactStore {
             Ok(_) | Err(StorageError::Missing { .. }) => {}
             Err(error) => return Err(error),
         }
-        store.listed(&mut store.objects.list(None)).await?;
+        store.listed(&mut store.list()).await?;
         Ok(())
     }
 
@@ -193,9 +206,10 @@ impl ArtifactStore {
         for object in [key.as_str(), &key.sidecar()] {
             self.remove(&path(object)?).await?;
         }
-        if let Place::Directory(directory) = self.place.clone() {
-            let key = key.clone();
-            blocking(move || directory.settle(&key)).await?;
+        if let Place::Directory(directory) = &self.place {
+            let (settled, key) = (directory.clone(), key.clone());
+            let settle = move || settled.settle(&key);
+            directory.calls().blocking(settle).await?;
         }
         Ok(())
     }
@@ -203,10 +217,14 @@ impl ArtifactStore {
     /// Size of the object of this key.
     pub(super) async fn size(&self, object: &str) -> Result<u64, StorageError> {
         let path = path(object)?;
-        Ok(match &self.place {
-            Place::Directory(_) => self.objects.head(&path).await?.size,
-            Place::Bucket(bucket) => bucket.head(&path).await?.size,
-        })
+        match &self.place {
+            Place::Directory(directory) => {
+                let objects = Arc::clone(&self.objects);
+                let size = async move { Ok(objects.head(&path).await?.size) };
+                directory.calls().step(size).await
+            }
+            Place::Bucket(bucket) => Ok(bucket.head(&path).await?.size),
+        }
     }
 
     /// A range of the object of this key.
@@ -216,17 +234,27 @@ impl ArtifactStore {
         range: std::ops::Range<u64>,
     ) -> Result<Bytes, StorageError> {
         let path = path(object)?;
-        let read = || self.objects.get_range(&path, range.clone());
         match &self.place {
-            Place::Directory(_) => Ok(read().await?),
-            Place::Bucket(bucket) => bucket.call(range.end - range.start, read).await,
+            Place::Directory(directory) => {
+                let objects = Arc::clone(&self.objects);
+                let read = async move { Ok(objects.get_range(&path, range).await?) };
+                directory.calls().step(read).await
+            }
+            Place::Bucket(bucket) => {
+                let read = || self.objects.get_range(&path, range.clone());
+                bucket.call(range.end - range.start, read).await
+            }
         }
     }
 
     /// A small object, whole.
     async fn get(&self, path: &Path) -> Result<Bytes, StorageError> {
         match &self.place {
-            Place::Directory(_) => Ok(self.objects.get(path).await?.bytes().await?),
+            Place::Directory(directory) => {
+                let (objects, path) = (Arc::clone(&self.objects), path.clone());
+                let read = async move { Ok(objects.get(&path).await?.bytes().await?) };
+                directory.calls().step(read).await
+            }
             Place::Bucket(bucket) => bucket.get(path, 0).await,
         }
     }
@@ -234,10 +262,14 @@ impl ArtifactStore {
     /// Puts an object that must not be there yet.
     async fn put_new(&self, path: &Path, payload: PutPayload) -> Result<(), StorageError> {
         match &self.place {
-            Place::Directory(_) => {
-                let options = PutOptions::from(PutMode::Create);
-                self.objects.put_opts(path, payload, options).await?;
-                Ok(())
+            Place::Directory(directory) => {
+                let (objects, path) = (Arc::clone(&self.objects), path.clone());
+                let put = async move {
+                    let options = PutOptions::from(PutMode::Create);
+                    objects.put_opts(&path, payload, options).await?;
+                    Ok(())
+                };
+                directory.calls().step(put).await
             }
             Place::Bucket(bucket) => bucket.put_new(path, payload).await,
         }
@@ -246,12 +278,25 @@ impl ArtifactStore {
     /// Deletes an object; one that is gone already is as good.
     async fn remove(&self, path: &Path) -> Result<(), StorageError> {
         let removed = match &self.place {
-            Place::Directory(_) => self.objects.delete(path).await.map_err(Into::into),
+            Place::Directory(directory) => {
+                let (objects, path) = (Arc::clone(&self.objects), path.clone());
+                let remove = async move { Ok(objects.delete(&path).await?) };
+                directory.calls().step(remove).await
+            }
             Place::Bucket(bucket) => bucket.call(0, || self.objects.delete(path)).await,
         };
         match removed {
             Ok(()) | Err(StorageError::Missing { .. }) => Ok(()),
             Err(error) => Err(error),
+        }
+    }
+
+    /// All there is.
+    fn list(&self) -> BoxStream<'static, object_store::Result<ObjectMeta>> {
+        let objects = self.objects.list(None);
+        match &self.place {
+            Place::Directory(directory) => directory.calls().list(objects),
+            Place::Bucket(_) => objects,
         }
     }
 
@@ -262,9 +307,17 @@ impl ArtifactStore {
     ) -> Result<Option<ObjectMeta>, StorageError> {
         match tokio::time::timeout(LISTED, objects.try_next()).await {
             Ok(next) => Ok(next?),
-            Err(_) => Err(StorageError::Unreachable {
-                reason: "a list of its objects didn't come".to_owned(),
-            }),
+            Err(_) => Err(self.silent()),
+        }
+    }
+
+    /// What is wrong when it takes too long.
+    pub(in crate::export) fn silent(&self) -> StorageError {
+        match &self.place {
+            Place::Directory(_) => StorageError::Silent,
+            Place::Bucket(_) => StorageError::Unreachable {
+                reason: "it took too long to answer".to_owned(),
+            },
         }
     }
 
@@ -278,11 +331,12 @@ impl ArtifactStore {
 
     /// Removes what a failed upload left half-written.
     async fn clear(&self, key: &ArtifactKey) -> Result<(), StorageError> {
-        let Place::Directory(directory) = self.place.clone() else {
+        let Place::Directory(directory) = &self.place else {
             return Ok(());
         };
-        let key = key.clone();
-        blocking(move || directory.clear(&key)).await
+        let (cleared, key) = (directory.clone(), key.clone());
+        let clear = move || cleared.clear(&key);
+        directory.calls().blocking(clear).await
     }
 }
 
@@ -297,7 +351,7 @@ fn failed(error: &dyn fmt::Display) -> StorageError {
     }
 }
 
-/// Runs file-system work off the asynchronous threads.
+/// Runs work that takes its time off the asynchronous threads. What touches a directory goes through [`Calls`].
 pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
 ) -> Result<T, StorageError> {
@@ -307,5 +361,7 @@ pub(super) async fn blocking<T: Send + 'static>(
     }
 }
 
+#[cfg(test)]
+pub(in crate::export) mod hung;
 #[cfg(test)]
 mod tests;

@@ -4,9 +4,9 @@ use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 
-use super::local::{Directory, gone};
+use super::local::{Directory, gone, temporaries};
 use super::s3::Bucket;
-use super::{ArtifactKey, ArtifactStore, MARKER, PROBE, Place, blocking};
+use super::{ArtifactKey, ArtifactStore, MARKER, PROBE, Place};
 use crate::export::artifact::StorageError;
 
 /// Longer than any export takes: a category may be read for seven days.
@@ -110,7 +110,7 @@ impl ArtifactStore {
         now: SystemTime,
     ) -> Result<Swept, StorageError> {
         // What another log's export left is not this log's to remove.
-        self.claimed().await?;
+        self.still_ours().await?;
         let mut swept = Swept::default();
         let untouched = |modified: SystemTime, at_least: Duration| {
             now.duration_since(modified)
@@ -144,7 +144,7 @@ impl ArtifactStore {
         ages: &Ages<'_>,
         swept: &mut Swept,
     ) -> Result<(), StorageError> {
-        let mut objects = self.objects.list(None);
+        let mut objects = self.list();
         while let Some(object) = self.listed(&mut objects).await? {
             if swept.is_over() {
                 break;
@@ -201,19 +201,21 @@ impl ArtifactStore {
         abandoned: &(dyn Fn(Decision, SystemTime) -> bool + Sync),
         swept: &mut Swept,
     ) -> Result<(), StorageError> {
-        let walked = directory.clone();
-        for file in blocking(move || walked.temporaries()).await? {
-            let decision = judge.judge(&file.key).await;
-            if decision == Decision::Unknown {
-                swept.report(&file.path.to_string_lossy());
-            } else if abandoned(decision, file.modified) {
-                let (directory, name) = (directory.clone(), file.path.clone());
-                let removed = blocking(move || {
-                    gone(std::fs::remove_file(&file.path))
-                        .and_then(|()| directory.settle(&file.key))
-                });
-                if swept.done(&name.to_string_lossy(), removed.await) {
-                    swept.temporaries += 1;
+        let (calls, walked) = (directory.calls(), directory.clone());
+        for tenant in calls.blocking(move || walked.tenants()).await? {
+            for file in calls.blocking(move || temporaries(&tenant)).await? {
+                let decision = judge.judge(&file.key).await;
+                if decision == Decision::Unknown {
+                    swept.report(&file.path.to_string_lossy());
+                } else if abandoned(decision, file.modified) {
+                    let (directory, name) = (directory.clone(), file.path.clone());
+                    let removed = calls.blocking(move || {
+                        gone(std::fs::remove_file(&file.path))
+                            .and_then(|()| directory.settle(&file.key))
+                    });
+                    if swept.done(&name.to_string_lossy(), removed.await) {
+                        swept.temporaries += 1;
+                    }
                 }
             }
         }

@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use carnet_events::ids::{ExportId, TenantId};
 use tempfile::TempDir;
 
+use super::hung::Hung;
 use super::upload::LOCAL_PART_BYTES;
 use super::*;
 use crate::export::artifact::{BlockSink, Compression};
@@ -446,4 +447,26 @@ async fn a_full_disk_is_told_from_other_failures_and_leaves_nothing() {
             .unwrap_err();
         assert_eq!(failed.code(), "storage_failed", "{failed:?}");
     }
+}
+
+#[tokio::test]
+async fn nobody_waits_for_a_directory_that_hangs() {
+    let directory = TempDir::new().unwrap();
+    let patient = store(&directory).await;
+    let store = patient.impatient();
+    let key = key("acme", 1, 1);
+    let hung = Hung::hang(&directory.path().join("artifacts"));
+    for size in [10, 2 * LOCAL_PART_BYTES] {
+        let put = put(&store, &key, &vec![0; size], None).await;
+        assert_eq!(put, Err(StorageError::Silent));
+    }
+    assert_eq!(store.delete(&key).await, Err(StorageError::Silent));
+    let swept = store.sweep(&mut Book, DAY, SystemTime::now()).await;
+    assert_eq!(swept, Err(StorageError::Silent));
+    assert!(under_way(), "calls hang");
+    hung.answer();
+    while let Err(error) = put(&patient, &key, b"data", None).await {
+        assert_eq!(error, StorageError::Silent);
+    }
+    assert_eq!(files(&directory).len(), 1);
 }

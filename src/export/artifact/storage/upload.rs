@@ -6,10 +6,12 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
+use object_store::path::Path;
 use object_store::{MultipartUpload, ObjectStoreExt, PutPayload};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
+use super::calls::Calls;
 use super::{ArtifactKey, ArtifactStore, Place, path, s3};
 use crate::export::artifact::StorageError;
 use crate::export::artifact::writer::BlockSink;
@@ -124,8 +126,49 @@ struct Upload {
 }
 
 enum Parts {
-    Local(Box<dyn MultipartUpload>),
+    Local(LocalParts),
     Bucket(s3::Parts),
+}
+
+/// Parts on their way to a directory. They are shared with the step under way, which goes on when nobody waits for it any more.
+struct LocalParts {
+    calls: Calls,
+    parts: Arc<tokio::sync::Mutex<Box<dyn MultipartUpload>>>,
+}
+
+impl LocalParts {
+    async fn begin(store: &ArtifactStore, calls: &Calls, path: Path) -> Result<Self, StorageError> {
+        let objects = Arc::clone(&store.objects);
+        let begin = async move { Ok(objects.put_multipart(&path).await?) };
+        let parts = calls.step(begin).await?;
+        Ok(Self {
+            calls: calls.clone(),
+            parts: Arc::new(tokio::sync::Mutex::new(parts)),
+        })
+    }
+
+    async fn put(&self, payload: PutPayload) -> Result<(), StorageError> {
+        let part = self.parts.lock().await.put_part(payload);
+        self.calls.step(async move { Ok(part.await?) }).await
+    }
+
+    async fn complete(&self) -> Result<(), StorageError> {
+        let parts = Arc::clone(&self.parts);
+        let complete = async move {
+            parts.lock().await.complete().await?;
+            Ok(())
+        };
+        self.calls.sync(complete).await
+    }
+
+    async fn abort(&self) -> Result<(), StorageError> {
+        // Completing hangs: what it leaves, the sweep removes.
+        let parts = Arc::clone(&self.parts).try_lock_owned();
+        let mut parts = parts.map_err(|_| StorageError::Silent)?;
+        self.calls
+            .step(async move { Ok(parts.abort().await?) })
+            .await
+    }
 }
 
 impl Parts {
@@ -153,31 +196,30 @@ impl Parts {
         }
         let path = path(key.as_str())?;
         Ok(match &store.place {
-            Place::Directory(_) => Self::Local(store.objects.put_multipart(&path).await?),
+            Place::Directory(directory) => {
+                Self::Local(LocalParts::begin(store, directory.calls(), path).await?)
+            }
             Place::Bucket(bucket) => Self::Bucket(s3::Parts::begin(bucket, &path).await?),
         })
     }
 
     async fn put(&mut self, payload: PutPayload) -> Result<(), StorageError> {
         match self {
-            Self::Local(parts) => Ok(parts.put_part(payload).await?),
+            Self::Local(parts) => parts.put(payload).await,
             Self::Bucket(parts) => parts.put(payload).await,
         }
     }
 
     async fn complete(&mut self) -> Result<(), StorageError> {
         match self {
-            Self::Local(parts) => {
-                parts.complete().await?;
-                Ok(())
-            }
+            Self::Local(parts) => parts.complete().await,
             Self::Bucket(parts) => parts.complete().await,
         }
     }
 
     async fn abort(&mut self) -> Result<(), StorageError> {
         match self {
-            Self::Local(parts) => Ok(parts.abort().await?),
+            Self::Local(parts) => parts.abort().await,
             Self::Bucket(parts) => parts.abort().await,
         }
     }

@@ -161,7 +161,7 @@ pub(in crate::http::pages) fn failed_todo(code: &str) -> &'static str {
             "This machine's clock and the artifact storage's are too far apart: set both by NTP."
         }
         "storage_unreachable" => {
-            "The artifact storage's server didn't answer: check its endpoint, the network and the server."
+            "The artifact storage didn't answer: check its server, the network, and its endpoint or the volume it is on."
         }
         "storage_failed" => "The artifact storage refused to write. Look at the log and verify it.",
         "stalled" => {
