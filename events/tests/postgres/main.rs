@@ -14,6 +14,7 @@ mod conformance;
 mod connect;
 mod crash;
 mod guards;
+mod heads;
 mod nodes;
 mod pooled;
 mod roles;

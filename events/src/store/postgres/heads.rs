@@ -5,6 +5,7 @@
 //! a question that was sent before they asked.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::JoinSet;
@@ -21,6 +22,9 @@ const WAITING: usize = 1024;
 
 /// How many questions are under way at once: one that isn't answered holds up half of the others at most.
 const QUESTIONS: usize = 2;
+
+/// How long somebody waits at most: for a question that was asked before, and for the next.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 type Answer = Result<Option<u64>, StoreError>;
 
@@ -52,6 +56,16 @@ impl Heads {
 
     /// The revision of a stream's last event.
     pub(super) async fn of(&self, stream: &StreamName) -> Answer {
+        match tokio::time::timeout(PATIENCE, self.answer(stream)).await {
+            Ok(answer) => answer,
+            Err(_) => Err(StoreError::unavailable(format!(
+                "the database did not answer within {} s",
+                PATIENCE.as_secs()
+            ))),
+        }
+    }
+
+    async fn answer(&self, stream: &StreamName) -> Answer {
         let closed = || StoreError::unavailable("the event store is closed");
         let (reply, answer) = oneshot::channel();
         let stream = stream.clone();
