@@ -222,6 +222,15 @@ impl System {
         self.send(export, command, None, cause).await.map(|_| ())
     }
 
+    /// Records that a stored artifact, which had been found damaged, is what was published again. Repeating it is harmless.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Illegal`] when there is no artifact, or when it could not be decided.
+    pub async fn record_restoration(&self, export: ExportId, cause: Cause) -> Result<(), Error> {
+        let command = ExportCommand::RecordRestoration;
+        self.send(export, command, None, cause).await.map(|_| ())
+    }
+
     /// Ends the download links that were handed out until now: those of `of`, or everybody's.
     ///
     /// # Errors

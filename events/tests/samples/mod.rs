@@ -146,6 +146,7 @@ pub(crate) fn export() -> Vec<ExportEvent> {
             cause: DeletionCause::Expired,
         }),
         ExportEvent::ArtifactDamaged(ArtifactDamaged { block: Some(0) }),
+        ExportEvent::ArtifactRestored(ArtifactRestored {}),
         ExportEvent::LinksRevoked(LinksRevoked {
             principal: who(),
             of: Some(who()),

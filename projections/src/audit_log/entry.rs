@@ -14,6 +14,7 @@ pub const TYPES: &[&str] = &[
     "access_denied",
     "artifact_damaged",
     "artifact_deleted",
+    "artifact_restored",
     "audit_read",
     "cancelled",
     "completed",
@@ -120,6 +121,7 @@ fn of_export<'a>(
             let details = Details::Damaged(damaged);
             entry("artifact_damaged", actor, None, details)
         }
+        ExportEvent::ArtifactRestored(_) => entry("artifact_restored", actor, None, Details::None),
         ExportEvent::LinksRevoked(revoked) => {
             let details = Details::LinksRevoked(revoked);
             entry("links_revoked", Some(&revoked.principal), None, details)

@@ -207,6 +207,7 @@ impl Fold {
             | ExportEvent::DeletionStarted(_)
             | ExportEvent::ArtifactDeleted(_)
             | ExportEvent::ArtifactDamaged(_)
+            | ExportEvent::ArtifactRestored(_)
             | ExportEvent::LinksRevoked(_) => {}
         }
     }

@@ -138,7 +138,9 @@ impl Item {
             ExportEvent::HoldReleased(_) => self.held = false,
             ExportEvent::DeletionStarted(_) => self.deleting_since = Some(at),
             ExportEvent::ArtifactDeleted(_) => self.deleted = true,
-            ExportEvent::ArtifactDamaged(_) | ExportEvent::LinksRevoked(_) => {}
+            ExportEvent::ArtifactDamaged(_)
+            | ExportEvent::ArtifactRestored(_)
+            | ExportEvent::LinksRevoked(_) => {}
         }
     }
 }

@@ -363,6 +363,7 @@ pub(in crate::http) fn details(event: &ExportEvent) -> Value {
         ExportEvent::Cancelled(_)
         | ExportEvent::Expired(_)
         | ExportEvent::Held(_)
-        | ExportEvent::HoldReleased(_) => json!({}),
+        | ExportEvent::HoldReleased(_)
+        | ExportEvent::ArtifactRestored(_) => json!({}),
     }
 }

@@ -216,6 +216,20 @@ async fn a_file_that_was_restored_is_served_again() {
         assert!(answer.body == whole);
         ada.act(&path).await.expect(201);
         assert_eq!(ada.audit("artifact_damaged").await.len(), found);
+        // Whoever looks at it, or at the list, sees that it can be had.
+        assert_eq!(ada.audited("artifact_restored", found).await.len(), found);
+        let job = ada.get(&format!("/api/account-exports/{id}")).await.json();
+        let list = ada.get("/api/account-exports?page_size=1").await.json();
+        assert_eq!(list["items"][0]["id"], id);
+        for job in [&job, &list["items"][0]] {
+            assert!(job["_links"]["download"].is_string(), "{job}");
+        }
+        if !changed {
+            // What happens to it again is found and said again.
+            fs::remove_file(&file).unwrap();
+            ada.download(id, &[]).await.expect(503);
+            assert_eq!(ada.audited("artifact_damaged", 3).await.len(), 3);
+        }
     }
 }
 

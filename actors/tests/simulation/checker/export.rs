@@ -194,7 +194,9 @@ impl ExportBook {
                     "a second time".to_owned()
                 })
             }
-            ExportEvent::ArtifactDamaged(_) | ExportEvent::LinksRevoked(_) => Ok(()),
+            ExportEvent::ArtifactDamaged(_)
+            | ExportEvent::ArtifactRestored(_)
+            | ExportEvent::LinksRevoked(_) => Ok(()),
         }
     }
 

@@ -89,6 +89,8 @@ pub enum ExportCommand {
         /// Index of the damaged block, if one was found.
         block: Option<u64>,
     },
+    /// Record that the stored file, which had been found damaged, is what was published again.
+    RecordRestoration,
     /// End the download links that were handed out until now.
     RevokeLinks {
         /// Who asks.

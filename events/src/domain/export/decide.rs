@@ -4,9 +4,9 @@ use super::command::{
     Claim, ExportCommand, Failure, IllegalCommand, LostGround, MAX_LOSSES, Reply, Runner,
 };
 use super::event::{
-    ArtifactDamaged, ArtifactDeleted, AttemptFailed, AttemptLost, Cancelled, Completed,
-    DeletionCause, DeletionStarted, Expired, ExportEvent, Failed, HandedBack, Held, HoldReleased,
-    LinksRevoked, Progressed, Requeued, Started,
+    ArtifactDamaged, ArtifactDeleted, ArtifactRestored, AttemptFailed, AttemptLost, Cancelled,
+    Completed, DeletionCause, DeletionStarted, Expired, ExportEvent, Failed, HandedBack, Held,
+    HoldReleased, LinksRevoked, Progressed, Requeued, Started,
 };
 use super::state::{Attempt, Deletion, Export, ExportState, Published, Stage};
 use crate::domain::request::Request;
@@ -48,6 +48,7 @@ fn in_nothing(command: &ExportCommand) -> Answer {
         | ExportCommand::StartDeletion { .. }
         | ExportCommand::RecordDeletion
         | ExportCommand::RecordDamage { .. }
+        | ExportCommand::RecordRestoration
         | ExportCommand::RevokeLinks { .. } => Err(IllegalCommand::Missing),
     }
 }
@@ -113,6 +114,7 @@ fn in_export(export: &Export, command: &ExportCommand, at: Timestamp) -> Answer 
         ExportCommand::StartDeletion { cause } => start_deletion(export, *cause, at),
         ExportCommand::RecordDeletion => record_deletion(export),
         ExportCommand::RecordDamage { block } => record_damage(export, *block),
+        ExportCommand::RecordRestoration => record_restoration(export),
         ExportCommand::RevokeLinks { principal, of } => revoke_links(export, principal, of),
     }
 }
@@ -413,6 +415,16 @@ fn record_damage(export: &Export, block: Option<u64>) -> Answer {
         Deletion::Started { .. } | Deletion::Done { .. } => UNCHANGED,
         Deletion::Kept if export.damaged => UNCHANGED,
         Deletion::Kept => done(ExportEvent::ArtifactDamaged(ArtifactDamaged { block })),
+    }
+}
+
+fn record_restoration(export: &Export) -> Answer {
+    published(export)?;
+    match &export.deletion {
+        Deletion::Kept if export.damaged => {
+            done(ExportEvent::ArtifactRestored(ArtifactRestored {}))
+        }
+        Deletion::Kept | Deletion::Started { .. } | Deletion::Done { .. } => UNCHANGED,
     }
 }
 

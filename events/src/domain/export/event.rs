@@ -215,6 +215,10 @@ pub struct ArtifactDamaged {
     pub block: Option<u64>,
 }
 
+/// What had been found damaged is as it was published again: somebody put the file back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ArtifactRestored {}
+
 /// Download links that were handed out until now have ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LinksRevoked {
@@ -259,6 +263,8 @@ crate::codec::events! {
         ArtifactDeleted(ArtifactDeleted) = "artifact_deleted", 1;
         /// The stored file is not what was published.
         ArtifactDamaged(ArtifactDamaged) = "artifact_damaged", 1;
+        /// The stored file is what was published again.
+        ArtifactRestored(ArtifactRestored) = "artifact_restored", 1;
         /// Download links have ended.
         LinksRevoked(LinksRevoked) = "links_revoked", 1;
     }

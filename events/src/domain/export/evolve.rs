@@ -32,6 +32,7 @@ pub(super) fn evolve(state: ExportState, event: &Timed<ExportEvent>) -> ExportSt
             | ExportEvent::DeletionStarted(_)
             | ExportEvent::ArtifactDeleted(_)
             | ExportEvent::ArtifactDamaged(_)
+            | ExportEvent::ArtifactRestored(_)
             | ExportEvent::LinksRevoked(_) => ExportState::Missing,
         },
         ExportState::Present(mut export) => {
@@ -87,6 +88,10 @@ fn apply(export: &mut Export, at: Timestamp, event: &ExportEvent) {
         ExportEvent::ArtifactDamaged(ArtifactDamaged { block }) => {
             export.damaged = true;
             export.damaged_block = *block;
+        }
+        ExportEvent::ArtifactRestored(_) => {
+            export.damaged = false;
+            export.damaged_block = None;
         }
         ExportEvent::LinksRevoked(revoked) => export.revocations.add(revoked),
     }

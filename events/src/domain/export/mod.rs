@@ -21,10 +21,10 @@ pub use command::{
     BackOff, Claim, ExportCommand, Failure, IllegalCommand, LostGround, MAX_LOSSES, Reply, Runner,
 };
 pub use event::{
-    ArtifactDamaged, ArtifactDeleted, AttemptFailed, AttemptLost, Cancelled, CategoryResult,
-    Completed, DeletionCause, DeletionStarted, Expired, ExportEvent, Failed, HandedBack, Held,
-    HoldReleased, LinksRevoked, Parameters, Phase, Progressed, PublishedArtifact, Requeued,
-    Started,
+    ArtifactDamaged, ArtifactDeleted, ArtifactRestored, AttemptFailed, AttemptLost, Cancelled,
+    CategoryResult, Completed, DeletionCause, DeletionStarted, Expired, ExportEvent, Failed,
+    HandedBack, Held, HoldReleased, LinksRevoked, Parameters, Phase, Progressed, PublishedArtifact,
+    Requeued, Started,
 };
 pub use state::{
     Attempt, Deletion, Ending, Export, ExportState, MAX_REVOCATIONS, Outcome, Progress, Published,

@@ -53,7 +53,7 @@ pub struct Export {
     pub held: bool,
     /// What became of the published file.
     pub deletion: Deletion,
-    /// The stored file was found damaged once. It may have been restored since.
+    /// The stored file was found damaged, and not found to be whole again since.
     pub damaged: bool,
     /// Index of the stored block that was found damaged, if it was a block.
     #[serde(default)]

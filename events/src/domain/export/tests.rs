@@ -445,6 +445,38 @@ fn damage_is_recorded_once_with_the_block_that_is_to_be_looked_at_again() {
 }
 
 #[test]
+fn a_restored_file_may_be_damaged_again_and_only_a_damaged_one_is_restored() {
+    let damage = |block| ExportCommand::RecordDamage { block };
+    let damaged = |block| ExportEvent::ArtifactDamaged(ArtifactDamaged { block });
+    let restored = ExportEvent::ArtifactRestored(ArtifactRestored {});
+    let completed = given::<ExportDecider>([
+        (0, requested()),
+        (1, started(1, 1)),
+        (2, completed(1, None)),
+    ]);
+    let after = completed
+        .when(ExportCommand::RecordRestoration)
+        .then(&[])
+        .when(damage(Some(3)))
+        .then(&[damaged(Some(3))])
+        .when(ExportCommand::RecordRestoration)
+        .then(&[restored]);
+    let export = after.state().export().unwrap();
+    assert_eq!((export.damaged, export.damaged_block), (false, None));
+    after
+        .when(ExportCommand::RecordRestoration)
+        .then(&[])
+        .when(damage(None))
+        .then(&[damaged(None)])
+        .when(ExportCommand::StartDeletion {
+            cause: DeletionCause::Operator,
+        })
+        .replies(&Reply::Done)
+        .when(ExportCommand::RecordRestoration)
+        .then(&[]);
+}
+
+#[test]
 fn time_never_runs_backwards_within_a_stream() {
     use crate::domain::{Decider, Timed};
     let state = ExportDecider::replay(&[Timed::new(at(100), requested())]);

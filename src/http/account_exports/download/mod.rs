@@ -173,8 +173,8 @@ pub(super) async fn send(
     Ok(response.body(SizedStream::new(length, held)))
 }
 
-/// Opens the file, wherever it is. Of one that was found damaged the damaged block is looked at too, so that it isn't begun to be sent in vain; one that
-/// was restored is served again.
+/// Opens the file, wherever it is. Of one that was found damaged the damaged block is looked at too, so that it isn't begun to be sent in vain. One
+/// that was restored is served again, and what was found is recorded, so that lists offer it, too.
 pub(super) async fn open(
     state: &AppState,
     downloader: &Downloader,
@@ -204,7 +204,14 @@ pub(super) async fn open(
         Ok(reader)
     };
     match opened.await {
-        Ok(reader) => Ok(reader),
+        Ok(reader) => {
+            if export.damaged {
+                tracing::info!(export_id = %id, "a damaged artifact was restored");
+                let cause = downloader.cause.clone();
+                state.system.record_restoration(id, cause).await?;
+            }
+            Ok(reader)
+        }
         Err(ReadError::Damaged(damage)) => {
             tracing::error!(export_id = %id, damage = %damage, "an artifact is damaged");
             if !export.damaged {

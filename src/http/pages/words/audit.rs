@@ -189,6 +189,7 @@ pub(in crate::http::pages) fn kind(code: &str) -> String {
         "access_denied" => "Access denied",
         "artifact_damaged" => "File found damaged",
         "artifact_deleted" => "File deleted",
+        "artifact_restored" => "File found whole again",
         "audit_read" => "Audit log read",
         "cancelled" => "Export cancelled",
         "completed" => "Export completed",

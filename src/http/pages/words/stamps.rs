@@ -18,6 +18,7 @@ pub(in crate::http::pages) fn stamp(kind: &str) -> Option<&'static str> {
         "deletion_started" => "Deleting the file began",
         "artifact_deleted" => "The file was deleted",
         "artifact_damaged" => "The stored file was found damaged",
+        "artifact_restored" => "The stored file is whole again",
         "links_revoked" | "link_revoked" => "Links were ended",
         "link_issued" => "A link was made",
         "downloaded" => "Downloaded",

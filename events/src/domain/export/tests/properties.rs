@@ -91,6 +91,7 @@ fn any_command() -> impl Strategy<Value = ExportCommand> {
         .prop_map(|cause| ExportCommand::StartDeletion { cause }),
         Just(ExportCommand::RecordDeletion),
         proptest::option::of(any::<u64>()).prop_map(|block| ExportCommand::RecordDamage { block }),
+        Just(ExportCommand::RecordRestoration),
         proptest::option::of(Just(principal("ada"))).prop_map(|of| ExportCommand::RevokeLinks {
             principal: principal("eve"),
             of
@@ -159,9 +160,18 @@ proptest! {
             ExportEvent::Completed(_) | ExportEvent::Failed(_) | ExportEvent::Cancelled(_)
         ));
         prop_assert!(settled.count() <= 1);
-        for once in ["requested", "expired", "deletion_started", "artifact_deleted", "artifact_damaged"] {
+        for once in ["requested", "expired", "deletion_started", "artifact_deleted"] {
             use crate::codec::DomainEvent;
             prop_assert!(history.iter().filter(|event| event.what.kind() == once).count() <= 1);
+        }
+        // Damage and restoration take turns.
+        let mut damaged = false;
+        for event in &history {
+            match event.what {
+                ExportEvent::ArtifactDamaged(_) => prop_assert!(!std::mem::replace(&mut damaged, true)),
+                ExportEvent::ArtifactRestored(_) => prop_assert!(std::mem::replace(&mut damaged, false)),
+                _ => {}
+            }
         }
     }
 
