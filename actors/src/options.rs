@@ -16,7 +16,7 @@ pub struct Options {
     pub max_running: usize,
     /// How long a claim holds without a sign of life. It is renewed at a third of that.
     pub lease: Duration,
-    /// No new rows, bytes, category or phase for this long fails an attempt as `stalled`.
+    /// No sign of life (new rows, bytes, category or phase, or word that a source works on) for this long fails an attempt as `stalled`.
     pub stall_after: Duration,
     /// Failed attempts and their repetition.
     pub retry: Retry,

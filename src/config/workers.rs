@@ -15,7 +15,7 @@ pub struct Workers {
     pub lease: Span,
     /// Failed attempts after which an export fails for good.
     pub max_attempts: u32,
-    /// No rows or bytes for this long fails the attempt as `stalled`.
+    /// No rows or bytes for this long fails the attempt as `stalled`; queries of a source with a `statement_timeout` may be silent for that long.
     pub stall_after: Span,
 }
 

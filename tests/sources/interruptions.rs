@@ -95,6 +95,54 @@ async fn cancelling_ends_a_statement_that_gives_no_rows() {
 }
 
 #[tokio::test]
+async fn a_query_without_rows_is_a_sign_of_life_where_a_statement_timeout_allows_it() {
+    for said in [true, false] {
+        let schema = Schema::new(
+            "create table t (tenant text, n int); insert into t values ('acme', 1); create table gate (n int); insert into gate values (0)",
+        );
+        // It spins until the gate is open, for other sessions' changes can't be seen in its snapshot: a sequence's can.
+        schema.sql("create sequence opened minvalue 0 start 0; select nextval('opened')");
+        schema.sql(
+            "create function wait() returns text language plpgsql as $$ begin
+               loop
+                 exit when (select last_value from opened) > 0;
+                 perform pg_sleep(0.02);
+               end loop;
+               return '';
+             end $$",
+        );
+        let query = marked(
+            &schema,
+            "select n, wait() as pad from t where tenant = :tenant order by n",
+        );
+        let mut source = SourceConfig::new("main", &schema.url());
+        source.statement_timeout = said.then(|| Span::minutes(5));
+        let desk = Desk::over(source, &category("c", &query, COLUMNS)).await;
+        let (told, mut progress) = watch::channel(Progress::START);
+        let watching = async {
+            until("the statement to run", || {
+                (running(&schema) > 0).then_some(())
+            })
+            .await;
+            let begun = progress.borrow_and_update().clone();
+            if said {
+                for _ in 0..3 {
+                    progress.changed().await.unwrap();
+                    assert_eq!(*progress.borrow_and_update(), begun, "the same once more");
+                }
+            } else {
+                tokio::time::sleep(Duration::from_secs(3)).await;
+                assert!(!progress.has_changed().unwrap(), "nothing is said");
+            }
+            schema.sql("select nextval('opened')");
+        };
+        let export = desk.run(&["c"], None, CancellationToken::new(), Some(told));
+        let (exported, ()) = tokio::join!(export, watching);
+        assert_eq!(rows(&exported.unwrap(), "c").len(), 1);
+    }
+}
+
+#[tokio::test]
 async fn cancelling_ends_connecting_to_a_server_that_says_nothing() {
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!(

@@ -67,12 +67,11 @@ impl Attempt<'_> {
     async fn watch_over(
         &self,
         run: &mut Run,
-        progress: watch::Receiver<Progress>,
+        mut progress: watch::Receiver<Progress>,
         cancel: &CancellationToken,
     ) -> End {
         let Shared { options, ports, .. } = &**self.shared;
         let tick = (options.lease / 3).min(options.stall_after);
-        let mut seen = progress.borrow().clone();
         let mut seen_at = ports.clock.monotonic();
         loop {
             tokio::select! {
@@ -87,9 +86,11 @@ impl Attempt<'_> {
                 () = ports.clock.sleep(tick) => {}
             }
             let now = ports.clock.monotonic();
-            let current = progress.borrow().clone();
-            if current != seen {
-                (seen, seen_at) = (current, now);
+            // Whatever is told is a sign of life, the same once more included.
+            let told = progress.has_changed().unwrap_or(false);
+            let seen = progress.borrow_and_update().clone();
+            if told {
+                seen_at = now;
             } else if now.saturating_sub(seen_at) >= options.stall_after {
                 return End::Stalled;
             }

@@ -140,8 +140,9 @@ pub trait Runner: Send + Sync {
     /// Whether the tenant's artifact storage is configured and was verified. Asked at every admission: answer from memory.
     async fn storage_verified(&self, tenant: &TenantId) -> bool;
 
-    /// Makes and stores the artifact. Keeps `progress` current (a change of rows, bytes, category or phase is the sign
-    /// that it is alive; see the stall limit), and ends soon after `cancel`.
+    /// Makes and stores the artifact. Keeps `progress` current, and ends soon after `cancel`. Whatever is sent is a sign that it is alive (see the
+    /// stall limit): a change of rows, bytes, category or phase, or the same once more by a runner that waits for something which has a limit of
+    /// its own, and knows that it still works.
     ///
     /// # Errors
     /// Whatever stood in the way; when cancelled, anything.

@@ -255,4 +255,8 @@ impl Visitor for Rows<'_> {
         }
         Ok(())
     }
+
+    fn waiting(&mut self) {
+        self.progress.send_modify(|_| ());
+    }
 }

@@ -89,6 +89,9 @@ pub trait Visitor {
     /// # Errors
     /// Ends the reading.
     fn row(&mut self, row: &dyn Row) -> Result<(), ExportError>;
+
+    /// No row has come for a while, but the source works on the query and may take that long. Said again and again.
+    fn waiting(&mut self) {}
 }
 
 /// One row of a result; its cells by the column's place.

@@ -14,6 +14,9 @@
 //! **What isn't bounded** is one row: the driver takes a whole one from the socket before its values are looked at, and only then is one
 //! beyond 16 MiB refused.
 //!
+//! **How long a query may give no row.** Where the source's `statement_timeout` is set, as long as that: while the server is waited for, which
+//! ends a statement by itself when its time is over, the export says that it is alive. Elsewhere as long as `workers.stall_after`.
+//!
 //! The table of types stands in `types`, and for users in the README.
 
 use std::time::Duration;
@@ -67,6 +70,8 @@ pub struct PostgresSource {
     name: String,
     address: Address,
     statement_timeout: Duration,
+    /// Somebody has set how long a statement may take: it may be silent for so long, too.
+    silent: bool,
 }
 
 impl PostgresSource {
@@ -87,6 +92,7 @@ impl PostgresSource {
             statement_timeout: config
                 .statement_timeout
                 .map_or(STATEMENT_TIMEOUT, |timeout| timeout.get()),
+            silent: config.statement_timeout.is_some(),
         })
     }
 }
@@ -111,6 +117,7 @@ impl Source for PostgresSource {
             self.name.clone(),
             session,
             read_at,
+            self.silent,
         )))
     }
 }

@@ -1,11 +1,13 @@
 //! One transaction: queries described, queries read.
 
 use std::error::Error;
+use std::time::Duration;
 
 use bytes::BytesMut;
 use carnet_events::ids::Timestamp;
 use carnet_events::store::postgres::connect::Connection;
 use futures::StreamExt as _;
+use tokio::time::Interval;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{Format, IsNull, ToSql, Type, to_sql_checked};
 
@@ -16,6 +18,9 @@ use super::session::Session;
 use super::types::{Form, type_name};
 use crate::export::error::ExportError;
 use crate::export::source::{Bindings, Shape, Snapshot, SourceType, Visitor};
+
+/// How often it is said that the server is waited for.
+const BEAT: Duration = Duration::from_secs(1);
 
 /// What the server says of a statement that isn't a SELECT when it stands where only a SELECT can, or of one that locks rows.
 const NOT_READING: [SqlState; 3] = [
@@ -28,14 +33,22 @@ pub(super) struct PostgresSnapshot {
     source: String,
     session: Session,
     read_at: Timestamp,
+    /// Whether a query may give no row for as long as its time lasts.
+    silent: bool,
 }
 
 impl PostgresSnapshot {
-    pub(super) const fn new(source: String, session: Session, read_at: Timestamp) -> Self {
+    pub(super) const fn new(
+        source: String,
+        session: Session,
+        read_at: Timestamp,
+        silent: bool,
+    ) -> Self {
         Self {
             source,
             session,
             read_at,
+            silent,
         }
     }
 
@@ -90,13 +103,34 @@ impl Snapshot for PostgresSnapshot {
             visitor.columns(&names)?;
             let forms = columns.iter().map(|column| Form::of(column.type_()));
             let mut made = Made::new(forms.collect());
-            let rows = connection.query_raw(&statement, values).await;
+            let mut beat = self.silent.then(|| tokio::time::interval(BEAT));
+            let rows = connection.query_raw(&statement, values);
+            let rows = patiently(rows, &mut beat, visitor).await;
             let mut rows = std::pin::pin!(rows.map_err(failed)?);
-            while let Some(row) = rows.next().await {
+            while let Some(row) = patiently(rows.next(), &mut beat, visitor).await {
                 visitor.row(&made.of(&row.map_err(failed)?))?;
             }
             Ok(())
         })
+    }
+}
+
+/// Waits for the server, and says so now and then where it may take its time. Nothing else is a sign of life: while the visitor is busy nobody gets here.
+async fn patiently<T>(
+    answer: impl Future<Output = T>,
+    beat: &mut Option<Interval>,
+    visitor: &mut dyn Visitor,
+) -> T {
+    let Some(beat) = beat else {
+        return answer.await;
+    };
+    let mut answer = std::pin::pin!(answer);
+    loop {
+        tokio::select! {
+            biased;
+            answer = &mut answer => return answer,
+            _ = beat.tick() => visitor.waiting(),
+        }
     }
 }
 

@@ -165,7 +165,7 @@ pub(in crate::http::pages) fn failed_todo(code: &str) -> &'static str {
         }
         "storage_failed" => "The artifact storage refused to write. Look at the log and verify it.",
         "stalled" => {
-            "A source gave no rows for long. Look at its load, or raise `workers.stall_after`."
+            "A source gave no rows for long. Look at its load, raise `workers.stall_after`, or set how long a query of a PostgreSQL source may take with its `statement_timeout`."
         }
         "value_out_of_range" | "invalid_value" | "cell_too_large" => {
             "A value can't be written as its column declares. The export names the column: correct its type or drop it."
