@@ -8,7 +8,7 @@
 use std::io::{Read as _, Write as _};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
@@ -429,13 +429,15 @@ async fn a_rotated_key_is_fetched_once_and_guesses_fetch_nothing() {
         Arc::new(AtomicUsize::new(0)),
     );
     let url = serve(Arc::clone(&body), Arc::clone(&hits));
-    let source =
-        UrlSource::with_interval(url, Duration::from_secs(600), Duration::from_millis(400))
-            .unwrap();
+    let interval = Duration::from_millis(400);
+    let source = UrlSource::with_interval(url, Duration::from_secs(600), interval).unwrap();
     let verifier = Verifier::with_source(&auth(), KeySource::Url(Arc::new(source)));
     assert!(verifier.problem().is_some());
+    // One flight, and one more for each interval that a slow machine lets go by.
+    let flights = |since: Instant| 1 + since.elapsed().div_duration_f64(interval) as usize;
 
     let token = old.token(Some("a"));
+    let begun = Instant::now();
     let racers = (0..32).map(|_| verifier.verify(&token, NOW));
     assert!(
         futures::future::join_all(racers)
@@ -443,7 +445,8 @@ async fn a_rotated_key_is_fetched_once_and_guesses_fetch_nothing() {
             .iter()
             .all(Result::is_ok)
     );
-    assert_eq!(hits.load(Ordering::SeqCst), 1, "one flight for all");
+    let flown = hits.load(Ordering::SeqCst);
+    assert!(flown <= flights(begun), "one flight for all");
     assert!(verifier.problem().is_none());
 
     for n in 0..50 {
@@ -453,16 +456,13 @@ async fn a_rotated_key_is_fetched_once_and_guesses_fetch_nothing() {
             AuthError::UnknownKey
         );
     }
-    assert_eq!(
-        hits.load(Ordering::SeqCst),
-        1,
-        "unknown key ids don't hammer the issuer"
-    );
+    let flown = hits.load(Ordering::SeqCst);
+    assert!(flown <= flights(begun), "unknown key ids don't hammer");
 
     *body.lock().unwrap() = set(&[&new]);
     tokio::time::sleep(Duration::from_millis(450)).await;
     assert!(verifier.verify(&new.token(Some("b")), NOW).await.is_ok());
-    assert_eq!(hits.load(Ordering::SeqCst), 2);
+    assert_eq!(hits.load(Ordering::SeqCst), flown + 1);
     assert!(
         verifier.verify(&token, NOW).await.is_err(),
         "the old key's tokens ended with it"

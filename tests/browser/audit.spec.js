@@ -114,6 +114,10 @@ test("without scripts: filters, pages of the log, records and steps are links an
       expect(asked.status()).toBe(202);
     }).toPass();
   }
+  await expect(async () => {
+    const list = await admin.request.get("/api/account-exports?status=completed&page_size=1");
+    expect((await list.json()).total).toBe(26);
+  }).toPass();
   const page = await visit(server, "auditor@acme", { javaScriptEnabled: false });
   await page.goto("/audit");
   await page.getByRole("link", { name: "Older" }).click();

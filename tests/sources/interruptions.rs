@@ -87,7 +87,7 @@ async fn cancelling_ends_a_statement_that_gives_no_rows() {
     let (failed, cancelled) =
         tokio::join!(desk.run(&["c"], None, cancel.clone(), None), cancelling);
     assert_eq!(failed.unwrap_err().code, "cancelled");
-    assert!(cancelled.elapsed() < Duration::from_secs(10));
+    assert!(cancelled.elapsed() < Duration::from_secs(60));
     until("the server to stop", || {
         (running(&schema) == 0).then_some(())
     })
@@ -161,7 +161,7 @@ async fn cancelling_ends_connecting_to_a_server_that_says_nothing() {
     let (failed, (_, cancelled)) =
         tokio::join!(desk.run(&["c"], None, cancel.clone(), None), cancelling);
     assert_eq!(failed.unwrap_err().code, "cancelled");
-    assert!(cancelled.elapsed() < Duration::from_secs(10));
+    assert!(cancelled.elapsed() < Duration::from_secs(60));
 }
 
 #[tokio::test]
@@ -213,7 +213,7 @@ async fn a_locked_table_is_not_waited_for_without_end() {
     let name = schema.0.clone();
     let held = tokio::task::spawn_blocking(move || {
         crate::server::shared::query(&format!(
-            "begin; lock table {name}.t in access exclusive mode; select pg_sleep(20) /* holds {name} */; commit"
+            "begin; lock table {name}.t in access exclusive mode; select pg_sleep(600) /* holds {name} */; commit"
         ))
     });
     let holds = format!(
@@ -239,10 +239,10 @@ async fn how_a_role_likes_its_values_shown_changes_nothing() {
     );
     let role = schema.role();
     schema.sql(&format!(
-        "grant usage on schema {0} to {role}; grant select on t to {role}; alter role {role} set timezone = 'Asia/Tokyo'; alter role {role} set datestyle = 'German'; alter role {role} set intervalstyle = 'sql_standard'; alter role {role} set statement_timeout = '1ms'; alter role {role} set idle_in_transaction_session_timeout = '1ms'",
+        "grant usage on schema {0} to {role}; grant select on t to {role}; alter role {role} set timezone = 'Asia/Tokyo'; alter role {role} set datestyle = 'German'; alter role {role} set intervalstyle = 'sql_standard'; alter role {role} set statement_timeout = '1s'; alter role {role} set idle_in_transaction_session_timeout = '1s'",
         schema.0
     ));
-    let query = "select at::text as shown, at::date as day, (at - '2024-01-14'::date)::text as since from t where tenant = :tenant";
+    let query = "select at::text as shown, at::date as day, (at - '2024-01-14'::date)::text as since from t, pg_sleep(2) where tenant = :tenant";
     let columns = "shown = { type = 'text' }\nday = { type = 'date' }\nsince = { type = 'text' }";
     let desk = Desk::new(
         &schema.url_of(&role, "reader"),

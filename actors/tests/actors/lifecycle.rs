@@ -237,6 +237,12 @@ async fn a_panicking_runner_fails_the_attempt_and_nothing_else() {
     stop(system).await;
 }
 
+/// How often the lease of an export was renewed.
+async fn renewals(world: &World, export: ExportId) -> usize {
+    let kinds = world.all_kinds(export).await;
+    kinds.iter().filter(|kind| *kind == "progressed").count()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_attempt_without_progress_fails_as_stalled() {
     let world = World::new();
@@ -250,14 +256,12 @@ async fn an_attempt_without_progress_fails_as_stalled() {
         let progress = world.runner.progress.lock().unwrap().clone().unwrap();
         progress.send_modify(|progress| progress.rows = rows);
         drop(progress);
-        world.pass(10 * SECOND, 10 * SECOND).await;
+        // However long a renewal takes on a busy machine, time doesn't run away from it.
+        let renewed = || async { renewals(&world, export).await >= rows as usize - 1 };
+        world.advance_until(SECOND, renewed).await;
     }
     assert_eq!(live.borrow().rows, 61);
     let kinds = world.all_kinds(export).await;
-    assert!(
-        kinds.iter().filter(|kind| *kind == "progressed").count() >= 20,
-        "{kinds:?}"
-    );
     assert!(
         kinds[2..].iter().all(|kind| kind == "progressed"),
         "{kinds:?}"
@@ -337,6 +341,9 @@ async fn another_node_takes_over_only_after_silence_and_the_late_result_is_disca
             .iter()
             .all(|kind| kind != "attempt_lost")
     );
+    let before = renewals(&world, export).await;
+    let renewed = || async { renewals(&world, export).await > before };
+    world.advance_until(SECOND, renewed).await;
     line.cut();
     // The last sign of life is at most ten seconds old: less than 1.5 leases will have passed.
     world.pass(Duration::from_secs(30), SECOND).await;

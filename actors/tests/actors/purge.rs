@@ -62,7 +62,7 @@ async fn people(world: &World) -> Option<u64> {
 
 async fn until_purged(world: &World, system: &System) {
     let purged = || async { lifecycle(system).await == Lifecycle::Purged };
-    world.advance_until(10 * SECOND, purged).await;
+    world.advance_until(SECOND, purged).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -101,7 +101,8 @@ async fn when_the_grace_is_over_everything_goes_and_the_events_stay() {
         panic!("{:?}", view.export.stage);
     };
     assert_eq!(failed.code, "tenant_purged");
-    until(|| async { *world.runner.running.borrow() == 0 }).await;
+    let ended = || async { *world.runner.running.borrow() == 0 };
+    world.advance_until(SECOND, ended).await;
     let kinds = tenant_kinds(&world).await;
     let ended = kinds.iter().position(|kind| kind == "cancelled").unwrap();
     let count = |kind: &str| kinds.iter().filter(|one| *one == kind).count();
@@ -118,7 +119,7 @@ async fn when_the_grace_is_over_everything_goes_and_the_events_stay() {
         let forgotten = || async {
             system.principal(&acme, "ada@example.com").await == Err(Error::DirectoryErased)
         };
-        until(forgotten).await;
+        world.advance_until(SECOND, forgotten).await;
         let refused = refused(system, request("acme", "ada")).await;
         assert_eq!(refused.code(), "tenant_closed");
     }

@@ -166,7 +166,6 @@ impl Runner for FakeRunner {
         let planned = self.plans.lock().unwrap().pop_front();
         let plan = planned.unwrap_or_else(|| self.otherwise.lock().unwrap().clone());
         self.jobs.lock().unwrap().push(job.clone());
-        let _count = Count::new(self);
         progress.send_replace(Progress {
             phase: Phase::Reading,
             category: Some("users".to_owned()),
@@ -174,6 +173,7 @@ impl Runner for FakeRunner {
             bytes: 100,
         });
         *self.progress.lock().unwrap() = Some(progress);
+        let _count = Count::new(self);
         match plan {
             Plan::Finish => Ok(self.output(&job)),
             Plan::Fail(failure) => Err(failure),

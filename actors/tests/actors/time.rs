@@ -33,9 +33,9 @@ async fn a_file_expires_after_its_window_and_is_deleted_an_hour_later() {
     let (export, key) = completed(&system).await;
     world.pass(7 * DAY - SECOND, DAY).await;
     assert_eq!(status_of(&system, export).await, Some(Status::Completed));
-    world.pass(MINUTE, 10 * SECOND).await;
-    until_status(&system, export, Status::Expired).await;
-    world.pass(HOUR - 3 * MINUTE, 10 * MINUTE).await;
+    let expired = || async { status_of(&system, export).await == Some(Status::Expired) };
+    world.advance_until(SECOND, expired).await;
+    world.pass(HOUR - 10 * MINUTE, 10 * MINUTE).await;
     assert!(world.runner.has(&key));
     world
         .advance_until(10 * SECOND, || is_deleted(&system, export))

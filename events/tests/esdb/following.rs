@@ -25,7 +25,7 @@ async fn a_subscription_ended_in_good_order_is_begun_anew_without_spinning() {
     let mut followed = store.subscribe(None, Filter::all());
     let begun = Instant::now();
     let mut revision = 0;
-    while begun.elapsed() < Duration::from_secs(3) {
+    while begun.elapsed() < Duration::from_secs(3) || revision < 20 {
         cluster.end_subscriptions();
         store
             .append(&name, Expected::Any, batch(revision, 1))
@@ -35,7 +35,12 @@ async fn a_subscription_ended_in_good_order_is_begun_anew_without_spinning() {
         revision += 1;
     }
     let subscriptions = cluster.subscriptions();
-    assert!((2..40).contains(&subscriptions), "{subscriptions} in 3 s");
+    let most = 13 * begun.elapsed().as_secs() as usize;
+    assert!(
+        (2..most).contains(&subscriptions),
+        "{subscriptions} in {:?}",
+        begun.elapsed()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -64,7 +69,7 @@ async fn news_travel_faster_than_one_looks() {
     let other = open(&cluster.url(), Access::ReadWrite).await.unwrap();
     let mut followed = store.subscribe(None, Filter::all());
     let mut quick = 0;
-    for n in 0..10 {
+    for n in 0..30 {
         other
             .append(&stream("news"), Expected::Any, batch(n, 1))
             .await
@@ -74,7 +79,7 @@ async fn news_travel_faster_than_one_looks() {
         quick += usize::from(written.elapsed() < Duration::from_secs(1));
     }
     // Whoever only looked would be quick half the time.
-    assert!(quick >= 9, "{quick} of 10");
+    assert!(quick >= 24, "{quick} of 30");
 }
 
 /// Releases before 23.10 don't say that a subscription has caught up; it is known all the same.

@@ -194,11 +194,12 @@ fn hostile_texts_take_linear_time() {
             start.elapsed()
         };
         time(1 << 10);
-        let (short, long) = (time(1 << 14), time(1 << 18));
-        assert!(
-            long < short * 64 + Duration::from_millis(500),
-            "{seed:?}: {short:?} for 16 KiB, {long:?} for 256 KiB"
-        );
+        // A machine that is busy may stall once; what is quadratic is so each time.
+        let linear = (0..5).any(|_| {
+            let (short, long) = (time(1 << 14), time(1 << 18));
+            long < short * 64 + Duration::from_millis(500)
+        });
+        assert!(linear, "{seed:?}: 256 KiB take too long beside 16 KiB");
     }
 }
 

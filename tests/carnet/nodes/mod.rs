@@ -266,7 +266,7 @@ async fn a_drained_node_takes_no_work_and_the_others_do_it(engine: Engine) {
 async fn a_paused_nodes_late_result_is_fenced_and_leaves_nothing(engine: Engine) {
     let site = Site::new(20);
     // Long enough to be paused in, even where the processor is fast; short enough to end.
-    site.add_slow_category("slow", 6_000_000);
+    site.add_slow_category("slow", 20_000_000);
     let mut cluster = Cluster::start(&site, &engine.url(), 1);
     let token = site.token("acme", "ada");
     let client = cluster.client(0, &token);

@@ -255,7 +255,7 @@ async fn an_upload_to_a_silent_server_can_be_cancelled() {
     let begun = Instant::now();
     cancel.cancel();
     assert_eq!(upload.await.unwrap(), Some(StorageError::Cancelled));
-    assert!(begun.elapsed() < Duration::from_secs(10));
+    assert!(begun.elapsed() < Duration::from_secs(60));
     server.tidy().await;
 }
 

@@ -156,11 +156,8 @@ async fn a_bucket_that_isnt_there_is_said_at_the_start_and_no_request_is_taken_f
     );
 
     let server = Server::start(&site);
-    let log = server.log();
-    assert!(
-        log.contains("tenants.globex.artifacts") && log.contains("create it"),
-        "{log}"
-    );
+    let log = server.logged("tenants.globex.artifacts").await;
+    assert!(log.contains("create it"), "{log}");
     let globex = server.client(&site.token("globex", "gus"));
     let refused = globex.create(&["users"]).await.expect(503);
     assert_eq!(refused.code(), "storage_unverified");

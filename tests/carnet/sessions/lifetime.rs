@@ -164,13 +164,9 @@ async fn an_open_stream_ends_with_its_session() {
     let admin = demo.admin("acme", "ada");
     let job = admin.create(&["slow"]).await.expect(202).json();
     let id = job["id"].as_str().unwrap();
-    let stream = tokio::spawn({
-        let mut tab = ada.clone();
-        let path = format!("{API}/{id}/events");
-        async move { tab.get(&path).await.expect(200) }
-    });
+    let stream = ada.open(&format!("{API}/{id}/events")).await;
     ada.submit("/settings", "/sign-out").await.expect(303);
-    stream.await.unwrap();
+    stream.bytes().await.unwrap();
     admin.act(&format!("{API}/{id}/cancel")).await.expect(200);
 }
 
@@ -188,12 +184,9 @@ async fn the_streams_of_pages_end_with_their_session() {
     ] {
         let mut browser = demo.browser();
         browser.choose(person).await.expect(303);
-        let open = tokio::spawn({
-            let mut tab = browser.clone();
-            async move { tab.get(stream).await.expect(200) }
-        });
+        let open = browser.open(stream).await;
         browser.submit(page, "/sign-out").await.expect(303);
-        let ended = tokio::time::timeout(Duration::from_secs(20), open).await;
+        let ended = tokio::time::timeout(Duration::from_secs(120), open.bytes()).await;
         assert!(ended.is_ok(), "{stream} goes on");
     }
 }

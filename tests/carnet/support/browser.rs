@@ -54,6 +54,14 @@ impl Browser {
             .await
     }
 
+    /// `GET`, with the body left to be read as it comes.
+    pub(crate) async fn open(&self, path: &str) -> reqwest::Response {
+        let request = self.http.get(format!("{}{path}", self.base));
+        let response = self.with_cookies(request).send().await.unwrap();
+        assert_eq!(response.status().as_u16(), 200, "{path}");
+        response
+    }
+
     /// Sends a form of the site itself, without the token.
     pub(crate) async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
         self.send(Method::POST, path, &[OURS], Some(fields)).await
@@ -112,16 +120,20 @@ impl Browser {
         self.answered(request.json(body)).await
     }
 
-    async fn answered(&mut self, mut request: RequestBuilder) -> Answer {
-        if !self.cookies.is_empty() {
-            let cookies: Vec<_> = self
-                .cookies
-                .iter()
-                .map(|(k, v)| format!("{k}={v}"))
-                .collect();
-            request = request.header("cookie", cookies.join("; "));
+    fn with_cookies(&self, request: RequestBuilder) -> RequestBuilder {
+        if self.cookies.is_empty() {
+            return request;
         }
-        let response = request.send().await.unwrap();
+        let cookies: Vec<_> = self
+            .cookies
+            .iter()
+            .map(|(k, v)| format!("{k}={v}"))
+            .collect();
+        request.header("cookie", cookies.join("; "))
+    }
+
+    async fn answered(&mut self, request: RequestBuilder) -> Answer {
+        let response = self.with_cookies(request).send().await.unwrap();
         let (status, headers) = (response.status(), response.headers().clone());
         for cookie in headers.get_all("set-cookie") {
             let cookie = cookie.to_str().unwrap();

@@ -152,9 +152,19 @@ impl Client {
         request.bearer_auth(&self.token).send().await.unwrap()
     }
 
-    /// `GET`.
+    /// `GET`, again while the service says that its read models are still catching up: that is no failure on a busy machine.
     pub(crate) async fn get(&self, path: &str) -> Answer {
-        self.send(Method::GET, path, &[], None).await
+        let patience = Instant::now() + Duration::from_secs(60);
+        loop {
+            let answer = self.send(Method::GET, path, &[], None).await;
+            let behind = answer.status == StatusCode::SERVICE_UNAVAILABLE
+                && answer.header("content-type") == "application/problem+json"
+                && answer.code() == "catching_up";
+            if !behind || Instant::now() > patience {
+                return answer;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
     }
 
     /// `POST` with a JSON body.
@@ -239,7 +249,7 @@ impl Client {
 
     /// Waits until the audit log has `count` entries of a type: some are written after the answer.
     pub(crate) async fn audited(&self, kind: &str, count: usize) -> Vec<Value> {
-        let patience = Instant::now() + Duration::from_secs(30);
+        let patience = Instant::now() + Duration::from_secs(120);
         loop {
             let found = self.audit(kind).await;
             if found.len() >= count {

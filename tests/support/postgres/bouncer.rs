@@ -50,7 +50,7 @@ impl Bouncer {
             port: own,
             _directory: directory,
         };
-        for _ in 0..500 {
+        for _ in 0..6_000 {
             if TcpStream::connect((Ipv4Addr::LOCALHOST, own)).is_ok() {
                 return Ok(bouncer);
             }

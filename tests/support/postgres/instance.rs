@@ -102,7 +102,7 @@ impl Server {
     pub(super) fn start(&self) -> Result<(), String> {
         self.run(
             "pg_ctl",
-            ["-w", "-s", "start", "-t", "30", "-D"].map(OsStr::new),
+            ["-w", "-s", "start", "-t", "240", "-D"].map(OsStr::new),
         )
     }
 

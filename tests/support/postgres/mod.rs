@@ -39,6 +39,11 @@ pub struct Postgres {
 impl Postgres {
     /// Starts one, or says why there is none. `settings` are lines of `postgresql.conf`.
     pub fn start(settings: &[&str]) -> Result<Self, String> {
+        // Between finding a free port and using it somebody else may have taken it.
+        Self::try_start(settings).or_else(|_| Self::try_start(settings))
+    }
+
+    fn try_start(settings: &[&str]) -> Result<Self, String> {
         let directory = tempfile::tempdir().map_err(|error| error.to_string())?;
         let server = Server::create(directory.path(), settings)?;
         Ok(Self { directory, server })
@@ -102,6 +107,8 @@ impl Postgres {
     /// Kills the server and all its children at once, as a power cut would; files stay as they are.
     pub fn kill(&self) -> Result<(), String> {
         let server = self.server.pid()?;
+        // It is to bear no more of them while they are counted.
+        output(Command::new("kill").args(["-STOP", &server]))?;
         let children = std::fs::read_to_string(format!("/proc/{server}/task/{server}/children"))
             .map_err(|error| error.to_string())?;
         let mut kill = Command::new("kill");
@@ -113,7 +120,7 @@ impl Postgres {
             let status = std::fs::read_to_string(format!("/proc/{pid}/status"));
             status.map_or(true, |status| status.contains("State:\tZ"))
         };
-        for _ in 0..500 {
+        for _ in 0..6_000 {
             if gone(&server) && children.split_whitespace().all(gone) {
                 // The next one would take its number in these files for a server that runs.
                 let socket = format!(".s.PGSQL.{}.lock", self.server.port);

@@ -163,7 +163,7 @@ async fn an_upload_that_is_dropped_or_cancelled_leaves_nothing() {
         assert_eq!(writer.await.unwrap(), Some(StorageError::Cancelled));
     }
     // The clearing up runs on its own.
-    for _ in 0..200 {
+    for _ in 0..6_000 {
         if files(&directory).is_empty() {
             break;
         }

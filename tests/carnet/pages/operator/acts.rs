@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::{WHY, act, done, house};
+use crate::pages::portal::until;
 use crate::support::Client;
 
 /// What of the audit log of the admin's tenant has this type.
@@ -33,7 +34,7 @@ async fn intake_is_paused_and_resumed() {
 #[tokio::test]
 async fn nodes_are_drained_and_projections_rebuilt() {
     let (_site, _server, operator, _admin) = house();
-    let board = operator.get("/operator").await.expect(200).text();
+    let board = until(&operator, "/operator", "/operator/act/drain?node=").await;
     let drain = board.split("/operator/act/drain?node=").nth(1).unwrap();
     let node = &drain[..36];
     let drained = done(
@@ -43,7 +44,8 @@ async fn nodes_are_drained_and_projections_rebuilt() {
         "drain_started",
     )
     .await;
-    assert!(drained.contains("is draining"), "{drained}");
+    assert!(drained.contains("drain_started"), "{drained}");
+    until(&operator, "/operator", "is draining").await;
     done(
         &operator,
         &format!("undrain?node={node}"),
@@ -175,7 +177,7 @@ async fn tenants_are_closed_and_reopened() {
         admin.create(&["tickets"]).await.expect(403).code(),
         "tenant_closed"
     );
-    let board = super::super::portal::until(&operator, "/operator", "/operator/tenants/acme").await;
+    let board = until(&operator, "/operator", "/operator/tenants/acme").await;
     assert!(board.contains("Closed tenants"));
     done(&operator, "reopen?tenant=acme", &[], "reopened").await;
     admin.create(&["tickets"]).await.expect(202);

@@ -50,7 +50,7 @@ async fn start(client: &Client, categories: &[&str]) -> Answer {
 
 /// Reads a page again until it says `text`.
 pub(super) async fn until(client: &Client, path: &str, text: &str) -> String {
-    let patience = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    let patience = std::time::Instant::now() + std::time::Duration::from_secs(120);
     loop {
         let page = client.get(path).await.expect(200).text();
         if page.contains(text) {

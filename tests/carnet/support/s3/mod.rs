@@ -246,7 +246,7 @@ impl Buckets {
 
     /// Waits until no upload is unfinished: clearing up runs on its own.
     pub(crate) async fn tidy(&self) {
-        for _ in 0..500 {
+        for _ in 0..3_000 {
             if self.unfinished().is_empty() {
                 return;
             }
