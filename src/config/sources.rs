@@ -1,13 +1,12 @@
 //! The catalog held against its databases: are they there, do they know the queries, do the columns agree.
 
-use std::collections::BTreeSet;
-
 use carnet_actors::ports::SystemClock;
 use tokio_util::sync::CancellationToken;
 
 use super::Config;
 use super::live::Inspection;
 use crate::export::catalog::{Catalog, Category, SourceConfig};
+use crate::export::encode::drift;
 use crate::export::error::ExportError;
 use crate::export::source::postgres::is_postgres;
 use crate::export::source::{Snapshot, source};
@@ -84,18 +83,39 @@ impl Config {
                 misfit.remedy,
             ));
         }
-        let given: BTreeSet<&str> = shape.columns.iter().map(String::as_str).collect();
-        let known: BTreeSet<&str> = category
-            .rules
-            .columns
-            .iter()
-            .map(|column| column.name.as_str())
-            .collect();
-        for column in given.difference(&known) {
-            found.warnings.push(self.complaint(&key("columns"), format!("the query returns {column:?}, which isn't declared: exports fail with schema_drift"), "declare it, if only to drop it"));
+        let returned: Vec<&str> = shape.columns.iter().map(String::as_str).collect();
+        self.inspect_columns(category, &returned, found);
+    }
+
+    fn inspect_columns(&self, category: &Category, returned: &[&str], found: &mut Inspection) {
+        let mut warn = |problem: String, remedy: &str| {
+            let key = format!("[[category]] {:?}: columns", category.id());
+            let problem = format!("{problem}: exports fail with schema_drift");
+            found.warnings.push(self.complaint(&key, problem, remedy));
+        };
+        let declared = |name: &str| {
+            let columns = &category.rules.columns;
+            columns.iter().any(|column| column.name == name)
+        };
+        let (unknown, missing) = drift(&category.rules, returned);
+        for column in &unknown {
+            if declared(column) {
+                warn(
+                    format!("the query returns {column:?} more than once"),
+                    "select it once, or give the others names of their own and declare them",
+                );
+            } else {
+                warn(
+                    format!("the query returns {column:?}, which isn't declared"),
+                    "declare it, if only to drop it",
+                );
+            }
         }
-        for column in known.difference(&given) {
-            found.warnings.push(self.complaint(&key("columns"), format!("{column:?} is declared, but the query doesn't return it: exports fail with schema_drift"), "remove it, or select it"));
+        for column in &missing {
+            warn(
+                format!("{column:?} is declared, but the query doesn't return it"),
+                "remove it, or select it",
+            );
         }
     }
 }
@@ -155,10 +175,33 @@ mod tests {
     }
 
     #[test]
-    fn a_query_the_source_refuses_is_an_error() {
-        let found = inspect("", "select id, tenant from missing where tenant = :tenant");
-        assert_eq!(found.errors.len(), 1);
-        assert_eq!(found.errors[0].key, "[[category]] \"c\": query");
+    fn a_column_that_comes_twice_is_warned_of() {
+        let found = inspect("", "select id, tenant, id from t where tenant = :tenant");
+        assert!(found.errors.is_empty(), "{found:?}");
+        assert_eq!(found.warnings.len(), 1, "{found:?}");
+        let problem = &found.warnings[0].problem;
+        assert!(problem.contains("\"id\" more than once"), "{problem}");
+    }
+
+    #[test]
+    fn statements_that_are_no_select_are_errors() {
+        for query in [
+            "delete from t where tenant = :tenant",
+            "delete from t where tenant = :tenant returning id, tenant",
+            "select id, tenant from missing where tenant = :tenant",
+            "select id, tenant from t where tenant = :tenant; delete from t",
+            "selekt :tenant",
+            "attach :tenant as x",
+        ] {
+            let found = inspect("", query);
+            assert!(
+                found
+                    .errors
+                    .iter()
+                    .any(|error| error.key == "[[category]] \"c\": query"),
+                "{query}: {found:?}"
+            );
+        }
     }
 
     #[test]

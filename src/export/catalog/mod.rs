@@ -2,12 +2,12 @@
 //!
 //! - [`SourceConfig`], [`CategoryConfig`], [`ColumnConfig`]: as configured
 //! - [`Catalog::compile`]: checked, with a [`Policy`] and its digest per category
-//! - [`Catalog::check`]: held against the live sources
+//!
+//! Whether the live sources agree with it is seen where the service starts: [`crate::config::Config::inspect`].
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-mod check;
 mod column;
 mod compile;
 mod config;
@@ -15,7 +15,6 @@ mod error;
 mod parameters;
 mod policy;
 
-pub use check::CheckReport;
 pub use column::{Class, Column, ColumnType, Detect, Rule, RuleName};
 pub use config::{CategoryConfig, ColumnConfig, SourceConfig};
 pub use error::{CatalogError, CatalogErrors};
