@@ -1,5 +1,6 @@
 //! `[artifacts]`: where finished exports are stored, in which form, and for how long.
 
+use carnet_events::domain::request::Format;
 use serde::{Deserialize, Serialize};
 
 use super::duration::Span;
@@ -42,14 +43,6 @@ pub enum Downloads {
     Service,
     /// The bucket, by a short-lived address: rights are checked when it is given out and no more.
     Presigned,
-}
-
-/// What an artifact is written as.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Format {
-    /// One RFC 8785 canonical JSON document.
-    Json,
 }
 
 /// How an artifact is compressed.

@@ -35,7 +35,7 @@ use std::path::{Path, PathBuf};
 use carnet_events::ids::TenantId;
 use serde::{Deserialize, Serialize};
 
-pub use artifacts::{Artifacts, Compression, Downloads, Format};
+pub use artifacts::{Artifacts, Compression, Downloads};
 pub use auth::{Auth, Claims};
 pub use duration::Span;
 pub use error::{Complaint, ConfigError};

@@ -173,6 +173,16 @@ fn a_member_of_a_list_is_named_by_its_number() {
 }
 
 #[test]
+fn a_format_or_compression_that_isnt_known_is_refused() {
+    for (key, known) in [("format", "json"), ("compression", "gzip")] {
+        let complaint = refusal(&format!("{AUTH}[artifacts]\n{key} = \"csv\"\n"), &[]);
+        assert_eq!(complaint.key, format!("artifacts.{key}"));
+        assert!(complaint.problem.contains("\"csv\""), "{complaint}");
+        assert!(complaint.remedy.contains(known), "{complaint}");
+    }
+}
+
+#[test]
 fn bounds_are_kept() {
     for (key, text) in [
         ("workers.lease", "[workers]\nlease = \"2s\""),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
+use carnet_events::domain::request::Format;
 use carnet_events::domain::tenant::window::Window;
 use carnet_events::domain::tenant::{Refusal, Tenant};
 use serde::Serialize;
@@ -20,6 +21,13 @@ use crate::http::viewer::{Right, Viewer};
 pub(in crate::http) const FORMATS: [&str; 1] = ["json"];
 /// What may be wrapped around it.
 pub(in crate::http) const COMPRESSIONS: [&str; 3] = ["gzip", "zstd", "none"];
+
+/// A format's name in requests and answers.
+pub(in crate::http) fn format_name(format: Format) -> &'static str {
+    match format {
+        Format::Json => "json",
+    }
+}
 
 /// What the caller may export, and the limits with what is left of them.
 #[derive(Debug, Serialize, utoipa::ToSchema)]

@@ -43,7 +43,7 @@ const RETRY_INTAKE: Duration = Duration::from_secs(30);
 pub(crate) struct NewExport {
     /// Ids of the categories, at least one.
     pub(in crate::http) categories: Vec<String>,
-    /// `json`, which is the default.
+    /// `json`; the service's default otherwise.
     pub(in crate::http) format: Option<String>,
     /// `gzip`, `zstd` or `none`; the service's default otherwise.
     pub(in crate::http) compression: Option<String>,
@@ -147,7 +147,7 @@ async fn admission(
         Some(key) => Some(remembered(state, viewer, &key, &asked).await?),
         None => None,
     };
-    let format = format(asked.format.as_deref())?;
+    let format = format(state, asked.format.as_deref())?;
     let layers = layers(state, asked.compression.as_deref())?;
     let (categories, policy_digests) = check_categories(
         state,
@@ -218,9 +218,10 @@ fn check_form(asked: &NewExport) -> Result<(), Problem> {
     Ok(())
 }
 
-fn format(asked: Option<&str>) -> Result<Format, Problem> {
+fn format(state: &AppState, asked: Option<&str>) -> Result<Format, Problem> {
     match asked {
-        None | Some("json") => Ok(Format::Json),
+        None => Ok(state.config.artifacts.format),
+        Some("json") => Ok(Format::Json),
         Some(_) => Err(Problem::new(
             Code::UnsupportedOption,
             "`format` must be json.",

@@ -9,6 +9,7 @@ use carnet_events::domain::tenant::Tenant;
 use carnet_events::ids::{ExportId, Timestamp};
 use serde::Serialize;
 
+use super::catalog::format_name;
 use super::gate;
 use super::rfc3339;
 use crate::http::problem::Problem;
@@ -159,7 +160,7 @@ impl Job {
             origin: origin(request.origin),
             requested_by: request.principal.to_string(),
             categories: request.categories.clone(),
-            format: "json",
+            format: format_name(request.format),
             compression: compression(&request.layers),
             scope: request.scope.as_ref().map(|scope| scope.id.clone()),
             created_at: rfc3339(export.created_at),

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::policy;
 use crate::config::Compression;
 use crate::export::catalog::Category;
-use crate::http::account_exports::catalog::{COMPRESSIONS, FORMATS};
+use crate::http::account_exports::catalog::{COMPRESSIONS, FORMATS, format_name};
 use crate::http::account_exports::create::NewExport;
 use crate::http::pages::form::{Form, csrf_field};
 use crate::http::pages::units::grouped;
@@ -123,7 +123,7 @@ pub(super) fn render(
                 @for category in categories { (choice(category, last.get(category.id()), filled.has(category.id()))) }
             }
             div.options {
-                (options(words::FORMAT, "format", &FORMATS, words::format_name, filled.format.as_deref().unwrap_or("json")))
+                (options(words::FORMAT, "format", &FORMATS, words::format_name, format(state, filled)))
                 (options(words::COMPRESSION, "compression", &COMPRESSIONS, words::compression_name, compression(state, filled)))
                 @if categories.iter().any(|category| category.rules.binds_scope) {
                     div.field {
@@ -177,6 +177,11 @@ fn options(
             }
         }
     }
+}
+
+fn format<'a>(state: &AppState, filled: &'a Filled) -> &'a str {
+    let default = format_name(state.config.artifacts.format);
+    filled.format.as_deref().unwrap_or(default)
 }
 
 fn compression<'a>(state: &AppState, filled: &'a Filled) -> &'a str {
