@@ -53,7 +53,8 @@ pub struct CategoryConfig {
     /// The column that holds the tenant, compared on every row.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenant_column: Option<String>,
-    /// The column that holds the person, compared on every row of a subject's export.
+    /// The column that holds the person. It is checked against the columns and stands in the policy; rows aren't compared with it yet, for no
+    /// export can be asked for that is limited to one person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject_column: Option<String>,
     /// One read-only statement that binds `:tenant`.

@@ -81,7 +81,7 @@ pub struct Rules {
     pub source: String,
     /// The column that is compared with the tenant on every row.
     pub tenant_column: Option<String>,
-    /// The column that is compared with the person on every row of a subject's export.
+    /// The column that holds the person; compared on every row where an export is limited to one, which none is yet.
     pub subject_column: Option<String>,
     /// The query; binds `:tenant`.
     pub query: String,

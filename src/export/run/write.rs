@@ -34,7 +34,7 @@ pub(super) struct Plan {
     pub(super) clock: Arc<dyn Clock>,
     /// Rows so far, those of the batch included. Written for each: looking at a clock there would cost more.
     pub(super) seen: Arc<AtomicU64>,
-    /// The person whose data it is limited to.
+    /// The person whose data it is limited to; none yet, for a request can't name one.
     pub(super) subject: Option<String>,
 }
 
