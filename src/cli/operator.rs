@@ -191,8 +191,7 @@ pub(super) fn run(command: &Command, output: &mut Output) -> Result<(), Failure>
             (act, path, body)
         }
     };
-    let config = act.common.config.load()?;
-    let service = act.common.remote.service(&config)?;
+    let service = act.common.remote.service(&act.common.config)?;
     let path = format!("/api/operator{path}");
     let done = block_on(async { service.post(&path, &body).await })??;
     if act.common.json {
@@ -226,8 +225,7 @@ fn told(done: &Value) -> String {
 }
 
 fn status(common: &Common, output: &mut Output) -> Result<(), Failure> {
-    let config = common.config.load()?;
-    let service = common.remote.service(&config)?;
+    let service = common.remote.service(&common.config)?;
     let overview = block_on(async { service.get("/api/operator/overview").await })??;
     if common.json {
         return output.json(&overview);

@@ -154,7 +154,7 @@ fn rebuild(args: &Rebuild, output: &mut Output) -> Result<(), Failure> {
                         .to_owned(),
                 ));
             }
-            let service = args.remote.service(&config)?;
+            let service = args.remote.service(&args.config)?;
             block_on(through(&service, &names, &args.reason, &bar))??
         }
     };

@@ -8,9 +8,8 @@ use reqwest::redirect::Policy;
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 
-use super::{Failure, now};
+use super::{ConfigFile, Failure, now};
 use crate::auth::{TokenRequest, sign};
-use crate::config::Config;
 
 /// Where a token is looked for if no option names one.
 const TOKEN: &str = "CARNET_TOKEN";
@@ -41,8 +40,9 @@ pub(super) struct Service {
 }
 
 impl Remote {
-    /// The service with a token for it; nothing is sent yet.
-    pub(super) fn service(&self, config: &Config) -> Result<Service, Failure> {
+    /// The service with a token for it; nothing is sent yet. The configuration is read only for what the options leave open: who has an address
+    /// and a token needs no configuration.
+    pub(super) fn service(&self, config: &ConfigFile) -> Result<Service, Failure> {
         let http = reqwest::Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(TIMEOUT)
@@ -61,10 +61,13 @@ impl Remote {
         self.operator.is_some() || self.token_file.is_some() || std::env::var_os(TOKEN).is_some()
     }
 
-    fn base(&self, config: &Config) -> Result<String, Failure> {
+    fn base(&self, config: &ConfigFile) -> Result<String, Failure> {
         if let Some(url) = &self.url {
             return Ok(url.trim_end_matches('/').to_owned());
         }
+        let config = config.load().map_err(|error| {
+            Failure::Failed(format!("{error}\nor say where the service is with --url"))
+        })?;
         let mut listen = config.server.listen;
         if config.server.public_url.is_some() {
             return Ok(config.server.public_url());
@@ -85,7 +88,7 @@ impl Remote {
         Ok(format!("http://{listen}"))
     }
 
-    fn token(&self, config: &Config) -> Result<String, Failure> {
+    fn token(&self, config: &ConfigFile) -> Result<String, Failure> {
         if let Some(file) = &self.token_file {
             let text = std::fs::read_to_string(file);
             let text =
@@ -100,7 +103,7 @@ impl Remote {
                 permissions: Vec::new(),
                 ttl: BRIEF,
             };
-            return Ok(sign(&config.auth, &request, now())?);
+            return Ok(sign(&config.load()?.auth, &request, now())?);
         }
         std::env::var(TOKEN).map_err(|_| {
             Failure::Failed(format!(

@@ -151,6 +151,15 @@ async fn tokens_come_from_a_file_or_the_environment_and_what_is_wrong_is_said() 
     )
     .unwrap();
     line(&plain(&["--token-file", TOKEN_FILE]));
+    let elsewhere = ["operator", "status", "--token-file", TOKEN_FILE];
+    let missing = ["--config", "nowhere.toml"];
+    let named = site.carnet(&[&elsewhere[..], &missing, &["--url", &address]].concat());
+    assert!(line(&named).contains("intake: open"));
+    let text = said(&site.carnet(&[&elsewhere[..], &missing].concat()));
+    assert!(
+        text.contains("nowhere.toml") && text.contains("--url"),
+        "{text}"
+    );
     assert!(said(&plain(&[])).contains("--token-file"));
     assert!(said(&plain(&["--token-file", "nowhere"])).contains("nowhere"));
     std::fs::write(site.path().join(TOKEN_FILE), "nonsense").unwrap();
