@@ -1,6 +1,7 @@
 //! Carnet's read models, folded from the events.
 //!
-//! Everything here is disposable: one SQLite file that can be thrown away and is then filled from the event store again.
+//! Everything here is disposable: a SQLite file for each read model, which can be thrown away while no service uses it and is then filled from
+//! the event store again.
 //! No decision rests on it, and it knows no person: principals are the pseudonyms of the events.
 //!
 //! | room | what is in it |

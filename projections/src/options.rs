@@ -6,7 +6,7 @@ use std::time::Duration;
 /// What can be chosen about the projections.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The SQLite file; made if absent, together with its directory.
+    /// What the SQLite files are named after, one for each projection and beside this path; made if absent, together with their directory.
     pub path: PathBuf,
     /// Which store the events are in, in words without secrets. A log that was copied keeps its id and not its positions:
     /// what was folded from it elsewhere is filled anew.

@@ -5,7 +5,7 @@
 //!   a path given by an environment variable likewise.
 //! - `CARNET_SECRETS` names a directory whose files stand for such variables; the environment itself overrides them.
 //! - Everything wrong is reported at once, with file, key and remedy ([`ConfigError`]).
-//! - `default.toml` beside this file shows every key with its default; a test keeps it true.
+//! - `default.toml` beside this file shows every key: those with a default as they are, the others in examples behind a `#`; tests keep it true.
 
 mod artifacts;
 mod auth;
@@ -53,7 +53,7 @@ pub use workers::Workers;
 
 use crate::export::catalog::{CategoryConfig, SourceConfig};
 
-/// Every key with its default, commented.
+/// Every key, with its default where it has one, commented.
 pub const DEFAULT_TOML: &str = include_str!("default.toml");
 
 /// A configuration. [`Config::load`] gives a checked one, its paths made absolute.

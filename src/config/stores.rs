@@ -11,7 +11,8 @@ use super::error::Complaints;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Keys {
-    /// File with the master secret that links and hashes are derived from; made with mode 0600 when absent.
+    /// File with the master secrets that the keys of links, sessions, cursors and hashes are derived from; made with mode 0600 when absent, where the
+    /// event store is one node's own.
     pub file: PathBuf,
 }
 
@@ -85,7 +86,8 @@ impl Store {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Projections {
-    /// Database of the read models; it may be deleted at any time and is built again from the events.
+    /// Each read model has a database of its own beside this path, named after it. They may be deleted while the service is stopped, and are built
+    /// again from the events.
     pub path: PathBuf,
 }
 

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 
 use super::load::from_text;
 use super::*;
+use crate::export::catalog::ColumnConfig;
 
 const AUTH: &str = "[auth]\nissuer = \"https://login.example\"\nhs256_secret = \"0123456789abcdef0123456789abcdef\"\n";
 
@@ -32,18 +33,99 @@ fn the_commented_file_shows_the_defaults() {
     assert_eq!(shown, Config::default());
 }
 
+/// The commented file with its examples taken for keys.
+fn with_examples() -> toml::Table {
+    let is_key = |line: &str| {
+        let name = line.split_once(" = ").map_or("", |(name, _)| name);
+        !name.is_empty()
+            && name
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+    };
+    let is_section = |line: &str| {
+        let line = line.split('#').next().unwrap_or_default().trim_end();
+        line.starts_with('[') && line.ends_with(']')
+    };
+    let shown = DEFAULT_TOML
+        .lines()
+        .map(|line| match line.strip_prefix("# ") {
+            Some(example) if is_key(example) || is_section(example) => example,
+            _ => line,
+        });
+    toml::from_str(&shown.collect::<Vec<_>>().join("\n")).unwrap()
+}
+
+/// The keys of a section, as reading one complains of what isn't among them.
+fn keys_of<T: serde::de::DeserializeOwned>() -> Vec<String> {
+    let unknown = <figment::providers::Toml as figment::providers::Format>::string("\"?\" = 0");
+    match figment::Figment::from(unknown)
+        .extract::<T>()
+        .err()
+        .map(|error| error.kind)
+    {
+        Some(figment::error::Kind::UnknownField(_, known)) => {
+            known.iter().map(ToString::to_string).collect()
+        }
+        other => panic!("takes any key: {other:?}"),
+    }
+}
+
+/// What stands at `path`: each section of a list, and of `*` each of whatever name.
+fn sections<'a>(table: &'a toml::Table, path: &[&str]) -> Vec<&'a toml::Table> {
+    let Some((first, rest)) = path.split_first() else {
+        return vec![table];
+    };
+    let found = table
+        .iter()
+        .filter(|(name, _)| *first == "*" || *first == name.as_str());
+    let within = found.flat_map(|(_, value)| match value {
+        toml::Value::Array(list) => list.iter().filter_map(toml::Value::as_table).collect(),
+        value => value.as_table().into_iter().collect::<Vec<_>>(),
+    });
+    within.flat_map(|table| sections(table, rest)).collect()
+}
+
 #[test]
 fn the_commented_file_names_every_key() {
-    let all = toml::Value::try_from(Config::default()).unwrap();
-    for (section, value) in all.as_table().unwrap() {
-        for key in value.as_table().into_iter().flatten().map(|(key, _)| key) {
-            let named = DEFAULT_TOML.lines().any(|line| {
-                let line = line.trim_start_matches(['#', ' ']);
-                line.starts_with(&format!("{key} =")) || line == format!("[{section}.{key}]")
-            });
-            assert!(named, "{section}.{key}");
+    let shown = with_examples();
+    for (path, keys) in [
+        (&[][..], keys_of::<Config>()),
+        (&["server"], keys_of::<Server>()),
+        (&["auth"], keys_of::<Auth>()),
+        (&["auth", "claims"], keys_of::<Claims>()),
+        (&["auth", "session"], keys_of::<Session>()),
+        (&["auth", "oidc"], keys_of::<Oidc>()),
+        (&["keys"], keys_of::<Keys>()),
+        (&["store"], keys_of::<Store>()),
+        (&["projections"], keys_of::<Projections>()),
+        (&["artifacts"], keys_of::<Artifacts>()),
+        (&["s3", "*"], keys_of::<S3>()),
+        (&["limits"], keys_of::<Limits>()),
+        (&["workers"], keys_of::<Workers>()),
+        (&["source"], keys_of::<SourceConfig>()),
+        (&["category"], keys_of::<CategoryConfig>()),
+        (&["category", "columns", "*"], keys_of::<ColumnConfig>()),
+        (&["tenants", "*"], keys_of::<Tenant>()),
+    ] {
+        let sections = sections(&shown, path);
+        for key in keys {
+            let named = sections.iter().any(|section| section.contains_key(&key));
+            assert!(named, "{}.{key}", path.join("."));
         }
     }
+}
+
+#[test]
+fn the_commented_catalog_compiles() {
+    let mut shown = with_examples();
+    shown.retain(|name, _| name == "source" || name == "category");
+    let config: Config = shown.try_into().unwrap();
+    let catalog = config.catalog().unwrap();
+    assert!(
+        catalog
+            .categories()
+            .all(|category| category.rules.binds_scope)
+    );
 }
 
 #[test]
