@@ -120,6 +120,18 @@ test("a closed tenant can neither ask nor download, until it is opened again", a
   expect(await download()).toBe(200);
 });
 
+test("a tenant is cancelled with what follows spelled out, and comes back", async ({ visit }) => {
+  const operator = await visit(server, OPERATOR);
+  await operator.goto("/operator/tenants/globex");
+  await operator.getByRole("link", { name: "Cancel", exact: true }).click();
+  await expect(operator.locator(".sheet")).toContainText("Every file of its exports is deleted");
+  await operator.getByLabel("Days of grace").fill("14");
+  await carryOut(operator, "cancelled");
+  await operator.getByRole("link", { name: "Take the cancellation back" }).click();
+  await carryOut(operator, "reactivated");
+  await expect(operator.getByRole("link", { name: "Cancel", exact: true })).toBeVisible();
+});
+
 test("a projection is filled again, and its board goes on meanwhile", async ({ visit }) => {
   const page = await visit(server, OPERATOR);
   await page.goto("/operator");
@@ -179,6 +191,7 @@ test("board, lists, one export, one tenant and forms are accessible in light and
     ["/operator/tenants/globex", "a tenant"],
     ["/operator/act/pause_intake", "an act"],
     ["/operator/act/exempt?tenant=globex", "an exemption"],
+    ["/operator/act/cancel_tenant?tenant=globex", "a cancellation"],
   ]) {
     await page.goto(path);
     await expect(page.getByRole("heading", { level: 1 })).toBeVisible();

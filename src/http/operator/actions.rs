@@ -20,8 +20,15 @@ const MAX_REASON_BYTES: usize = 1_000;
 const MAX_EXEMPTED: u32 = 1_000;
 /// An exemption that holds for longer is a limit to be configured.
 const LONGEST_EXEMPTION: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+/// Days of grace after a cancellation, unless another number is asked for.
+pub(in crate::http) const GRACE_DAYS: u16 = 30;
 /// Longest grace window after a cancellation.
-const LONGEST_GRACE: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+pub(in crate::http) const MAX_GRACE_DAYS: u16 = 366;
+
+/// A grace window of so many days.
+pub(in crate::http) fn grace_of(days: u16) -> Duration {
+    Duration::from_secs(24 * 60 * 60) * u32::from(days)
+}
 
 /// What an operator asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -148,8 +155,10 @@ pub(in crate::http) async fn act(
             return on_tenant(state, &tenant, command, order).await;
         }
         Action::CancelTenant(tenant, grace) => {
-            if grace > LONGEST_GRACE {
-                return Err(malformed("The grace window has at most 366 days."));
+            if grace > grace_of(MAX_GRACE_DAYS) {
+                return Err(malformed(format!(
+                    "The grace window has at most {MAX_GRACE_DAYS} days."
+                )));
             }
             let principal = order.by.clone();
             let command = TenantCommand::Cancel { grace, principal };

@@ -1,7 +1,5 @@
 //! `/api/operator/tenants`: acts on tenants.
 
-use std::time::Duration;
-
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use carnet_events::domain::tenant::LimitKind;
@@ -9,17 +7,13 @@ use carnet_events::ids::{PrincipalId, Timestamp};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::super::actions::{Action, Exempted, Exemption};
+use super::super::actions::{Action, Exempted, Exemption, GRACE_DAYS, grace_of};
 use super::super::answer::OperatorAct;
 use super::{Asked, Why, named};
 use crate::http::authenticate::SignedIn;
 use crate::http::codes::Code;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
-
-/// Days of grace after a cancellation, unless another number is asked for.
-const GRACE_DAYS: u16 = 30;
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What is let through beyond a limit.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
@@ -178,7 +172,7 @@ pub(crate) async fn cancel(
         state,
     };
     let make = |ending: Cancellation| {
-        let grace = DAY * u32::from(ending.grace_days.unwrap_or(GRACE_DAYS));
+        let grace = grace_of(ending.grace_days.unwrap_or(GRACE_DAYS));
         Ok((Action::CancelTenant(named(&tenant)?, grace), ending.reason))
     };
     asked.carry_out(StatusCode::OK, make).await

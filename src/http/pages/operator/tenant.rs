@@ -93,7 +93,11 @@ fn acts(id: &TenantId, tenant: &Tenant) -> Markup {
             a.button href=(act("exempt", id)) { (words::EXEMPT) }
             @if tenant.closed { a.button href=(act("reopen", id)) { (words::REOPEN) } }
             @else { a.button href=(act("close", id)) { (words::CLOSE) } }
-            @if let Lifecycle::Cancelled { .. } = tenant.lifecycle { a.button href=(act("reactivate", id)) { (words::REACTIVATE) } }
+            @match tenant.lifecycle {
+                Lifecycle::Active => a.button href=(act("cancel_tenant", id)) { (words::CANCEL) },
+                Lifecycle::Cancelled { .. } => a.button href=(act("reactivate", id)) { (words::REACTIVATE) },
+                Lifecycle::Purging | Lifecycle::Purged => {}
+            }
         }
     }
 }

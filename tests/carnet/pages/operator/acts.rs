@@ -188,6 +188,41 @@ async fn tenants_are_closed_and_reopened() {
 }
 
 #[tokio::test]
+async fn tenants_are_cancelled_with_what_follows_spelled_out_and_come_back() {
+    let (_site, _server, operator, admin) = house();
+    admin.export(&["tickets"]).await;
+    let path = "/operator/act/cancel_tenant?tenant=acme";
+    let tenant = operator.get("/operator/tenants/acme").await.expect(200);
+    assert!(tenant.text().contains(path), "{}", tenant.text());
+    let form = operator.get(path).await.expect(200).text();
+    for said in ["days of grace", "purged", "value=\"30\"", "max=\"366\""] {
+        assert!(form.contains(said), "{said}: {form}");
+    }
+    for days in ["", "soon", "367", "-1"] {
+        let fields = [("grace_days", days)];
+        let refused = act(&operator, "cancel_tenant?tenant=acme", &fields).await;
+        let refused = refused.expect(400).text();
+        assert!(refused.contains("366"), "{days}: {refused}");
+    }
+    let fields = [("grace_days", "2")];
+    let cancelled = done(&operator, "cancel_tenant?tenant=acme", &fields, "cancelled").await;
+    assert!(
+        !cancelled.contains("act/cancel_tenant") && cancelled.contains("act/reactivate"),
+        "{cancelled}"
+    );
+    let shown = operator.get("/api/operator/tenants/acme").await.json();
+    assert_eq!(shown["lifecycle"], "cancelled", "{shown}");
+    admin.export(&["tickets"]).await;
+    done(&operator, "reactivate?tenant=acme", &[], "reactivated").await;
+    let nobody = "cancel_tenant?tenant=nobody";
+    act(&operator, nobody, &fields).await.expect(404);
+    operator
+        .get("/operator/act/cancel_tenant")
+        .await
+        .expect(404);
+}
+
+#[tokio::test]
 async fn without_a_reason_nothing_is_done_and_the_form_comes_back_as_it_was() {
     let (_site, _server, operator, admin) = house();
     admin.export(&["tickets"]).await;

@@ -3,6 +3,8 @@
 
 mod sheet;
 
+use std::time::Duration;
+
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use carnet_events::domain::tenant::LimitKind;
@@ -43,10 +45,11 @@ struct Subject {
     person: Option<String>,
 }
 
-/// An act as its address names it. What an exemption lets through stands in the form.
+/// An act as its address names it. What an exemption lets through, and how long a grace window is, stands in the form.
 enum Act {
     Plain(Action),
     Exempt(TenantId),
+    Cancel(TenantId),
 }
 
 impl Act {
@@ -72,6 +75,7 @@ impl Act {
             "module_off" => Action::SwitchModule(tenant()?, module()?, false),
             "rebuild" => Action::Rebuild(named::<ProjectionName>(subject.projection.as_deref())?),
             "exempt" => return Ok(Self::Exempt(tenant()?)),
+            "cancel_tenant" => return Ok(Self::Cancel(tenant()?)),
             _ => return Err(Code::NotFound.into()),
         }))
     }
@@ -81,33 +85,51 @@ impl Act {
         match self {
             Self::Plain(action) => Ok(action),
             Self::Exempt(tenant) => Ok(Action::Exempt(tenant, exemption(form)?)),
+            Self::Cancel(tenant) => Ok(Action::CancelTenant(tenant, grace(form)?)),
         }
     }
 
-    /// The page of what it is done to.
-    fn place(&self) -> String {
-        let Self::Plain(action) = self else {
-            return match self {
-                Self::Exempt(tenant) => tenant_address(tenant),
-                Self::Plain(_) => String::new(),
-            };
+    /// What it is done to.
+    fn on(&self) -> On<'_> {
+        let action = match self {
+            Self::Exempt(tenant) | Self::Cancel(tenant) => return On::Tenant(tenant),
+            Self::Plain(action) => action,
         };
         match action {
-            Action::PauseIntake
-            | Action::ResumeIntake
-            | Action::Drain(_)
-            | Action::Undrain(_)
-            | Action::Rebuild(_) => "/operator".to_owned(),
+            Action::PauseIntake | Action::ResumeIntake => On::Service,
+            Action::Drain(node) | Action::Undrain(node) => On::Node(*node),
+            Action::Rebuild(projection) => On::Projection(*projection),
             Action::Requeue(export)
             | Action::Fail(export)
             | Action::Hold(export)
-            | Action::ReleaseHold(export) => export_address(*export),
+            | Action::ReleaseHold(export) => On::Export(*export),
             Action::Close(tenant)
             | Action::Reopen(tenant)
-            | Action::CancelTenant(tenant, _)
             | Action::Reactivate(tenant)
-            | Action::SwitchModule(tenant, ..)
-            | Action::Exempt(tenant, _) => tenant_address(tenant),
+            | Action::CancelTenant(tenant, _)
+            | Action::Exempt(tenant, _) => On::Tenant(tenant),
+            Action::SwitchModule(tenant, module, _) => On::Module(tenant, module),
+        }
+    }
+}
+
+/// What an act is done to.
+enum On<'a> {
+    Service,
+    Node(NodeId),
+    Projection(ProjectionName),
+    Export(ExportId),
+    Tenant(&'a TenantId),
+    Module(&'a TenantId, &'a str),
+}
+
+impl On<'_> {
+    /// Its page.
+    fn page(&self) -> String {
+        match self {
+            Self::Service | Self::Node(_) | Self::Projection(_) => "/operator".to_owned(),
+            Self::Export(export) => export_address(*export),
+            Self::Tenant(tenant) | Self::Module(tenant, _) => tenant_address(tenant),
         }
     }
 }
@@ -156,6 +178,12 @@ fn exemption(form: &Form) -> Result<Exemption, Problem> {
     })
 }
 
+fn grace(form: &Form) -> Result<Duration, Problem> {
+    let days = form.filled("grace_days").and_then(|text| text.parse().ok());
+    days.map(actions::grace_of)
+        .ok_or_else(|| malformed(words::GRACE_MISSING))
+}
+
 pub(super) async fn ask(
     request: HttpRequest,
     caller: SignedIn,
@@ -188,7 +216,7 @@ pub(super) async fn carry_out(
     let form = Form::read(&request, payload, &caller).await?;
     let subject: Subject = query(&request)?;
     let act = Act::read(&name, &subject)?;
-    let place = act.place();
+    let place = act.on().page();
     let outcome = match form.filled("reason") {
         None => Err(malformed(words::REASON_MISSING)),
         Some(reason) => match Act::read(&name, &subject)?.action(&form) {

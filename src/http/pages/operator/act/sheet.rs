@@ -10,10 +10,10 @@ use uuid::Uuid;
 
 use super::super::parts::{export_link, node_name, state as status, tenant_link};
 use super::super::{Place, page_with};
-use super::Act;
+use super::{Act, On};
 use crate::auth::Caller;
 use crate::http::codes::Code;
-use crate::http::operator::actions::Action;
+use crate::http::operator::actions::{GRACE_DAYS, MAX_GRACE_DAYS};
 use crate::http::pages::form::{Form, csrf_field};
 use crate::http::pages::words::operator::acts as words;
 use crate::http::problem::Problem;
@@ -54,7 +54,7 @@ impl Sheet<'_> {
                 ul { @for line in text.consequences { li { (line) } } }
                 form method="post" {
                     (csrf_field(self.caller))
-                    @if let Act::Exempt(_) = self.act { (self.exemption(state.clock.now())) }
+                    @if let Some(fields) = self.fields(state.clock.now()) { (fields) }
                     div.field {
                         label for="reason" { (words::REASON) }
                         textarea #reason name="reason" rows="3" required maxlength="1000" aria-describedby="reason-hint" { (self.sent("reason")) }
@@ -62,7 +62,7 @@ impl Sheet<'_> {
                     }
                     div.actions {
                         button.(if text.danger { "danger" } else { "primary" }) type="submit" { (text.button) }
-                        a.button.quiet href=(self.act.place()) { (words::BACK) }
+                        a.button.quiet href=(self.act.on().page()) { (words::BACK) }
                     }
                 }
             }
@@ -82,39 +82,48 @@ impl Sheet<'_> {
 
     /// What it is done to, as it stands.
     async fn subject(&self, state: &AppState) -> Result<Option<Markup>, Problem> {
-        let Act::Plain(action) = self.act else {
-            return match self.act {
-                Act::Exempt(tenant) => {
-                    Ok(Some(html! { (words::TENANT) " " (tenant_link(tenant)) }))
-                }
-                Act::Plain(_) => Ok(None),
-            };
-        };
-        Ok(Some(match action {
-            Action::PauseIntake | Action::ResumeIntake => return Ok(None),
-            Action::Drain(node) | Action::Undrain(node) => {
-                html! { (words::NODE) " " (node_name(*node)) }
-            }
-            Action::Rebuild(projection) => {
+        Ok(Some(match self.act.on() {
+            On::Service => return Ok(None),
+            On::Node(node) => html! { (words::NODE) " " (node_name(node)) },
+            On::Projection(projection) => {
                 html! { (words::PROJECTION) " " span.mono { (projection) } }
             }
-            Action::Requeue(id) | Action::Fail(id) | Action::Hold(id) | Action::ReleaseHold(id) => {
-                let found = state.system.export(*id).await?.ok_or(Code::NotFound)?;
+            On::Export(id) => {
+                let found = state.system.export(id).await?.ok_or(Code::NotFound)?;
                 let now = found.export.status_at(state.clock.now());
                 html! {
-                    (words::EXPORT) " " (export_link(*id)) " · " (tenant_link(&found.export.request.tenant)) " · "
+                    (words::EXPORT) " " (export_link(id)) " · " (tenant_link(&found.export.request.tenant)) " · "
                     (status(now.as_str(), crate::http::pages::words::operator::status(now)))
                 }
             }
-            Action::Close(tenant)
-            | Action::Reopen(tenant)
-            | Action::CancelTenant(tenant, _)
-            | Action::Reactivate(tenant)
-            | Action::Exempt(tenant, _) => html! { (words::TENANT) " " (tenant_link(tenant)) },
-            Action::SwitchModule(tenant, module, _) => {
+            On::Tenant(tenant) => html! { (words::TENANT) " " (tenant_link(tenant)) },
+            On::Module(tenant, module) => {
                 html! { (words::TENANT) " " (tenant_link(tenant)) " · " (words::MODULE) " " span.mono { (module) } }
             }
         }))
+    }
+
+    /// What has to be said besides the reason.
+    fn fields(&self, now: Timestamp) -> Option<Markup> {
+        match self.act {
+            Act::Plain(_) => None,
+            Act::Exempt(_) => Some(self.exemption(now)),
+            Act::Cancel(_) => Some(self.grace()),
+        }
+    }
+
+    fn grace(&self) -> Markup {
+        let days = match self.sent("grace_days") {
+            "" => GRACE_DAYS.to_string(),
+            sent => sent.to_owned(),
+        };
+        html! {
+            div.field {
+                label for="grace-days" { (words::GRACE) }
+                input #grace-days type="number" name="grace_days" min="0" max=(MAX_GRACE_DAYS) required value=(days) aria-describedby="grace-hint";
+                span.hint #grace-hint { (words::GRACE_HINT) }
+            }
+        }
     }
 
     fn exemption(&self, now: Timestamp) -> Markup {

@@ -22,6 +22,10 @@ pub(in crate::http::pages) const UNTIL: &str = "Until (UTC)";
 pub(in crate::http::pages) const UNTIL_MISSING: &str = "Say until when, as in 2026-11-21T12:00.";
 pub(in crate::http::pages) const PERSON: &str = "For one person only (optional)";
 pub(in crate::http::pages) const PERSON_HINT: &str = "The pseudonym in the audit log, or the user's name in their tokens. Only for the limit of a person; empty: whoever of the tenant needs it first.";
+pub(in crate::http::pages) const GRACE: &str = "Days of grace";
+pub(in crate::http::pages) const GRACE_HINT: &str =
+    "Up to 366. With 0 the tenant is purged as soon as a node looks, and can't come back.";
+pub(in crate::http::pages) const GRACE_MISSING: &str = "Say how many days of grace, from 0 to 366.";
 
 pub(in crate::http::pages) const DONE: &str = "Done";
 pub(in crate::http::pages) const RECORDED_AS: &str = "recorded as";
@@ -151,6 +155,17 @@ pub(in crate::http::pages) fn of(name: &str) -> Text {
             "Reopen this tenant",
             false,
             &["Requests and downloads are allowed again, at once."],
+        ),
+        "cancel_tenant" => text(
+            "Cancel a tenant",
+            "Cancel this tenant",
+            true,
+            &[
+                "For the days of grace nothing changes for the tenant: exports and downloads go on, and an operator can reactivate it.",
+                "Then it is purged without a further question, and nothing can be taken back: exports that wait or run fail, and nobody of it can export or download any more.",
+                "Every file of its exports is deleted, and so are the names of its people, their reasons and the key of their pseudonyms.",
+                "Its events stay, and lead to nobody any more. A file on hold stays until its hold is released, and the names with it.",
+            ],
         ),
         "reactivate" => text(
             "Take a cancellation back",

@@ -44,6 +44,7 @@ texts! {
     EXEMPT = "Exempt";
     REOPEN = "Reopen";
     CLOSE = "Close";
+    CANCEL = "Cancel";
     REACTIVATE = "Take the cancellation back";
     ACTIVE = "Active exports";
     ALL_EXPORTS = "All exports";
