@@ -71,10 +71,10 @@ async fn inspect_buckets(config: &Config) -> Vec<Complaint> {
         .map(|(tenant, location)| (format!("tenants.{tenant}.artifacts"), location));
     let all = std::iter::once(("artifacts.url".to_owned(), common)).chain(own);
     let look = async |(key, location): (String, Location)| {
-        let error = ArtifactStore::look(location).await.err()?.to_string();
-        // What it says ends with the remedy.
-        let (problem, remedy) = error.rsplit_once(": ").unwrap_or((&error, ""));
-        Some(config.complaint(&key, problem, remedy))
+        let error = ArtifactStore::look(location).await.err()?;
+        let remedy = error.remedy();
+        let remedy = remedy.unwrap_or("see whether this storage is well, and try again");
+        Some(config.complaint(&key, error.problem(), remedy))
     };
     let looked = stream::iter(all).map(look).buffered(16);
     looked.filter_map(std::future::ready).collect().await

@@ -1,7 +1,7 @@
 //! `carnet events`: moving the log to another store.
 
 use carnet_events::copy::{CopyError, Report, Stage, copy};
-use carnet_events::store::{self, Access, EventStore, StoreError};
+use carnet_events::store::{self, Access, EventStore};
 use clap::Subcommand;
 use serde_json::json;
 use std::sync::Arc;
@@ -59,17 +59,7 @@ pub(super) fn run(command: &Command, output: &mut Output) -> Result<(), Failure>
 
 async fn open(option: &str, url: &str) -> Result<Arc<dyn EventStore>, Failure> {
     let opened = store::open(url, Access::ReadWrite).await;
-    opened.map_err(|error| Failure::Failed(format!("{option}: {}", remedied(&error))))
-}
-
-/// What keeps a store from being opened, with what to do where only this command knows.
-fn remedied(error: &StoreError) -> String {
-    match error {
-        StoreError::Refused { reason } if reason.contains("another process") => {
-            format!("{error}; stop the service that uses it")
-        }
-        other => other.to_string(),
-    }
+    opened.map_err(|error| Failure::Failed(format!("{option}: {error}")))
 }
 
 fn said(args: &Args, error: &CopyError) -> Failure {

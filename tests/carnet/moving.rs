@@ -65,7 +65,7 @@ async fn a_history_moves_to_postgresql_lives_on_there_and_comes_back() {
     let to = in_postgres();
     // While it is being served there is nothing to copy, and nothing is sealed.
     let said = refused(&copy(&site, FILE, &to));
-    assert!(said.contains("stop the service"), "{said}");
+    assert!(said.contains("stop that one"), "{said}");
     server.stop();
 
     // Killed at any moment, it goes on.

@@ -1,7 +1,7 @@
 //! What can go wrong between the rows and the stored object.
 
 use std::error::Error;
-use std::io;
+use std::{fmt, io};
 
 use object_store::client::{HttpError, HttpErrorKind};
 
@@ -9,28 +9,23 @@ use super::storage::meaning;
 
 /// Why an object could not be stored, read or deleted.
 ///
-/// The texts are for the service's log: they may name paths, and never stand in an event or an answer. Those carry [`StorageError::code`].
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+/// The texts are for the service's log: they may name paths, and never stand in an event or an answer. Those carry [`StorageError::code`]. Shown, an error is its
+/// [problem](StorageError::problem), and after a colon its [remedy](StorageError::remedy).
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StorageError {
     /// The disk, the quota or the bucket is full.
-    #[error("the artifact storage is full")]
     Full,
     /// An object of that key is there already; keys are never used twice.
-    #[error("an object with the key {key} exists already")]
     Exists {
         /// The key.
         key: String,
     },
     /// There is no such object.
-    #[error("there is no object with the key {key}")]
     Missing {
         /// The key.
         key: String,
     },
     /// The storage was made by another event log.
-    #[error(
-        "the artifact storage belongs to the event log {found}, this is {expected}: name an empty directory in [artifacts] url, or restore the matching event store"
-    )]
     ForeignLog {
         /// This service's log.
         expected: String,
@@ -38,91 +33,153 @@ pub enum StorageError {
         found: String,
     },
     /// The storage holds objects, but not the mark of an event log.
-    #[error(
-        "the artifact storage isn't empty and bears no mark of an event log (the object {marker}): name an empty directory in [artifacts] url"
-    )]
     NotOurs {
         /// The key of the mark that is missing.
         marker: &'static str,
     },
     /// The storage bore the mark of this log, now or when the log was used with it before, and doesn't any more: it isn't the same place.
-    #[error(
-        "the artifact storage no longer bears the mark of this event log (the object {marker}): mount its volume, or correct its url, and start the service again; if what it held is lost for good, start once with `--replace-storages`"
-    )]
     Unmarked {
         /// The key of the mark that is missing.
         marker: &'static str,
     },
     /// What was written could not be read back the same.
-    #[error("the artifact storage gave back other bytes than were written")]
     Unfaithful,
     /// The bucket isn't there.
-    #[error(
-        "the bucket isn't there: create it, or correct its name in the storage's url and its region or endpoint in [s3]"
-    )]
     NoBucket,
     /// There is nothing to sign requests with.
-    #[error(
-        "there are no credentials for the bucket: set access_key_id and secret_access_key in [s3], or let the environment or the machine give them ({reason})"
-    )]
     NoCredentials {
         /// What was tried.
         reason: String,
     },
     /// The bucket's server doesn't know the credentials, or they don't fit together.
-    #[error(
-        "the bucket's server doesn't accept the credentials ({code}): correct access_key_id and secret_access_key"
-    )]
     WrongCredentials {
         /// The server's word for it.
         code: String,
     },
     /// The credentials are known, but may not do this.
-    #[error(
-        "the credentials may not use the bucket ({code}): allow them to list it and to get, put and delete objects below the prefix"
-    )]
     Denied {
         /// The server's word for it.
         code: String,
     },
     /// The credentials were good once.
-    #[error(
-        "the credentials for the bucket have expired: renew them where they come from; if they stand in [s3], change them there and restart"
-    )]
     Expired,
     /// Requests are signed with the time, and the bucket's server has another.
-    #[error(
-        "this machine's clock and that of the bucket's server are too far apart: set both by NTP"
-    )]
     ClockSkew,
     /// The bucket is elsewhere.
-    #[error("the bucket is in another region: set region in [s3] to the bucket's")]
     WrongRegion,
     /// The bucket's server doesn't answer, or only that it can't.
-    #[error(
-        "the bucket's server can't be reached ({reason}): check the endpoint in [s3], the network and that the server is up"
-    )]
     Unreachable {
         /// How it failed.
         reason: String,
     },
     /// A directory doesn't answer: its volume is mounted from a server that is gone, or its disk hangs.
-    #[error(
-        "the artifact storage's directory doesn't answer: check the volume it is on and, if that is mounted over the network, its server"
-    )]
     Silent,
     /// The upload was given up before it was complete; nothing of it is left.
-    #[error("the upload was given up")]
     Cancelled,
     /// Anything else.
-    #[error("the artifact storage failed: {reason}")]
     Failed {
         /// The cause in the storage's own words.
         reason: String,
     },
 }
 
+impl fmt::Display for StorageError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.problem())?;
+        match self.remedy() {
+            Some(remedy) => write!(f, ": {remedy}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Error for StorageError {}
+
 impl StorageError {
+    /// What is wrong.
+    #[must_use]
+    pub fn problem(&self) -> String {
+        match self {
+            Self::Full => "the artifact storage is full".to_owned(),
+            Self::Exists { key } => format!("an object with the key {key} exists already"),
+            Self::Missing { key } => format!("there is no object with the key {key}"),
+            Self::ForeignLog { expected, found } => {
+                format!("the artifact storage belongs to the event log {found}, this is {expected}")
+            }
+            Self::NotOurs { marker } => format!(
+                "the artifact storage isn't empty and bears no mark of an event log (the object {marker})"
+            ),
+            Self::Unmarked { marker } => format!(
+                "the artifact storage no longer bears the mark of this event log (the object {marker})"
+            ),
+            Self::Unfaithful => {
+                "the artifact storage gave back other bytes than were written".to_owned()
+            }
+            Self::NoBucket => "the bucket isn't there".to_owned(),
+            Self::NoCredentials { reason } => {
+                format!("there are no credentials for the bucket ({reason})")
+            }
+            Self::WrongCredentials { code } => {
+                format!("the bucket's server doesn't accept the credentials ({code})")
+            }
+            Self::Denied { code } => {
+                format!("the credentials may not use the bucket ({code})")
+            }
+            Self::Expired => "the credentials for the bucket have expired".to_owned(),
+            Self::ClockSkew => {
+                "this machine's clock and that of the bucket's server are too far apart".to_owned()
+            }
+            Self::WrongRegion => "the bucket is in another region".to_owned(),
+            Self::Unreachable { reason } => {
+                format!("the bucket's server can't be reached ({reason})")
+            }
+            Self::Silent => "the artifact storage's directory doesn't answer".to_owned(),
+            Self::Cancelled => "the upload was given up".to_owned(),
+            Self::Failed { reason } => format!("the artifact storage failed: {reason}"),
+        }
+    }
+
+    /// What to do about it, where that is known.
+    #[must_use]
+    pub const fn remedy(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Full => "make room in it, or raise its quota",
+            Self::ForeignLog { .. } => {
+                "name an empty directory in [artifacts] url, or restore the matching event store"
+            }
+            Self::NotOurs { .. } => "name an empty directory in [artifacts] url",
+            Self::Unmarked { .. } => {
+                "mount its volume, or correct its url, and start the service again; if what it held is lost for good, start once with `--replace-storages`"
+            }
+            Self::NoBucket => {
+                "create it, or correct its name in the storage's url and its region or endpoint in [s3]"
+            }
+            Self::NoCredentials { .. } => {
+                "set access_key_id and secret_access_key in [s3], or let the environment or the machine give them"
+            }
+            Self::WrongCredentials { .. } => "correct access_key_id and secret_access_key",
+            Self::Denied { .. } => {
+                "allow them to list it and to get, put and delete objects below the prefix"
+            }
+            Self::Expired => {
+                "renew them where they come from; if they stand in [s3], change them there and restart"
+            }
+            Self::ClockSkew => "set both by NTP",
+            Self::WrongRegion => "set region in [s3] to the bucket's",
+            Self::Unreachable { .. } => {
+                "check the endpoint in [s3], the network and that the server is up"
+            }
+            Self::Silent => {
+                "check the volume it is on and, if that is mounted over the network, its server"
+            }
+            Self::Exists { .. }
+            | Self::Missing { .. }
+            | Self::Unfaithful
+            | Self::Cancelled
+            | Self::Failed { .. } => return None,
+        })
+    }
+
     /// The failure code that events and answers carry.
     #[must_use]
     pub const fn code(&self) -> &'static str {
