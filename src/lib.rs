@@ -7,7 +7,7 @@ pub mod demo;
 pub mod export;
 pub mod http;
 pub mod keys;
-pub mod recent;
+mod recent;
 mod sealed;
 pub mod service;
 pub mod telemetry;

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Two generations of half the capacity each: when the young one is full it becomes the old one, and what was old and
 /// unused is forgotten. As good as least-recently-used for our purposes, and a few lines long.
-pub struct Recent<K, V> {
+pub(crate) struct Recent<K, V> {
     half: usize,
     generations: Mutex<Generations<K, V>>,
 }
@@ -18,7 +18,7 @@ struct Generations<K, V> {
 
 impl<K: Hash + Eq + Clone, V: Clone> Recent<K, V> {
     /// Holds at most `capacity` entries; below 2 it remembers nothing.
-    pub fn new(capacity: usize) -> Self {
+    pub(crate) fn new(capacity: usize) -> Self {
         let generations = Generations {
             young: HashMap::new(),
             old: HashMap::new(),
@@ -30,7 +30,7 @@ impl<K: Hash + Eq + Clone, V: Clone> Recent<K, V> {
     }
 
     /// What is remembered of `key`; being asked for keeps it young.
-    pub fn get(&self, key: &K) -> Option<V> {
+    pub(crate) fn get(&self, key: &K) -> Option<V> {
         let mut both = self.lock();
         if let Some(value) = both.young.get(key) {
             return Some(value.clone());
@@ -41,7 +41,7 @@ impl<K: Hash + Eq + Clone, V: Clone> Recent<K, V> {
     }
 
     /// Remembers `value` for `key`.
-    pub fn insert(&self, key: K, value: V) {
+    pub(crate) fn insert(&self, key: K, value: V) {
         if self.half > 0 {
             let mut both = self.lock();
             self.put(&mut both, key, value);

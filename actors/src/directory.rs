@@ -136,19 +136,6 @@ impl Directories {
         Ok(directory.persons.get(principal).cloned())
     }
 
-    /// The pseudonym of a person who is in the directory; nobody is taken up by asking.
-    pub(crate) async fn known(
-        &self,
-        shared: &Shared,
-        house: &House,
-        subject: &str,
-    ) -> Result<Option<PrincipalId>, Error> {
-        let directory = self.load(shared, house).await?;
-        let mut persons = directory.persons.iter();
-        let found = persons.find(|(_, known)| known.as_str() == subject);
-        Ok(found.map(|(principal, _)| principal.clone()))
-    }
-
     /// Why an export was asked for.
     pub(crate) async fn reason(
         &self,

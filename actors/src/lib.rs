@@ -6,14 +6,16 @@
 //!
 //! | room | what is in it |
 //! |---|---|
-//! | [`System`], [`Options`], [`Error`] | the handle, its settings, its refusals to work |
+//! | [`System`], [`Options`], [`Error`], `api` | the handle, its settings, its refusals to work, what goes in and out |
 //! | [`ports`] | clock, ids, runner of exports, worklist |
+//! | `shared`, `gate`, `log`, `key_check` | what all parts have in common; whether this node may decide; the log's id and keys |
 //! | `journal`, `calls`, `recent` | load, decide, append, evolve; calls with deadlines; what is kept in memory |
 //! | `export`, `tenant`, `registry`, `thread` | the actors of the two aggregates, and what brings them to life |
 //! | `admission`, `reconciler` | two streams without a transaction, and what makes up for a crash between them |
 //! | `dispatcher`, `queue`, `attempt`, `live`, `takeover` | who runs what, in fair order, and what if a runner is gone |
 //! | `timers`, `purge`, `sweep`, `rounds`, `rotation` | what is done because its time has come |
 //! | `access`, `directory`, `platform` | records that decide nothing, persons, and what concerns every tenant |
+//! | `changes` | telling those who follow an export |
 //!
 //! This crate knows no SQL driver, no cloud and no HTTP, and imports nothing of the projections.
 

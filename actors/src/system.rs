@@ -11,14 +11,12 @@ use std::time::Duration;
 
 use carnet_events::domain::access::AccessEvent;
 use carnet_events::domain::export::{self, ExportCommand, Progress};
-use carnet_events::domain::tenant::TenantCommand;
 use carnet_events::ids::{Digest, ExportId, PrincipalId, TenantId};
 use carnet_events::store::EventStore;
 use tokio::sync::watch;
-use uuid::Uuid;
 
 use crate::admission;
-use crate::api::{Admission, AdmitRequest, Cause, Changes, ExportView, QueuePosition, TenantView};
+use crate::api::{Admission, AdmitRequest, Cause, Changes, ExportView, QueuePosition};
 use crate::directory::House;
 use crate::dispatcher::{Forget, WhereIs};
 use crate::error::Error;
@@ -26,7 +24,6 @@ use crate::journal::Command;
 use crate::ports::{Clock, Ids, Runner, Worklist};
 use crate::recent::Recent;
 use crate::shared::Shared;
-use crate::tenant::CommandTenant;
 use crate::thread::Home;
 
 /// What the actors work with.
@@ -60,7 +57,6 @@ pub struct System {
 struct Inner {
     shared: Arc<Shared>,
     home: Home,
-    log: Uuid,
     /// Exports read lately, so that reading one that hasn't changed costs no more than asking for its head.
     views: Recent<ExportId, (carnet_events::stream::StreamName, ExportView)>,
 }
@@ -180,20 +176,6 @@ impl System {
         shared.directory.subject(shared, &house, principal).await
     }
 
-    /// The pseudonym of a person whom the tenant's directory knows; nobody is taken up by asking.
-    ///
-    /// # Errors
-    /// When the directory can't be read.
-    pub async fn known_principal(
-        &self,
-        tenant: &TenantId,
-        subject: &str,
-    ) -> Result<Option<PrincipalId>, Error> {
-        let shared = self.shared();
-        let house = House::Tenant(tenant.clone());
-        shared.directory.known(shared, &house, subject).await
-    }
-
     /// The reason that was given for an export, in the asker's words.
     ///
     /// # Errors
@@ -247,40 +229,6 @@ impl System {
         self.send(export, command, Some(by), cause)
             .await
             .map(|_| ())
-    }
-
-    /// Carries out a command on a tenant that the service gives by itself, or that the tenant's own people give.
-    ///
-    /// # Errors
-    /// [`Error::Illegal`] when the tenant's state doesn't allow it, or when it could not be decided.
-    pub async fn command_tenant(
-        &self,
-        tenant: &TenantId,
-        command: TenantCommand,
-        by: PrincipalId,
-        cause: Cause,
-    ) -> Result<TenantView, Error> {
-        let (shared, tenant) = (Arc::clone(self.shared()), tenant.clone());
-        self.outlive(async move {
-            let id = shared.ports.ids.random();
-            let command = Command::new(id, command, cause.context(&tenant, Some(&by), id));
-            let answer = shared
-                .tenant_actors
-                .ask(&shared, &tenant, CommandTenant(command));
-            let (answer, fold) = answer.await?;
-            answer?;
-            Ok(TenantView {
-                tenant: fold.state,
-                revision: fold.revision,
-            })
-        })
-        .await
-    }
-
-    /// The log's id; bucket prefixes and copies of the log carry it.
-    #[must_use]
-    pub fn log_id(&self) -> Uuid {
-        self.inner.log
     }
 
     /// Records the configuration that this process serves with, and the digest of each category's policy in it.

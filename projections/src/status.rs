@@ -24,15 +24,6 @@ pub struct Status {
     pub projections: Vec<ProjectionStatus>,
 }
 
-impl Status {
-    /// Whether every projection has seen all that happened before the service started, and goes on.
-    #[must_use]
-    pub fn is_live(&self) -> bool {
-        let live = |one: &ProjectionStatus| one.state == RunState::Live;
-        self.projections.iter().all(live)
-    }
-}
-
 /// How one projection stands.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ProjectionStatus {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use carnet_actors::System;
-use carnet_actors::ports::{Clock, Runner};
+use carnet_actors::ports::Clock;
 use carnet_events::ids::PrincipalId;
 use carnet_events::store::EventStore;
 use carnet_projections::{ProjectionName, Projections};
@@ -54,8 +54,6 @@ pub struct AppState {
     pub projections: Projections,
     /// The events, for what is read and recorded past the actors.
     pub store: Arc<dyn EventStore>,
-    /// Runs exports; asked whether a tenant's storage is verified.
-    pub runner: Arc<dyn Runner>,
     /// The storages of artifacts.
     pub storages: Arc<Storages>,
     /// The clock everything decides by; tests move it.

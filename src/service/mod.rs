@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use aws_lc_rs::digest::{SHA256, digest};
-use carnet_actors::ports::{Clock, Ids, RandomIds, Runner, SystemClock};
+use carnet_actors::ports::{Clock, Ids, RandomIds, SystemClock};
 use carnet_actors::{Keys, Options, Ports, Retry, System};
 use carnet_events::ids::{Digest, Incarnation, NodeId};
 use carnet_events::store::{self, Access, EventStore, StoreError};
@@ -145,7 +145,7 @@ impl Service {
         let projections = carnet_projections::Options::new(config.projections.path.clone())
             .of_store(store::identity(&config.store.url));
         let projections = Projections::start(Arc::clone(&store), projections).await?;
-        let runner: Arc<dyn Runner> = Arc::new(Exporter::new(
+        let runner = Exporter::new(
             Arc::clone(&catalog),
             Parts {
                 storages: Arc::clone(&storages),
@@ -153,13 +153,13 @@ impl Service {
                 clock: Arc::clone(&clock),
                 compress_threads: compress_threads(config.workers.max_running),
             },
-        )?);
+        )?;
         let worklist = worklist::Projected::new(projections.worklist(), Arc::clone(&clock));
         let ports = Ports {
             store: Arc::clone(&store),
             clock: Arc::clone(&clock),
             ids: Arc::clone(&ids),
-            runner: Arc::clone(&runner),
+            runner: Arc::new(runner),
             worklist: Arc::new(worklist),
         };
         let options = options(&config, node.id, ids.as_ref());
@@ -186,7 +186,6 @@ impl Service {
             system,
             projections,
             store,
-            runner,
             storages: Arc::clone(&storages),
             clock: Arc::clone(&clock),
             requests: Arc::new(Semaphore::new(config.server.max_requests as usize)),

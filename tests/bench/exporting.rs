@@ -83,7 +83,7 @@ fn artifacts(directory: &Path) -> PathBuf {
 pub(crate) async fn export(exporter: &Exporter, id: u128) -> PublishedArtifact {
     let tenant = TenantId::new("acme").unwrap();
     let categories = vec!["tickets".to_owned()];
-    let policy_digests = exporter.current_digests(&tenant, &categories).unwrap();
+    let policy_digests = exporter.current_digests(&categories).unwrap();
     let job = Job {
         export: ExportId::from_uuid(Uuid::from_u128(id)),
         request: Request {

@@ -254,7 +254,7 @@ async fn exporter(database: &Path, location: &Location, work: u64) -> Exporter {
 async fn export(exporter: &Exporter) -> PublishedArtifact {
     let tenant = TenantId::new("acme").unwrap();
     let categories = vec!["tickets".to_owned()];
-    let policy_digests = exporter.current_digests(&tenant, &categories).unwrap();
+    let policy_digests = exporter.current_digests(&categories).unwrap();
     let job = Job {
         export: ExportId::from_uuid(Uuid::now_v7()),
         request: Request {

@@ -188,7 +188,7 @@ impl Desk {
     fn job(&self, categories: &[&str], scope: Option<&str>) -> Job {
         let tenant = TenantId::new("acme").unwrap();
         let categories: Vec<String> = categories.iter().map(|id| (*id).to_owned()).collect();
-        let policy_digests = self.exporter.current_digests(&tenant, &categories).unwrap();
+        let policy_digests = self.exporter.current_digests(&categories).unwrap();
         let request = Request {
             tenant,
             principal: PrincipalId::new("p").unwrap(),

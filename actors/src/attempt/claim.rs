@@ -148,7 +148,7 @@ fn with_claim(
 ) -> Step {
     let request = &export.request;
     let runner = &shared.ports.runner;
-    let what = match runner.current_digests(&request.tenant, &request.categories) {
+    let what = match runner.current_digests(&request.categories) {
         Ok(policy_digests) => command(Claim {
             node: shared.options.node,
             incarnation: shared.options.incarnation,

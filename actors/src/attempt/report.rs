@@ -116,8 +116,8 @@ impl Attempt<'_> {
             return;
         };
         if is_void(export, self.runner.attempt, key)
-            && let discarded = self.shared.ports.runner.discard(key)
-            && let Err(error) = self.shared.removed(discarded).await
+            && let deleted = self.shared.ports.runner.delete(key)
+            && let Err(error) = self.shared.removed(deleted).await
         {
             tracing::warn!(export = %self.export, %error, "a void object was not removed; the sweep will");
         }

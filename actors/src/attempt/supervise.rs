@@ -32,7 +32,8 @@ pub(super) enum End {
 type Run = JoinHandle<Result<RunOutput, RunFailure>>;
 
 impl Attempt<'_> {
-    /// Runs the job, and sees to it that nothing of it goes on when this returns.
+    /// Runs the job until it ends or isn't wanted any more. It is told then, and given [`LAST_WORDS`]; after that it is abandoned at its next wait. A
+    /// thread that it keeps busy may go on for a while, and what that stores can't be published: it is swept.
     pub(super) async fn run(&self, job: Job) -> End {
         let (sender, progress) = watch::channel(Progress::START);
         let cancel = CancellationToken::new();

@@ -122,18 +122,17 @@ pub struct SweepReport {
 /// * The object of a run has a key that no other attempt can have; nothing is overwritten.
 /// * A run that was cancelled ends soon, and like one that failed it leaves nothing behind.
 /// * What [`run`](Self::run) returns is durable.
-/// * [`discard`](Self::discard) and [`delete`](Self::delete) are idempotent: what is gone already is a success. Neither is
-///   waited for longer than a minute, after which it may still take effect.
+/// * [`delete`](Self::delete) is idempotent: what is gone already is a success. It isn't waited for longer than a minute, after
+///   which it may still take effect.
 /// * A [`sweep`](Self::sweep) may take as long as it needs, but no call it makes may last without end.
 #[async_trait]
 pub trait Runner: Send + Sync {
-    /// The digests of today's policies of `categories` for `tenant`.
+    /// The digests of today's policies of `categories`.
     ///
     /// # Errors
     /// When one of them is in no catalog any more; the export then fails with that.
     fn current_digests(
         &self,
-        tenant: &TenantId,
         categories: &[String],
     ) -> Result<BTreeMap<String, Digest>, RunFailure>;
 
@@ -153,13 +152,7 @@ pub trait Runner: Send + Sync {
         cancel: CancellationToken,
     ) -> Result<RunOutput, RunFailure>;
 
-    /// Removes an object that was stored but will never be published.
-    ///
-    /// # Errors
-    /// When it may still be there.
-    async fn discard(&self, key: &str) -> Result<(), ObjectFailure>;
-
-    /// Deletes a published object and whatever lies beside it.
+    /// Deletes an object and whatever lies beside it: one that was published, or one that never will be.
     ///
     /// # Errors
     /// When it may still be there.

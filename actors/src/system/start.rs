@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Actor, ArbiterHandle};
-use uuid::Uuid;
 
 use super::{Inner, Ports, System};
 use crate::dispatcher::{Dispatcher, Stop};
@@ -26,9 +25,9 @@ impl System {
     /// When a setting makes no sense, the thread can't be started, or the store can't be read or written.
     pub async fn start(options: Options, ports: Ports) -> Result<Self, StartError> {
         check(&options)?;
-        let log = identify(&ports).await?;
+        identify(&ports).await?;
         let home = Home::Own(ActorThread::start().await?);
-        Self::start_at(home, log, options, ports).await
+        Self::start_at(home, options, ports).await
     }
 
     /// The same, but the actors live on `arbiter`, whose actix system must outlast this one. Where the caller's runtime and
@@ -42,16 +41,11 @@ impl System {
         ports: Ports,
     ) -> Result<Self, StartError> {
         check(&options)?;
-        let log = identify(&ports).await?;
-        Self::start_at(Home::Given(arbiter), log, options, ports).await
+        identify(&ports).await?;
+        Self::start_at(Home::Given(arbiter), options, ports).await
     }
 
-    async fn start_at(
-        home: Home,
-        log: Uuid,
-        options: Options,
-        ports: Ports,
-    ) -> Result<Self, StartError> {
+    async fn start_at(home: Home, options: Options, ports: Ports) -> Result<Self, StartError> {
         let views = Recent::new(options.max_live);
         let shared = Arc::new(Shared::new(options, ports, home.arbiter()));
         // Learns what operators switched before the first claim.
@@ -69,7 +63,6 @@ impl System {
         let inner = Inner {
             shared,
             home,
-            log,
             views,
         };
         Ok(Self {
@@ -78,13 +71,11 @@ impl System {
     }
 }
 
-async fn identify(ports: &Ports) -> Result<Uuid, Error> {
-    log_id(
-        ports.store.as_ref(),
-        ports.ids.as_ref(),
-        ports.clock.as_ref(),
-    )
-    .await
+/// Sees to it that the log has an id.
+async fn identify(ports: &Ports) -> Result<(), Error> {
+    let (store, ids, clock) = (&ports.store, &ports.ids, &ports.clock);
+    log_id(store.as_ref(), ids.as_ref(), clock.as_ref()).await?;
+    Ok(())
 }
 
 fn check(options: &Options) -> Result<(), StartError> {

@@ -196,8 +196,8 @@ async fn nobody_is_let_in_without_storage_or_while_intake_is_paused_or_the_tenan
         principal: person("op"),
     };
     let acme = tenant("acme");
-    let closed = system.command_tenant(&acme, close, person("op"), Default::default());
-    assert!(closed.await.unwrap().tenant.closed);
+    let closed = system.act_on_tenant(&acme, close, order()).await.unwrap();
+    assert_eq!(closed.unwrap().kind, "closed");
     assert_eq!(
         refused(&system, request("acme", "ada")).await,
         Refusal::TenantClosed

@@ -148,7 +148,7 @@ async fn what_a_deaf_runner_finishes_after_a_cancellation_is_discarded() {
     until(|| async { *world.runner.running.borrow() == 1 }).await;
     assert_eq!(cancel(&system, export).await, Ok(Status::Cancelled));
     told.notify_one();
-    until(|| async { !world.runner.discarded.lock().unwrap().is_empty() }).await;
+    until(|| async { !world.runner.deleted.lock().unwrap().is_empty() }).await;
     assert!(world.runner.objects.lock().unwrap().is_empty());
     assert_eq!(status_of(&system, export).await, Some(Status::Cancelled));
     stop(system).await;

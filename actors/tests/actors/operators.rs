@@ -45,7 +45,7 @@ async fn requeuing_a_running_export_fences_its_runner_and_starts_another() {
     // Its report comes too late, and what it stored is removed.
     told.notify_one();
     until(|| async { *world.runner.running.borrow() == 0 }).await;
-    until(|| async { !world.runner.discarded.lock().unwrap().is_empty() }).await;
+    until(|| async { !world.runner.deleted.lock().unwrap().is_empty() }).await;
     assert_eq!(
         world.kinds(export).await,
         ["requested", "started", "requeued", "started", "completed"]

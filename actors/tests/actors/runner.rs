@@ -35,7 +35,7 @@ pub struct FakeRunner {
     pub most_at_once: watch::Sender<usize>,
     /// Keys of stored objects.
     pub objects: Mutex<BTreeSet<String>>,
-    pub discarded: Mutex<Vec<String>>,
+    pub deleted: Mutex<Vec<String>>,
     pub verified: Mutex<bool>,
     pub delete_fails: Mutex<bool>,
     /// Keys of objects that can't be deleted.
@@ -53,7 +53,7 @@ impl FakeRunner {
             running: watch::Sender::new(0),
             most_at_once: watch::Sender::new(0),
             objects: Mutex::default(),
-            discarded: Mutex::default(),
+            deleted: Mutex::default(),
             verified: Mutex::new(true),
             delete_fails: Mutex::new(false),
             stuck: Mutex::default(),
@@ -141,7 +141,6 @@ impl Drop for Count<'_> {
 impl Runner for FakeRunner {
     fn current_digests(
         &self,
-        _: &TenantId,
         categories: &[String],
     ) -> Result<BTreeMap<String, Digest>, RunFailure> {
         if let Some(gone) = categories.iter().find(|id| *id == "gone") {
@@ -189,12 +188,6 @@ impl Runner for FakeRunner {
         }
     }
 
-    async fn discard(&self, key: &str) -> Result<(), ObjectFailure> {
-        self.discarded.lock().unwrap().push(key.to_owned());
-        self.objects.lock().unwrap().remove(key);
-        Ok(())
-    }
-
     async fn delete(&self, key: &str) -> Result<(), ObjectFailure> {
         let is_stuck = self.stuck.lock().unwrap().contains(key);
         if is_stuck || *self.delete_fails.lock().unwrap() {
@@ -203,6 +196,7 @@ impl Runner for FakeRunner {
             });
         }
         self.objects.lock().unwrap().remove(key);
+        self.deleted.lock().unwrap().push(key.to_owned());
         Ok(())
     }
 

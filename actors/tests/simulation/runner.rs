@@ -77,7 +77,7 @@ impl SimulatedRunner {
         let stored = self.bucket.put(&key, sha256).await;
         self.clock.power.gate().await;
         if stored.is_err() {
-            let _ = self.discard(&key).await;
+            let _ = self.delete(&key).await;
             return Err(RunFailure::retryable("storage"));
         }
         let category = |(id, policy_digest): (&String, &Digest)| {
@@ -136,7 +136,6 @@ fn content(job: &Job) -> Digest {
 impl Runner for SimulatedRunner {
     fn current_digests(
         &self,
-        _: &TenantId,
         categories: &[String],
     ) -> Result<BTreeMap<String, Digest>, RunFailure> {
         Ok(categories.iter().map(|id| (id.clone(), POLICY)).collect())
@@ -181,10 +180,6 @@ impl Runner for SimulatedRunner {
             // As a panic, but that nothing is printed.
             Manner::Panics => std::panic::resume_unwind(Box::new("planned")),
         }
-    }
-
-    async fn discard(&self, key: &str) -> Result<(), ObjectFailure> {
-        self.delete(key).await
     }
 
     async fn delete(&self, key: &str) -> Result<(), ObjectFailure> {

@@ -49,7 +49,7 @@ async fn a_host_where_nobody_listens_is_said() {
     let url = format!("postgres://me:secret@127.0.0.1:{port}/x");
     let error = connect(&url).await.unwrap_err();
     assert!(
-        matches!(error, ConnectError::Unreachable { .. }) && error.is_passing(),
+        matches!(error, ConnectError::Unreachable { .. }),
         "{error:?}"
     );
     assert!(error.to_string().contains(&port.to_string()), "{error}");

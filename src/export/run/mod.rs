@@ -203,16 +203,6 @@ impl Exporter {
             tracing::warn!(%key, %error, "a failed export's object may be left behind");
         }
     }
-
-    async fn delete_object(&self, key: &str) -> Result<(), ObjectFailure> {
-        let key: ArtifactKey = key.parse().map_err(|_| ObjectFailure {
-            reason: "it is not an artifact's key".to_owned(),
-        })?;
-        let deleted = self.parts.storages.delete(&key).await;
-        deleted.map_err(|error| ObjectFailure {
-            reason: error.to_string(),
-        })
-    }
 }
 
 fn compression(layers: &[Layer]) -> Result<Compression, ExportError> {
@@ -243,7 +233,6 @@ fn describe(key: &ArtifactKey, finished: &Finished) -> PublishedArtifact {
 impl Runner for Exporter {
     fn current_digests(
         &self,
-        _tenant: &TenantId,
         categories: &[String],
     ) -> Result<BTreeMap<String, Digest>, RunFailure> {
         let digest = |id: &String| Ok((id.clone(), self.category(id)?.policy.digest()));
@@ -278,12 +267,14 @@ impl Runner for Exporter {
         }
     }
 
-    async fn discard(&self, key: &str) -> Result<(), ObjectFailure> {
-        self.delete_object(key).await
-    }
-
     async fn delete(&self, key: &str) -> Result<(), ObjectFailure> {
-        self.delete_object(key).await
+        let key: ArtifactKey = key.parse().map_err(|_| ObjectFailure {
+            reason: "it is not an artifact's key".to_owned(),
+        })?;
+        let deleted = self.parts.storages.delete(&key).await;
+        deleted.map_err(|error| ObjectFailure {
+            reason: error.to_string(),
+        })
     }
 
     async fn sweep(

@@ -124,7 +124,7 @@ impl Fixture {
     pub(super) fn job(&self, tenant: &str, categories: &[&str]) -> Job {
         let tenant = TenantId::new(tenant).unwrap();
         let categories: Vec<String> = categories.iter().map(|id| (*id).to_owned()).collect();
-        let policy_digests = self.exporter.current_digests(&tenant, &categories).unwrap();
+        let policy_digests = self.exporter.current_digests(&categories).unwrap();
         Job {
             export: ExportId::from_uuid(Uuid::from_u128(7)),
             request: Request {
@@ -458,7 +458,7 @@ async fn storage_counts_as_verified_once_it_was() {
     fixture.exporter.delete(&output.artifact.key).await.unwrap();
     fixture.exporter.delete(&output.artifact.key).await.unwrap();
     assert_eq!(fixture.stored(), Vec::<String>::new());
-    assert!(fixture.exporter.discard("../x").await.is_err());
+    assert!(fixture.exporter.delete("../x").await.is_err());
 }
 
 #[tokio::test]

@@ -80,12 +80,12 @@ impl Deref for Served {
 pub(super) async fn state(change: impl FnOnce(&mut AppState)) -> Served {
     let config = Arc::new(config());
     let store: Arc<dyn EventStore> = Arc::new(MemoryStore::new());
-    let (clock, runner): (Arc<dyn Clock>, Arc<dyn Runner>) = (Arc::new(Stopped), Arc::new(Idle));
+    let clock: Arc<dyn Clock> = Arc::new(Stopped);
     let ports = Ports {
         store: Arc::clone(&store),
         clock: Arc::clone(&clock),
         ids: Arc::new(RandomIds),
-        runner: Arc::clone(&runner),
+        runner: Arc::new(Idle),
         worklist: Arc::new(Idle),
     };
     let node = NodeId::from_uuid(Uuid::from_u128(1));
@@ -112,7 +112,6 @@ pub(super) async fn state(change: impl FnOnce(&mut AppState)) -> Served {
             .await
             .unwrap(),
         store,
-        runner,
         config,
         clock,
         requests: Arc::new(Semaphore::new(4)),
@@ -184,11 +183,7 @@ struct Idle;
 
 #[async_trait]
 impl Runner for Idle {
-    fn current_digests(
-        &self,
-        _: &TenantId,
-        _: &[String],
-    ) -> Result<BTreeMap<String, Digest>, RunFailure> {
+    fn current_digests(&self, _: &[String]) -> Result<BTreeMap<String, Digest>, RunFailure> {
         Ok(BTreeMap::new())
     }
 
@@ -203,10 +198,6 @@ impl Runner for Idle {
         _: CancellationToken,
     ) -> Result<RunOutput, RunFailure> {
         Err(RunFailure::permanent("idle"))
-    }
-
-    async fn discard(&self, _: &str) -> Result<(), ObjectFailure> {
-        Ok(())
     }
 
     async fn delete(&self, _: &str) -> Result<(), ObjectFailure> {

@@ -162,13 +162,8 @@ impl Inside {
 
     /// Pauses or resumes the intake, as operators will.
     pub(crate) async fn pause(&self, paused: bool) {
-        let order = Order {
-            by: PrincipalId::new("operator").unwrap(),
-            reason: "a test".to_owned(),
-            cause: Cause::default(),
-        };
         let system = &self.state.system;
-        system.pause_intake(paused, order).await.unwrap();
+        system.pause_intake(paused, order()).await.unwrap();
     }
 
     /// Keeps projections from being filled anew until what is returned is dropped, as a rebuild under way does.
@@ -185,11 +180,19 @@ impl Inside {
         command: impl FnOnce(PrincipalId) -> TenantCommand,
     ) {
         let tenant = TenantId::new(tenant).unwrap();
-        let by = PrincipalId::new("operator").unwrap();
-        let command = command(by.clone());
+        let order = order();
+        let command = command(order.by.clone());
         let system = &self.state.system;
-        let commanded = system.command_tenant(&tenant, command, by, Cause::default());
+        let commanded = system.act_on_tenant(&tenant, command, order);
         commanded.await.unwrap();
+    }
+}
+
+fn order() -> Order {
+    Order {
+        by: PrincipalId::new("operator").unwrap(),
+        reason: "a test".to_owned(),
+        cause: Cause::default(),
     }
 }
 

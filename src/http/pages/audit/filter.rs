@@ -181,7 +181,7 @@ impl Filter {
             return Ok(());
         }
         if !is_pseudonym(typed) {
-            let known = state.system.known_principal(&viewer.tenant, typed).await?;
+            let known = state.system.person(&viewer.tenant, typed).await?;
             if let Some(known) = known {
                 self.is_long_winded = true;
                 self.query.principal = Some(known);

@@ -83,17 +83,6 @@ pub enum ConnectError {
     },
 }
 
-impl ConnectError {
-    /// Whether trying again later may help without anybody changing anything here.
-    #[must_use]
-    pub fn is_passing(&self) -> bool {
-        matches!(
-            self,
-            Self::Unreachable { .. } | Self::Busy { .. } | Self::ReadOnly { .. }
-        )
-    }
-}
-
 /// An error of the library in one line, causes included. What the server says is its message and code; the detail, which
 /// may quote rows, is left out.
 #[must_use]
