@@ -20,7 +20,7 @@ use crate::http::viewer::Viewer;
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct Job {
     /// Its id, a UUID of version 7.
-    id: ExportIdText,
+    id: String,
     /// `queued`, `running`, `completed`, `failed`, `cancelled` or `expired`.
     status: &'static str,
     /// Why it waits, failed or was cancelled.
@@ -61,8 +61,6 @@ pub(crate) struct Job {
     #[serde(rename = "_links")]
     links: BTreeMap<&'static str, String>,
 }
-
-type ExportIdText = String;
 
 /// Why an export waits, failed or was cancelled.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -252,7 +250,7 @@ pub(super) fn waiting(waits: &QueuePosition) -> Reason {
             format!("Waits for a free worker; {} before it.", waits.ahead)
         }
         carnet_actors::WaitReason::Until(at) => {
-            format!("An attempt failed; the next begins at {at}.")
+            format!("Will be tried again at {at}.")
         }
         carnet_actors::WaitReason::Draining => {
             "The service takes no work at the moment.".to_owned()
