@@ -5,8 +5,8 @@
 //! ranges of one download are one record and aren't counted at all. Every link is a record of its own, up to a number
 //! that only a flood reaches.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -31,6 +31,9 @@ const ONE_DOWNLOAD: Duration = Duration::from_secs(15 * 60);
 /// Links to one export that one person gets within a window before further ones are only counted: far more than people
 /// ask for, and few enough that a loop of requests doesn't fill the log.
 const OWN_LINK_RECORDS: u32 = 20;
+
+/// Different readings of the log that are told one by one within a window, for the same reason.
+const OWN_READ_RECORDS: usize = 20;
 
 /// Records of one kind are repetitions of each other, or too many to be told one by one.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -77,6 +80,31 @@ impl Kind {
             1
         }
     }
+
+    /// What may be named for the first time within a window and have a record for it. Categories are the catalog's, so
+    /// there is an end to them; filters are what people write.
+    fn names_each_window(&self) -> usize {
+        if self.of == "audit_read" {
+            OWN_READ_RECORDS
+        } else {
+            usize::MAX
+        }
+    }
+}
+
+/// What a record names beyond its kind: counted as a repetition, it must not vanish.
+fn names(event: &AccessEvent) -> Vec<String> {
+    match event {
+        AccessEvent::ExportRefused(refused) => refused.categories.clone(),
+        AccessEvent::DownloadBlocked(blocked) => blocked.categories.clone(),
+        AccessEvent::AuditRead(read) => vec![format!("{:?}", read.filters)],
+        AccessEvent::AccessDenied(_)
+        | AccessEvent::LinkIssued(_)
+        | AccessEvent::LinkRevoked(_)
+        | AccessEvent::Downloaded(_)
+        | AccessEvent::DownloadEnded(_)
+        | AccessEvent::Repeated(_) => Vec::new(),
+    }
 }
 
 struct Count {
@@ -89,6 +117,8 @@ struct Count {
     seen: Duration,
     /// Further records of this kind that are written in this window, not counted.
     left: u32,
+    /// What the records written in this window have named.
+    named: BTreeSet<String>,
     /// The record written last, which the counted ones repeat, and what it goes back to.
     repeats: Option<(Uuid, Cause)>,
     /// Cancelled once the append of a record of this kind, now under way, has been answered.
@@ -104,6 +134,7 @@ impl Count {
             since: tick,
             seen: tick,
             left: 0,
+            named: BTreeSet::new(),
             repeats: None,
             writing: None,
         }
@@ -118,13 +149,24 @@ impl Count {
     }
 
     /// Whether a record is written, the window begun anew if it is over.
-    fn takes_one(&mut self, kind: &Kind, tick: Duration, window: Duration) -> bool {
+    fn takes_one(
+        &mut self,
+        (kind, names): (&Kind, &[String]),
+        tick: Duration,
+        window: Duration,
+    ) -> bool {
         // Kept on for its ranges only: the kind's window is over, so this one is a first again.
         if self.count == 0 && tick.saturating_sub(self.since) >= window {
             self.since = tick;
             self.left = kind.written_each_window();
+            self.named.clear();
         }
-        let takes = self.left > 0;
+        let is_new = names.iter().any(|name| !self.named.contains(name))
+            && self.named.len() < kind.names_each_window();
+        let takes = self.left > 0 || is_new;
+        if takes {
+            self.named.extend(names.iter().cloned());
+        }
         self.left = self.left.saturating_sub(1);
         takes
     }
@@ -178,10 +220,12 @@ impl AccessRecorder {
         cause: &Cause,
     ) -> Result<(), Error> {
         let kind = Kind::of(tenant, &event);
+        let named = names(&event);
         let is_range = matches!(&event, AccessEvent::Downloaded(downloaded) if downloaded.partial);
         loop {
             let now = shared.ports.clock.now();
-            match self.turn(&kind, now, shared.ports.clock.monotonic(), is_range) {
+            let tick = shared.ports.clock.monotonic();
+            match self.turn((&kind, &named), now, tick, is_range) {
                 Turn::Nothing => return Ok(()),
                 Turn::After(other) => other.cancelled().await,
                 Turn::Write(busy) => {
@@ -197,7 +241,13 @@ impl AccessRecorder {
         }
     }
 
-    fn turn(&self, kind: &Kind, now: Timestamp, tick: Duration, is_range: bool) -> Turn {
+    fn turn(
+        &self,
+        (kind, names): (&Kind, &[String]),
+        now: Timestamp,
+        tick: Duration,
+        is_range: bool,
+    ) -> Turn {
         let mut kinds = self.lock();
         if kinds.len() >= MAX_KINDS && !kinds.contains_key(kind) {
             kinds.retain(|_, count| count.count > 0 || count.writing.is_some());
@@ -210,6 +260,7 @@ impl AccessRecorder {
             Entry::Vacant(entry) => {
                 let count = entry.insert(Count::new(now, tick));
                 count.left = kind.written_each_window() - 1;
+                count.named.extend(names.iter().cloned());
                 return Turn::Write(Some(count.begin()));
             }
         };
@@ -221,7 +272,7 @@ impl AccessRecorder {
         if same_download {
             return Turn::Nothing;
         }
-        if count.takes_one(kind, tick, self.window) {
+        if count.takes_one((kind, names), tick, self.window) {
             return Turn::Write(Some(count.begin()));
         }
         count.add(now);
@@ -265,6 +316,7 @@ impl AccessRecorder {
                 counted.push((kind.clone(), taken));
                 count.count = 0;
                 count.since = tick;
+                count.named.clear();
                 return true;
             }
             let remembered = if kind.of == "downloaded" {
@@ -306,7 +358,7 @@ impl AccessRecorder {
                 None if entry.get().count == 0 => {
                     entry.remove();
                 }
-                None => {}
+                None => entry.get_mut().named.clear(),
             }
         }
     }

@@ -8,7 +8,9 @@ use std::time::Duration;
 use carnet_actors::ports::RandomIds;
 use carnet_actors::{Cause, Keys, System, log_id, publish_policies};
 use carnet_events::codec::decode;
-use carnet_events::domain::access::{AccessDenied, AccessEvent, Downloaded, LinkIssued};
+use carnet_events::domain::access::{
+    AccessDenied, AccessEvent, AuditRead, Downloaded, ExportRefused, LinkIssued,
+};
 use carnet_events::domain::export::Status;
 use carnet_events::domain::policy::PolicyEvent;
 use carnet_events::ids::{Digest, ExportId, NodeId};
@@ -147,6 +149,70 @@ async fn after_a_minute_links_are_told_one_by_one_again() {
     }
     assert_eq!(world.access_records().await.len(), 45);
     stop(system).await;
+}
+
+fn refused(categories: &[&str]) -> AccessEvent {
+    AccessEvent::ExportRefused(ExportRefused {
+        principal: person("ada"),
+        code: "unknown_category".to_owned(),
+        categories: categories.iter().map(|&id| id.to_owned()).collect(),
+        next_allowed_at: None,
+    })
+}
+
+fn audit_read(format: &str, filters: &[(&str, &str)]) -> AccessEvent {
+    let filters = filters.iter().map(|&(key, value)| (key, value));
+    AccessEvent::AuditRead(AuditRead {
+        principal: person("ada"),
+        export: None,
+        format: format.to_owned(),
+        filters: filters
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .collect(),
+    })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_no_record_has_named_yet_is_no_repetition() {
+    let world = World::new();
+    let system = world.start(1).await;
+    let told = [
+        refused(&[]),
+        refused(&["paid"]),
+        refused(&["large", "paid"]),
+        audit_read("csv", &[("type", "cancelled")]),
+        audit_read("csv", &[]),
+        audit_read("json", &[]),
+    ];
+    for event in &told {
+        record(&system, event.clone()).await;
+    }
+    record(&system, refused(&["large"])).await;
+    record(&system, audit_read("csv", &[("type", "cancelled")])).await;
+    assert_eq!(world.access_records().await, told);
+    // So it is in the next window of a flood, too.
+    let counted = || async { world.access_records().await.len() == told.len() + 2 };
+    world.advance_until(SECOND, counted).await;
+    record(&system, refused(&["paid"])).await;
+    let last = world.access_records().await.pop();
+    assert_eq!(last, Some(refused(&["paid"])));
+    stop(system).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn readings_that_are_all_different_are_told_up_to_a_number() {
+    let world = World::new();
+    let system = world.start(1).await;
+    for n in 0..1000 {
+        record(&system, audit_read("json", &[("from", &n.to_string())])).await;
+    }
+    let written = world.access_records().await.len();
+    assert!((5..100).contains(&written), "{written}");
+    stop(system).await;
+    let Some(AccessEvent::Repeated(rest)) = world.access_records().await.pop() else {
+        panic!("not folded");
+    };
+    assert_eq!(rest.count, 1000 - written as u64);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
