@@ -42,6 +42,12 @@ pub trait Rewrite {
     /// The same for the key of an object member.
     fn key(&mut self, key: &str, out: &mut String) -> bool;
 
+    /// An object begins, as the value of the member `key` or in an array that is its value.
+    fn enter(&mut self, _key: Option<&str>) {}
+
+    /// The innermost object ends. Not called once something is wrong with the document.
+    fn leave(&mut self) {}
+
     /// Writes the text that stands for a number instead of it to `out`, which is empty; `false` when it stays as it is.
     fn number(&mut self, key: Option<&str>, literal: &str, out: &mut String) -> bool;
 }
@@ -103,12 +109,13 @@ impl Canonicaliser {
     ) -> Result<(), JsonError> {
         reader.skip_whitespace();
         match reader.peek() {
-            Some(b'{') => self.object(
-                reader,
-                depth.checked_sub(1).ok_or(JsonError::Depth)?,
-                rewrite,
-                out,
-            ),
+            Some(b'{') => {
+                let depth = depth.checked_sub(1).ok_or(JsonError::Depth)?;
+                rewrite.enter(key.and_then(|range| self.keys.get(range)));
+                self.object(reader, depth, rewrite, out)?;
+                rewrite.leave();
+                Ok(())
+            }
             Some(b'[') => self.array(
                 reader,
                 key,

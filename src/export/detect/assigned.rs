@@ -1,10 +1,12 @@
 //! Credentials known by what stands before them: `password: …`, `Bearer …`, `https://user:…@host`.
 
+use std::ops::Range;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 
 use super::bytes::{Alphabet, at_word_start, before, run_end, trim_punctuation};
-use super::words::{credential, is_password, is_phone, is_placeholder};
+use super::words::{credential, is_code, is_password, is_phone, is_placeholder};
 use super::{Hit, Kind};
 
 /// Words that a credential's name may end with; what else must be true of it, [`assigned`] checks.
@@ -38,13 +40,20 @@ pub(super) const WORDS: &[&str] = &[
     "passwort",
     "kennwort",
     "contraseña",
+    "pin",
+    "otp",
+    "cvv",
+    "cvc",
 ];
+
+/// What stands before the credential in an `Authorization` header. What follows `Basic` has a detector of its own.
+const SCHEMES: &[&str] = &["bearer", "token", "apikey", "api-key", "key", "negotiate"];
 
 /// The longest name that is looked at, and the longest value that is weighed before it counts as a secret for its length alone.
 const LONGEST_NAME: usize = 64;
 const LONGEST_WEIGHED: usize = 256;
 
-/// `name = value`, `name: value`, `"name": "value"`, `name=value`, whatever the quoting.
+/// `name = value`, `name: value`, `"name": "value"`, `name=value`, `<name>value<`, `--name value`, whatever the quoting.
 pub(super) fn assigned(text: &[u8], start: usize, end: usize) -> Option<Hit> {
     let name_end = name_end(text, end)?;
     let name_start = start
@@ -57,14 +66,17 @@ pub(super) fn assigned(text: &[u8], start: usize, end: usize) -> Option<Hit> {
             .count();
     let name = normalised(text.get(name_start..name_end)?);
     let kind = credential(&name)?;
-    let (value_start, quote) = value_start(text, name_end)?;
-    let value_end = value_end(text, value_start, quote);
-    let value = text.get(value_start..value_end)?;
-    let convincing = value.len() > LONGEST_WEIGHED || is_secret(value, is_password(&name));
-    convincing.then_some(Hit {
-        range: value_start..value_end,
-        kind,
-    })
+    let place = place(text, name_start, name_end)?;
+    let hit = |range| Some(Hit { range, kind });
+    if name.ends_with("authorization")
+        && let Some(range) = after_scheme(text, place)
+    {
+        return hit(range);
+    }
+    let value_end = value_end(text, place.start, place.quote);
+    let value = text.get(place.start..value_end)?;
+    let convincing = value.len() > LONGEST_WEIGHED || is_secret(value, &name, place.sign);
+    convincing.then(|| hit(place.start..value_end))?
 }
 
 /// Where the name ends: right after the trigger, or after digits (`password1`).
@@ -77,6 +89,58 @@ fn name_end(text: &[u8], end: usize) -> Option<usize> {
         .copied()
         .is_some_and(|byte| Alphabet::Base64Url.has(byte));
     (!goes_on).then_some(end)
+}
+
+/// What makes a value of what stands after a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sign {
+    /// `name=value`, `"name": "value"`, `<name>value<`: a program wrote it, or reads it.
+    Tight,
+    /// `name: value`, `name = value`: a person may have written it as well.
+    Loose,
+    /// `--name value`: words may follow.
+    Word,
+}
+
+/// Where a value stands.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    start: usize,
+    quote: Option<u8>,
+    sign: Sign,
+}
+
+/// Where the value of the name at `name_start..name_end` begins.
+fn place(text: &[u8], name_start: usize, name_end: usize) -> Option<Place> {
+    let rest = text.get(name_end..)?;
+    let place = |skipped: usize, quote, sign| {
+        let start = name_end + skipped;
+        Some(Place { start, quote, sign })
+    };
+    if rest.first() == Some(&b'>') && before(text, name_start) == Some(b'<') {
+        return place(1, Some(b'<'), Sign::Tight);
+    }
+    if rest.first() == Some(&b' ') && text.get(name_start..)?.starts_with(b"--") {
+        return place(1, None, Sign::Word);
+    }
+    let (start, quote) = value_start(text, name_end)?;
+    let tight = quote.is_some() || text.get(name_end..start) == Some(b"=");
+    let sign = if tight { Sign::Tight } else { Sign::Loose };
+    Some(Place { start, quote, sign })
+}
+
+/// The credential in `Authorization: <scheme> <credential>`.
+fn after_scheme(text: &[u8], place: Place) -> Option<Range<usize>> {
+    let rest = text.get(place.start..)?;
+    let scheme = SCHEMES.iter().find(|scheme| {
+        rest.get(..scheme.len())
+            .is_some_and(|word| word.eq_ignore_ascii_case(scheme.as_bytes()))
+            && rest.get(scheme.len()) == Some(&b' ')
+    })?;
+    let start = place.start + scheme.len() + 1;
+    let end = trim_punctuation(text, start, value_end(text, start, place.quote));
+    let value = String::from_utf8_lossy(text.get(start..end)?);
+    (value.len() >= 3 && !is_placeholder(&value)).then_some(start..end)
 }
 
 /// Past closing quotes, spaces, one of `:`, `=`, `=>`, `:=`, spaces and an opening quote.
@@ -129,17 +193,22 @@ fn value_end(text: &[u8], start: usize, quote: Option<u8>) -> usize {
     end - if quote.is_some() { backslashes } else { 0 }
 }
 
-fn is_secret(value: &[u8], password: bool) -> bool {
+fn is_secret(value: &[u8], name: &str, sign: Sign) -> bool {
     let text = String::from_utf8_lossy(value);
     let template = text.starts_with(['$', '{', '<', '[', '(', '*'])
         && !text.chars().any(|c| c.is_ascii_digit());
     if template || is_placeholder(&text) {
         return false;
     }
-    if password {
-        return value.len() >= 4;
+    if is_code(name) {
+        return (3..=8).contains(&value.len()) && value.iter().all(u8::is_ascii_digit);
     }
-    value.len() >= 8 && !value.contains(&b' ') && is_mixed(value)
+    let one_word = !value.contains(&b' ');
+    match sign {
+        Sign::Tight | Sign::Loose if is_password(name) => value.len() >= 4,
+        Sign::Tight => one_word && value.len() >= 4,
+        Sign::Loose | Sign::Word => one_word && value.len() >= 6 && is_mixed(value),
+    }
 }
 
 /// Has what words don't have: digits, or capitals after small letters.
@@ -244,8 +313,26 @@ impl KeyMeaning {
     #[must_use]
     pub fn of_text(self, value: &str) -> Option<Kind> {
         match self {
+            // What only people choose may be any word.
+            Self::Credential {
+                kind,
+                password: true,
+            } => is_any(value).then_some(kind),
             Self::Credential { kind, .. } => (!is_placeholder(value)).then_some(kind),
             Self::Phone => is_bare_number(value).then_some(Kind::Phone),
+        }
+    }
+
+    /// What a text is to be replaced as that stands further down, in an object under this key.
+    #[must_use]
+    pub fn of_text_within(self, value: &str) -> Option<Kind> {
+        match self {
+            Self::Credential {
+                kind: Kind::BearerToken,
+                ..
+            } => (value.len() >= 6 && is_mixed(value.as_bytes())).then_some(Kind::BearerToken),
+            Self::Credential { .. } => self.of_text(value),
+            Self::Phone => None,
         }
     }
 
@@ -273,13 +360,18 @@ pub fn key_meaning(key: &str) -> Option<KeyMeaning> {
     if let Some(kind) = credential(name) {
         return Some(KeyMeaning::Credential {
             kind,
-            password: is_password(name),
+            password: is_password(name) || is_code(name),
         });
     }
     name.split('_')
         .chain([name])
         .any(is_phone)
         .then_some(KeyMeaning::Phone)
+}
+
+/// Whether there is anything to it at all, and it isn't masked already.
+fn is_any(value: &str) -> bool {
+    value.chars().any(char::is_alphanumeric) && !value.starts_with("[redacted:")
 }
 
 /// Nothing but a phone number's digits and what may stand between them.

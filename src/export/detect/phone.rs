@@ -7,7 +7,8 @@
 //! | international | `+49 30 1234567` | the `+` |
 //! | North American | `(415) 555-2671`, `1-800-555-0199` | groups of 3, 3 and 4, whose first digits are 2 to 9 |
 //! | with prefix 00 | `0044 20 7946 0958` | the whole run, grouped |
-//! | national | `030 1234567`, `06 12 34 56 78`, `(02) 9876 5432` | the whole run: a leading 0, grouped, 9 to 12 digits |
+//! | national | `030 1234567`, `06 12 34 56 78`, `(02) 9876 5432`, `(0)170 1234567` | the whole run: a leading 0, grouped, 9 to 12 digits |
+//! | Russian | `8 912 345-67-89` | groups of 1, 3, 3, 2 and 2 after an 8 |
 //! | after a word | `phone: 5551234567`, `call 5551234` | the word |
 //!
 //! Bare digits without such a word are left alone: they are order numbers, ids and times more often than phones.
@@ -183,9 +184,12 @@ impl Run<'_> {
             first.len() <= 6
                 && (10..=MAX_DIGITS + 2).contains(&digits)
                 && next.is_some_and(|digit| *digit != b'0')
+        } else if lengths == [1, 3, 3, 2, 2] {
+            first == b"8" && matches!(self.digits(1).first(), Some(b'3' | b'4' | b'8' | b'9'))
         } else {
+            let bracketed = open && first == b"0" && self.separator_after(0) == b")";
             first.first() == Some(&b'0')
-                && (2..=6).contains(&first.len())
+                && (bracketed || (2..=6).contains(&first.len()))
                 && (9..=12).contains(&digits)
         };
         let postal_code = lengths == [5, 4];

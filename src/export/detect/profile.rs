@@ -4,7 +4,7 @@ use crate::export::canonical::string::needs_escape;
 
 /// Part of a run that a key or token may be made of.
 const RUN: u8 = 1 << 0;
-/// `:` or `=`: an assignment, a URL or a reference.
+/// `:`, `=` or `<`: an assignment, a URL, a reference or a tag.
 const ASSIGN: u8 = 1 << 1;
 /// `\` or `%`: something may be encoded.
 const ESCAPE: u8 = 1 << 2;
@@ -13,6 +13,8 @@ const AT: u8 = 1 << 3;
 const JSON: u8 = 1 << 4;
 const NON_ASCII: u8 = 1 << 5;
 const DIGIT: u8 = 1 << 6;
+/// Begins a character that may read as another, or as nothing: full-width forms, Arabic digits, zero-width spaces.
+const DISGUISE: u8 = 1 << 7;
 
 const CLASSES: [u8; 256] = {
     let mut table = [0; 256];
@@ -32,9 +34,10 @@ const CLASSES: [u8; 256] = {
             class |= DIGIT;
         }
         class |= match byte {
-            b':' | b'=' => ASSIGN,
+            b':' | b'=' | b'<' => ASSIGN,
             b'\\' | b'%' => ESCAPE,
             b'@' => AT,
+            0xd9 | 0xdb | 0xe2 | 0xef => NON_ASCII | DISGUISE,
             0x80.. => NON_ASCII,
             _ => 0,
         };
@@ -47,8 +50,8 @@ const CLASSES: [u8; 256] = {
     table
 };
 
-/// Nothing that the triggers lead to is found in a text without `:`, `=` or an escape whose runs are all shorter.
-/// A test holds the table of tokens to it.
+/// Nothing that the triggers lead to is found in a text without `:`, `=`, `<`, an escape or the lines of a PEM block whose runs are all
+/// shorter. A test holds the table of tokens to it.
 pub(super) const MIN_RUN: u32 = 16;
 
 /// Phone numbers have at least so many digits.
@@ -59,6 +62,8 @@ pub(super) const MIN_PHONE_DIGITS: u32 = 7;
 pub struct Profile {
     seen: u8,
     digits: u32,
+    /// `--`, as around the label of a PEM block and before the flag of a command.
+    double_dash: bool,
     longest_run: u32,
 }
 
@@ -67,10 +72,13 @@ impl Profile {
     #[must_use]
     pub fn of(text: &[u8]) -> Self {
         let (mut seen, mut digits, mut run, mut longest_run) = (0, 0_u32, 0_u32, 0_u32);
+        let (mut previous, mut double_dash) = (0, false);
         for &byte in text {
             let class = CLASSES[usize::from(byte)];
             seen |= class;
             digits = digits.saturating_add(u32::from(class & DIGIT != 0));
+            double_dash |= byte == b'-' && previous == b'-';
+            previous = byte;
             run = if class & RUN == 0 {
                 0
             } else {
@@ -81,6 +89,7 @@ impl Profile {
         Self {
             seen,
             digits,
+            double_dash,
             longest_run,
         }
     }
@@ -100,11 +109,14 @@ impl Profile {
     /// Whether anything could be found at all.
     #[must_use]
     pub const fn suspicious(self, email: bool) -> bool {
-        self.may_hold_triggers() || self.may_hold_phones() || (email && self.has_at_sign())
+        self.may_hold_triggers()
+            || self.may_hold_phones()
+            || self.may_read_otherwise()
+            || (email && self.has_at_sign())
     }
 
     pub(super) const fn may_hold_triggers(self) -> bool {
-        self.longest_run >= MIN_RUN || self.seen & (ASSIGN | ESCAPE) != 0
+        self.longest_run >= MIN_RUN || self.double_dash || self.seen & (ASSIGN | ESCAPE) != 0
     }
 
     pub(super) const fn may_hold_phones(self) -> bool {
@@ -115,7 +127,8 @@ impl Profile {
         self.seen & AT != 0
     }
 
-    pub(super) const fn has_escapes(self) -> bool {
-        self.seen & ESCAPE != 0
+    /// Whether it may read otherwise once escapes and disguises are undone.
+    pub(super) const fn may_read_otherwise(self) -> bool {
+        self.seen & (ESCAPE | DISGUISE) != 0
     }
 }

@@ -18,6 +18,9 @@ pub(super) const WORDS: &[&str] = &[
     "awssm://",
     "aws-sm://",
     "secretsmanager://",
+    "secret://",
+    "azurekeyvault://",
+    "ssm:/",
     "awssecretsmanager://",
     "ssm://",
     "awsssm://",
@@ -63,7 +66,7 @@ pub(super) fn reference(text: &[u8], start: usize, end: usize) -> Option<Hit> {
         }
         _ => {
             let end_of_path = path_end(text, end);
-            (at_word_start(text, start) && end_of_path > end + 2).then_some(start..end_of_path)?
+            (at_word_start(text, start) && end_of_path > end).then_some(start..end_of_path)?
         }
     };
     Some(Hit {

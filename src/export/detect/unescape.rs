@@ -1,4 +1,5 @@
-//! Looks at a text as it reads once its escapes are undone: JSON's, as in JSON inside text, and percent-encoding.
+//! Looks at a text as it reads once its escapes are undone: JSON's, as in JSON inside text, and percent-encoding. Characters in
+//! disguise are undone with them: full-width forms and other scripts' digits are read as what they show, zero-width ones not at all.
 
 use super::{Hit, Profile};
 
@@ -14,6 +15,12 @@ struct Decoded {
 
 /// Appends what is found in the decoded text, at the place it has in the original.
 pub(super) fn find(text: &str, email: bool, hits: &mut Vec<Hit>) {
+    if !text
+        .char_indices()
+        .any(|(at, character)| reads_otherwise(text, at, character))
+    {
+        return;
+    }
     let mut layer = Decoded {
         text: text.to_owned(),
         origins: (0..=text.len()).collect(),
@@ -40,18 +47,22 @@ impl Decoded {
         let mut at = 0;
         let mut changed = false;
         while let Some(rest) = self.text.get(at..).filter(|rest| !rest.is_empty()) {
+            let Some(first) = rest.chars().next() else {
+                break;
+            };
             let (character, length) = match escape(rest) {
-                Some(escape) => {
+                Some((character, length)) => {
                     changed = true;
-                    escape
+                    (Some(character), length)
                 }
-                None => match rest.chars().next() {
-                    Some(character) => (character, character.len_utf8()),
-                    None => break,
-                },
+                None => {
+                    let shown = shown(first);
+                    changed |= shown != Some(first);
+                    (shown, first.len_utf8())
+                }
             };
             let origin = self.origins.get(at).copied().unwrap_or_default();
-            decoded.text.push(character);
+            decoded.text.extend(character);
             decoded.origins.resize(decoded.text.len(), origin);
             at += length;
         }
@@ -60,6 +71,25 @@ impl Decoded {
             .push(self.origins.last().copied().unwrap_or_default());
         changed.then_some(decoded)
     }
+}
+
+/// Whether the character at `at` may be the beginning of an escape, or stands for another.
+fn reads_otherwise(text: &str, at: usize, character: char) -> bool {
+    matches!(character, '\\' | '%') && escape(text.get(at..).unwrap_or_default()).is_some()
+        || shown(character) != Some(character)
+}
+
+/// What a reader sees: ASCII for its full-width forms and for the digits of Arabic and Persian, nothing for what has no width.
+fn shown(character: char) -> Option<char> {
+    let code = u32::from(character);
+    let ascii = match code {
+        0xff01..=0xff5e => code - 0xfee0,
+        0x0660..=0x0669 => code - 0x0660 + u32::from(b'0'),
+        0x06f0..=0x06f9 => code - 0x06f0 + u32::from(b'0'),
+        0x200b..=0x200f | 0x2060 | 0xfeff => return None,
+        _ => return Some(character),
+    };
+    char::from_u32(ascii)
 }
 
 /// The character that `rest` begins with in escaped form, and the length of the escape.

@@ -2,6 +2,12 @@
 
 use super::Kind;
 
+/// Whether the name is that of a short code of digits that one person knows.
+pub(super) fn is_code(name: &str) -> bool {
+    const CODES: &[&str] = &["pin", "otp", "cvv", "cvc"];
+    CODES.contains(&name.rsplit('_').next().unwrap_or(name))
+}
+
 /// The kind of credential that a name ends with: `db_password`, `x-api-key`, `clientSecret`.
 /// `name` is lower case, with `-`, `.` and spaces as `_`.
 pub(super) fn credential(name: &str) -> Option<Kind> {
@@ -42,7 +48,9 @@ pub(super) fn credential(name: &str) -> Option<Kind> {
         .trim_end_matches(|c: char| c.is_ascii_digit())
         .trim_end_matches('_');
     let ends = |words: &[&str]| words.iter().any(|word| name.ends_with(word));
-    if ends(API_KEYS) {
+    if is_code(name) {
+        Some(Kind::Secret)
+    } else if ends(API_KEYS) {
         Some(Kind::ApiKey)
     } else if ends(TOKENS) {
         Some(Kind::BearerToken)

@@ -82,6 +82,7 @@ impl TextWriter {
         }
         let document = std::str::from_utf8(bytes).map_err(|_| ValueError::Utf8)?;
         self.cleaner.scan = scan;
+        self.cleaner.within = None;
         Ok(self.canonicaliser.write(document, &mut self.cleaner, out)?)
     }
 }
@@ -106,6 +107,8 @@ struct Cleaner {
     counts: Counts,
     neutralised: u64,
     scan: Scan,
+    /// What the key says that the outermost of the objects being read under a credential's key belongs to, and how many they are.
+    within: Option<(KeyMeaning, usize)>,
 }
 
 impl Default for Cleaner {
@@ -115,6 +118,7 @@ impl Default for Cleaner {
             counts: Counts::default(),
             neutralised: 0,
             scan: Scan::No,
+            within: None,
         }
     }
 }
@@ -155,7 +159,12 @@ impl Cleaner {
 
 impl Rewrite for Cleaner {
     fn value(&mut self, key: Option<&str>, text: &str, out: &mut String) -> bool {
-        match self.meaning(key).and_then(|meaning| meaning.of_text(text)) {
+        let said = self.meaning(key).and_then(|meaning| meaning.of_text(text));
+        let further_up = || {
+            self.within
+                .and_then(|(meaning, _)| meaning.of_text_within(text))
+        };
+        match said.or_else(further_up) {
             Some(kind) => self.replace(kind, out),
             None => self.clean(text, out),
         }
@@ -163,6 +172,20 @@ impl Rewrite for Cleaner {
 
     fn key(&mut self, key: &str, out: &mut String) -> bool {
         self.clean(key, out)
+    }
+
+    fn enter(&mut self, key: Option<&str>) {
+        self.within = match self.within {
+            Some((meaning, depth)) => Some((meaning, depth + 1)),
+            None => self.meaning(key).map(|meaning| (meaning, 1)),
+        };
+    }
+
+    fn leave(&mut self) {
+        self.within = self
+            .within
+            .filter(|(_, depth)| *depth > 1)
+            .map(|(meaning, depth)| (meaning, depth - 1));
     }
 
     fn number(&mut self, key: Option<&str>, literal: &str, out: &mut String) -> bool {

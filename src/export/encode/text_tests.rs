@@ -126,6 +126,22 @@ fn keys_say_what_values_are() {
 }
 
 #[test]
+fn keys_say_what_values_are_further_down() {
+    assert_eq!(
+        json(
+            r#"{"a":1,"secret":{"value":"hunter","at":[{"k":"x1y2z3"}],"n":7,"ok":true},"token":{"type":"access","value":"a1b2c3d4"},"z":"hunter"}"#,
+            SCAN
+        )
+        .0,
+        r#"{"a":1,"secret":{"at":[{"k":"[redacted:secret]"}],"n":7,"ok":true,"value":"[redacted:secret]"},"token":{"type":"access","value":"[redacted:bearer_token]"},"z":"hunter"}"#
+    );
+    assert_eq!(
+        json(r#"{"password":"x","pin":1234,"pwd":"***"}"#, SCAN).0,
+        r#"{"password":"[redacted:secret]","pin":"[redacted:secret]","pwd":"***"}"#
+    );
+}
+
+#[test]
 fn masks_keep_the_tail_of_long_values_only() {
     let masked = |text: &str, keep_last| {
         let mut out = Vec::new();

@@ -259,7 +259,7 @@ fn the_digest_of_a_policy_stays() {
     let policy = &catalog.get("users").unwrap().policy;
     assert_eq!(
         policy.document(),
-        r#"{"category":"users","columns":{"a":{"rule":"scan","type":"text"},"b":{"rule":"drop"},"id":{"rule":"keep","type":"integer"}},"detectors":1,"neutraliser":1,"policy":1,"query":"select * from u where t = :tenant","scope":false,"source":"main","subject_column":null,"tenant_column":null}"#
+        r#"{"category":"users","columns":{"a":{"rule":"scan","type":"text"},"b":{"rule":"drop"},"id":{"rule":"keep","type":"integer"}},"detectors":2,"neutraliser":1,"policy":1,"query":"select * from u where t = :tenant","scope":false,"source":"main","subject_column":null,"tenant_column":null}"#
     );
     let sha256 =
         aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, policy.document().as_bytes());
