@@ -25,7 +25,8 @@ use crate::shared::Shared;
 /// Kinds counted at once. A kind beyond them is written each time, as its first is anyway.
 const MAX_KINDS: usize = 10_000;
 
-/// A range asked for within this time of the one before belongs to the same download.
+/// A range asked for within this time of a download's first belongs to it. From then on it is another one: else whoever asks often enough could take a file
+/// away again and again under one record.
 const ONE_DOWNLOAD: Duration = Duration::from_secs(15 * 60);
 
 /// Links to one export that one person gets within a window before further ones are only counted: far more than people
@@ -119,6 +120,8 @@ struct Count {
     left: u32,
     /// What the records written in this window have named.
     named: BTreeSet<String>,
+    /// When the download began that ranges belong to, by the monotonic clock.
+    began: Option<Duration>,
     /// The record written last, which the counted ones repeat, and what it goes back to.
     repeats: Option<(Uuid, Cause)>,
     /// Cancelled once the append of a record of this kind, now under way, has been answered.
@@ -135,6 +138,7 @@ impl Count {
             seen: tick,
             left: 0,
             named: BTreeSet::new(),
+            began: None,
             repeats: None,
             writing: None,
         }
@@ -261,17 +265,19 @@ impl AccessRecorder {
                 let count = entry.insert(Count::new(now, tick));
                 count.left = kind.written_each_window() - 1;
                 count.named.extend(names.iter().cloned());
+                count.began = Some(tick);
                 return Turn::Write(Some(count.begin()));
             }
         };
         if let Some(writing) = &count.writing {
             return Turn::After(writing.clone());
         }
-        let same_download = is_range && tick.saturating_sub(count.seen) < ONE_DOWNLOAD;
+        let began = count.began.filter(|_| is_range);
         count.seen = tick;
-        if same_download {
+        if began.is_some_and(|began| tick.saturating_sub(began) < ONE_DOWNLOAD) {
             return Turn::Nothing;
         }
+        count.began = Some(tick);
         if count.takes_one((kind, names), tick, self.window) {
             return Turn::Write(Some(count.begin()));
         }
@@ -281,7 +287,10 @@ impl AccessRecorder {
 
     /// Writes what was counted, and forgets kinds whose window is over.
     pub(crate) async fn flush(&self, shared: &Shared) {
-        for (kind, count) in self.take_counted(shared.ports.clock.monotonic()) {
+        let mut counted = self
+            .take_counted(shared.ports.clock.monotonic())
+            .into_iter();
+        while let Some((kind, count)) = counted.next() {
             let repeated = AccessEvent::Repeated(Repeated {
                 principal: kind.principal.clone(),
                 of: kind.of.to_owned(),
@@ -297,7 +306,13 @@ impl AccessRecorder {
             let written = write(shared, &kind.tenant, &repeated, now, (first, &cause)).await;
             if let Err(error) = written {
                 tracing::warn!(%error, of = kind.of, "counted access records could not be written yet");
-                self.put_back(kind, &count, shared.ports.clock.monotonic());
+                let tick = shared.ports.clock.monotonic();
+                self.put_back(kind, &count, tick);
+                // Each would wait as long as this one did.
+                if error.is_transient() {
+                    counted.for_each(|(kind, count)| self.put_back(kind, &count, tick));
+                    return;
+                }
             }
         }
     }
@@ -358,7 +373,10 @@ impl AccessRecorder {
                 None if entry.get().count == 0 => {
                     entry.remove();
                 }
-                None => entry.get_mut().named.clear(),
+                None => {
+                    entry.get_mut().named.clear();
+                    entry.get_mut().began = None;
+                }
             }
         }
     }

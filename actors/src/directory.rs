@@ -6,6 +6,7 @@
 //! are, whichever tenant they act on; why they did it stands in the directory of whom it concerned.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use aws_lc_rs::hmac;
 use carnet_events::codec::{Context, decode, encode};
@@ -19,6 +20,7 @@ use uuid::Uuid;
 
 use crate::api::Order;
 use crate::error::Error;
+use crate::folded::{Folded, Kept};
 use crate::recent::Recent;
 use crate::shared::Shared;
 
@@ -27,15 +29,6 @@ const PSEUDONYM_BYTES: usize = 16;
 
 /// What the key of digests is derived with.
 const DIGESTS: &[u8] = b"carnet digests 1\0";
-
-/// Directories folded in memory at once; each may hold many persons, and only reading names needs them.
-const FOLDED: usize = 32;
-
-#[derive(Clone)]
-struct Known {
-    revision: Option<u64>,
-    directory: Arc<Directory>,
-}
 
 /// Whose directory.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -75,7 +68,9 @@ pub(crate) struct Directories {
     keys: Recent<House, hmac::Key>,
     /// Persons who are in their directory for certain.
     seen: Recent<(House, String), PrincipalId>,
-    folded: Recent<House, Known>,
+    folded: Kept,
+    /// How many directories were forgotten. Whoever read one before, and remembers it after, would remember it for good.
+    forgotten: AtomicU64,
 }
 
 impl Directories {
@@ -83,7 +78,8 @@ impl Directories {
         Self {
             keys: Recent::new(kept),
             seen: Recent::new(kept),
-            folded: Recent::new(FOLDED),
+            folded: Kept::default(),
+            forgotten: AtomicU64::new(0),
         }
     }
 
@@ -98,6 +94,7 @@ impl Directories {
         if let Some(principal) = self.seen.get(&person) {
             return Ok(principal);
         }
+        let forgotten = self.forgotten();
         let key = self.key(shared, house).await?;
         let principal = pseudonym(&key, house, subject)?;
         let seen = DirectoryEvent::PersonSeen(PersonSeen {
@@ -107,7 +104,9 @@ impl Directories {
         // The id is derived, so a person is taken up once, however often and wherever they are seen first.
         let id = Uuid::new_v5(&Uuid::NAMESPACE_OID, principal.as_str().as_bytes());
         append(shared, house, Expected::Any, id, &seen).await?;
-        self.seen.put_unless(person, principal.clone(), |_| false);
+        self.remember(house, forgotten, || {
+            self.seen.put_unless(person, principal.clone(), |_| false);
+        });
         Ok(principal)
     }
 
@@ -219,9 +218,27 @@ impl Directories {
 
     /// Lets go of what is known of an erased directory.
     pub(crate) fn forget(&self, house: &House) {
+        // First, so that whoever remembers something of it after this sees that it was forgotten.
+        self.forgotten.fetch_add(1, Ordering::SeqCst);
+        self.let_go(house);
+    }
+
+    fn forgotten(&self) -> u64 {
+        self.forgotten.load(Ordering::SeqCst)
+    }
+
+    /// Remembers what was read of a directory, unless one was forgotten since.
+    fn remember(&self, house: &House, forgotten: u64, remember: impl FnOnce()) {
+        remember();
+        if self.forgotten() != forgotten {
+            self.let_go(house);
+        }
+    }
+
+    fn let_go(&self, house: &House) {
         self.keys.forget(|known| known == house);
         self.seen.forget(|(known, _)| known == house);
-        self.folded.forget(|known| known == house);
+        self.folded.forget(house);
     }
 
     /// The directory's key, made when it is first needed. Of two who make it at once, one does.
@@ -229,6 +246,7 @@ impl Directories {
         if let Some(key) = self.keys.get(house) {
             return Ok(key);
         }
+        let forgotten = self.forgotten();
         let hex = match stored_key(shared, house).await? {
             Some(hex) => hex,
             None => make_key(shared, house).await?,
@@ -236,39 +254,40 @@ impl Directories {
         let bytes =
             hex::decode(hex).map_err(|_| Error::corrupt("a tenant's key is not hexadecimal"))?;
         let key = hmac::Key::new(hmac::HMAC_SHA256, &bytes);
-        self.keys.put_unless(house.clone(), key.clone(), |_| false);
+        self.remember(house, forgotten, || {
+            self.keys.put_unless(house.clone(), key.clone(), |_| false);
+        });
         Ok(key)
     }
 
     async fn load(&self, shared: &Shared, house: &House) -> Result<Arc<Directory>, Error> {
-        let stream = house.stream();
+        let (stream, forgotten) = (house.stream(), self.forgotten());
         let head = shared.calls.head(&stream).await?;
         // An erased one has no head any more, and what was folded from it goes.
         let known = self
             .folded
             .get(house)
             .filter(|known| known.revision <= head);
-        let known = known.unwrap_or_else(|| Known {
-            revision: None,
-            directory: Arc::default(),
-        });
+        let known = known.unwrap_or_default();
         if known.revision == head {
             return Ok(known.directory);
         }
         let mut events = shared.calls.read_after(&stream, known.revision);
-        let mut revision = known.revision;
+        let (mut revision, mut bytes) = (known.revision, known.bytes);
         let mut directory = Arc::unwrap_or_clone(known.directory);
         while let Some(recorded) = shared.calls.next(&mut events).await? {
             let (_, event) = decode::<DirectoryEvent>(&recorded)?;
             revision = Some(recorded.revision);
+            bytes += recorded.data.len();
             directory = directory.evolve(&event.what);
         }
         let directory = Arc::new(directory);
-        let known = Known {
+        let folded = Folded {
             revision,
             directory: Arc::clone(&directory),
+            bytes,
         };
-        self.folded.put_unless(house.clone(), known, |_| false);
+        self.remember(house, forgotten, || self.folded.put(house.clone(), folded));
         Ok(directory)
     }
 }
@@ -345,5 +364,29 @@ fn refusal(error: StoreError) -> Error {
         | StoreError::Unknown { .. }
         | StoreError::Invalid { .. }
         | StoreError::Corrupt { .. } => error.into(),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_read_before_a_directory_was_forgotten_is_not_remembered_after() {
+        let directories = Directories::new(10);
+        let house = House::Tenant(TenantId::new("acme").unwrap());
+        let key = || hmac::Key::new(hmac::HMAC_SHA256, &[7; 32]);
+        let remember = |forgotten| {
+            directories.remember(&house, forgotten, || {
+                directories.keys.put_unless(house.clone(), key(), |_| false);
+            });
+            directories.keys.get(&house).is_some()
+        };
+        let before = directories.forgotten();
+        assert!(remember(before));
+        directories.forget(&house);
+        assert!(!remember(before));
+        assert!(remember(directories.forgotten()));
     }
 }

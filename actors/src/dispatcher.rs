@@ -115,9 +115,14 @@ impl Dispatcher {
         if self.shared.gate.skew().is_some() {
             return Some(WaitReason::ClockSkewed);
         }
-        let gate = &self.shared.gate;
+        let Shared {
+            gate,
+            platform,
+            options,
+            ..
+        } = &*self.shared;
         let drained =
-            gate.is_stopping() || gate.is_superseded() || self.shared.platform.is_draining();
+            gate.is_stopping() || gate.is_superseded() || platform.is_draining(options.node);
         drained.then_some(WaitReason::Draining)
     }
 

@@ -6,11 +6,12 @@
 
 use carnet_events::codec::{Context, decode, encode};
 use carnet_events::domain::platform::{KeysApplied, PlatformEvent};
-use carnet_events::ids::{Digest, NodeId};
+use carnet_events::ids::{Digest, NodeId, Timestamp};
 use carnet_events::store::{Direction, EventStore, Expected, ReadFrom, StoreError};
 use carnet_events::stream::StreamName;
 use futures::StreamExt as _;
 
+use crate::dating;
 use crate::error::Error;
 use crate::ports::{Clock, Ids};
 
@@ -41,9 +42,8 @@ pub async fn apply_keys(
 ) -> Result<Keys, Error> {
     let stream = StreamName::platform();
     for _ in 0..MAX_CONFLICTS {
-        // Asked for before the stream is read: what is appended meanwhile conflicts.
-        let head = store.head(&stream).await?;
-        if let Some(in_use) = newest(store).await? {
+        let Found { last, keys: in_use } = newest(store).await?;
+        if let Some(in_use) = in_use {
             if in_use == keys {
                 return Ok(Keys::Known);
             }
@@ -56,8 +56,9 @@ pub async fn apply_keys(
             node,
             keys: keys.to_vec(),
         });
-        let event = encode(ids.random(), clock.now(), &applied, &Context::default());
-        let expected = head.map_or(Expected::NoStream, Expected::Exact);
+        let at = dating::at(store.probe().await?, clock.now(), last.map(|(_, at)| at));
+        let event = encode(ids.random(), at, &applied, &Context::default());
+        let expected = last.map_or(Expected::NoStream, |(head, _)| Expected::Exact(head));
         let event = event.map_err(Error::corrupt)?;
         match store.append(&stream, expected, vec![event]).await {
             Ok(_) => return Ok(Keys::Known),
@@ -70,15 +71,26 @@ pub async fn apply_keys(
     ))
 }
 
-/// The fingerprints that were recorded last.
-async fn newest(store: &dyn EventStore) -> Result<Option<Vec<Digest>>, Error> {
+/// What the platform's stream says.
+#[derive(Default)]
+struct Found {
+    /// Its last event: where it stands and when it happened.
+    last: Option<(u64, Timestamp)>,
+    /// The fingerprints that were recorded last.
+    keys: Option<Vec<Digest>>,
+}
+
+async fn newest(store: &dyn EventStore) -> Result<Found, Error> {
     let stream = StreamName::platform();
     let mut events = store.read(&stream, ReadFrom::End, Direction::Backwards, usize::MAX);
+    let mut found = Found::default();
     while let Some(recorded) = events.next().await.transpose()? {
         let (_, event) = decode::<PlatformEvent>(&recorded)?;
+        found.last.get_or_insert((recorded.revision, event.at));
         if let PlatformEvent::KeysApplied(applied) = event.what {
-            return Ok(Some(applied.keys));
+            found.keys = Some(applied.keys);
+            break;
         }
     }
-    Ok(None)
+    Ok(found)
 }

@@ -7,6 +7,7 @@ use carnet_events::stream::StreamName;
 use futures::StreamExt as _;
 use uuid::Uuid;
 
+use crate::dating;
 use crate::error::Error;
 use crate::ports::{Clock, Ids};
 
@@ -24,7 +25,8 @@ pub async fn log_id(
     }
     let id = ids.random();
     let created = PlatformEvent::LogCreated(LogCreated { log: id });
-    let event = encode(id, clock.now(), &created, &Context::default()).map_err(Error::corrupt)?;
+    let at = dating::at(store.probe().await?, clock.now(), None);
+    let event = encode(id, at, &created, &Context::default()).map_err(Error::corrupt)?;
     match store
         .append(&StreamName::platform(), Expected::NoStream, vec![event])
         .await

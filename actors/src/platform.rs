@@ -1,7 +1,7 @@
 //! What concerns every tenant: the log's id, the policies, the configuration, and what operators switched.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use carnet_events::codec::{Context, decode, encode};
@@ -19,6 +19,7 @@ use uuid::Uuid;
 
 use crate::api::{KnownNode, Order, PlatformEntry, PlatformView, Since};
 use crate::calls::Calls;
+use crate::dating;
 use crate::directory::House;
 use crate::error::Error;
 use crate::options::Options;
@@ -37,8 +38,6 @@ const MAX_NODES: usize = 1000;
 /// The platform's stream, folded.
 pub(crate) struct Platform {
     newest: Mutex<Arc<PlatformView>>,
-    /// Whether this node is being drained, as of the last look.
-    draining: AtomicBool,
     /// Where in the stream it stands that this process serves; [`NOWHERE`] before it does.
     applied: AtomicU64,
 }
@@ -49,7 +48,6 @@ impl Default for Platform {
     fn default() -> Self {
         Self {
             newest: Mutex::default(),
-            draining: AtomicBool::default(),
             applied: AtomicU64::new(NOWHERE),
         }
     }
@@ -71,8 +69,6 @@ impl Platform {
             view.revision = Some(recorded.revision);
             view.updated_at = view.updated_at.max(Some(event.at));
         }
-        let draining = view.draining.contains_key(&shared.options.node);
-        self.draining.store(draining, Ordering::Relaxed);
         if self.is_superseded(shared, &view) {
             shared.gate.supersede();
         }
@@ -89,9 +85,9 @@ impl Platform {
         Arc::clone(&self.lock())
     }
 
-    /// Whether this node was being drained when last looked.
-    pub(crate) fn is_draining(&self) -> bool {
-        self.draining.load(Ordering::Relaxed)
+    /// Whether a node was being drained when last looked.
+    pub(crate) fn is_draining(&self, node: NodeId) -> bool {
+        self.lock().draining.contains_key(&node)
     }
 
     /// Whether a process that began to serve after this one goes by this node's id: its data directory was copied. Each
@@ -348,7 +344,7 @@ pub async fn publish_policies(
         .await
 }
 
-/// Appends to the platform's stream where `view` was folded from, and dates it no earlier than what stands there.
+/// Appends to the platform's stream where `view` was folded from, and dates it by the store's clock, no earlier than what stands there.
 async fn append(
     shared: &Shared,
     view: &PlatformView,
@@ -356,8 +352,8 @@ async fn append(
     event: &PlatformEvent,
     context: &Context,
 ) -> Result<Result<Appended, StoreError>, Error> {
-    let now = shared.ports.clock.now();
-    let at = view.updated_at.map_or(now, |last| now.max(last));
+    let health = shared.calls.probe().await?;
+    let at = dating::at(health, shared.ports.clock.now(), view.updated_at);
     let event = encode(id, at, event, context).map_err(Error::corrupt)?;
     let expected = view.revision.map_or(Expected::NoStream, Expected::Exact);
     let stream = StreamName::platform();

@@ -12,6 +12,7 @@ use carnet_events::store::{Direction, EventStore, Expected, ReadFrom, StoreError
 use carnet_events::stream::StreamName;
 use futures::StreamExt as _;
 
+use crate::dating;
 use crate::error::Error;
 use crate::ports::{Clock, Ids};
 
@@ -54,8 +55,7 @@ pub async fn record_storages(
         if new.is_empty() {
             return Ok(());
         }
-        let now = clock.now();
-        let at = last.map_or(now, |(_, at)| now.max(at));
+        let at = dating::at(store.probe().await?, clock.now(), last.map(|(_, at)| at));
         let events = new.chunks(MOST_AT_ONCE).map(|new| {
             let used = PlatformEvent::StoragesUsed(StoragesUsed {
                 node,

@@ -4,6 +4,7 @@
 //! delete, `artifact_deleted`), each of which may be repeated, so a crash between any two is made up for.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use carnet_events::domain::export::{Deletion, DeletionCause, Export, ExportCommand};
 use carnet_events::ids::{ExportId, TenantId};
@@ -62,8 +63,13 @@ impl Timers {
 }
 
 async fn all(shared: &Arc<Shared>, action: DueAction, due: Vec<Due>) {
+    let (waiting, is_deletion) = (&AtomicUsize::new(0), action != DueAction::Expire);
     stream::iter(due)
         .for_each_concurrent(AT_ONCE, |due| async move {
+            if is_deletion && !shared.ports.runner.storage_verified(&due.tenant).await {
+                waiting.fetch_add(1, Ordering::Relaxed);
+                return;
+            }
             let done = match action {
                 DueAction::Expire => {
                     command(shared, &due.tenant, due.export, ExportCommand::Expire).await
@@ -77,6 +83,10 @@ async fn all(shared: &Arc<Shared>, action: DueAction, due: Vec<Due>) {
             }
         })
         .await;
+    let files = waiting.load(Ordering::Relaxed);
+    if files > 0 {
+        tracing::warn!(files, "due files are left until their storage works again");
+    }
 }
 
 /// Deletes an export's file, if it may be deleted for this cause or its deletion was begun.
@@ -95,6 +105,10 @@ pub(crate) async fn delete(
     else {
         return Ok(());
     };
+    // Told from memory. One storage that doesn't answer would keep everybody's files, a minute for each of its own.
+    if !shared.ports.runner.storage_verified(tenant).await {
+        return Err(Error::unavailable("the artifact storage doesn't work"));
+    }
     let begin = ExportCommand::StartDeletion { cause };
     command(shared, tenant, export, begin).await?;
     // Only a durable `deletion_started` allows it: from then on a hold comes too late.

@@ -11,6 +11,7 @@ use carnet_events::store::{
 };
 use carnet_events::stream::StreamName;
 use futures::{StreamExt, stream};
+use tokio::sync::Notify;
 
 /// What goes wrong with an append.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -34,6 +35,16 @@ pub struct FaultyStore {
     cut: AtomicBool,
     mute: AtomicBool,
     pub skew_ms: Mutex<Option<i64>>,
+    held: Mutex<Option<(StreamName, Hold)>>,
+}
+
+/// A reading that ends when a test says so.
+#[derive(Clone, Default)]
+pub struct Hold {
+    /// Told when the reader has everything but the end.
+    pub held: Arc<Notify>,
+    /// Tells it to go on.
+    pub go_on: Arc<Notify>,
 }
 
 impl FaultyStore {
@@ -44,6 +55,7 @@ impl FaultyStore {
             cut: AtomicBool::new(false),
             mute: AtomicBool::new(false),
             skew_ms: Mutex::default(),
+            held: Mutex::default(),
         })
     }
 
@@ -52,6 +64,13 @@ impl FaultyStore {
         rule: impl FnMut(&StreamName, &[NewEvent]) -> Option<Fault> + Send + 'static,
     ) {
         *self.rule.lock().unwrap() = Some(Box::new(rule));
+    }
+
+    /// Holds up the next reading of this stream, which goes on with what there is by now.
+    pub fn hold(&self, stream: StreamName) -> Hold {
+        let hold = Hold::default();
+        *self.held.lock().unwrap() = Some((stream, hold.clone()));
+        hold
     }
 
     /// Streams can be neither written nor read any more.
@@ -124,6 +143,17 @@ impl EventStore for FaultyStore {
         direction: Direction,
         max: usize,
     ) -> EventStream<Recorded> {
+        let hold = self.held.lock().unwrap().take_if(|(held, _)| held == name);
+        if let Some((_, hold)) = hold {
+            let events = self.behind.read(name, from, direction, max);
+            let events = async move {
+                let events = events.collect::<Vec<_>>().await;
+                hold.held.notify_one();
+                hold.go_on.notified().await;
+                stream::iter(events)
+            };
+            return stream::once(events).flatten().boxed();
+        }
         match self.line() {
             Ok(()) => self.behind.read(name, from, direction, max),
             Err(error) => stream::once(async { Err(error) }).boxed(),

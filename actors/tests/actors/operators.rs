@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use carnet_actors::Error;
 use carnet_actors::ports::RunFailure;
+use carnet_actors::{Error, WaitReason};
 use carnet_events::domain::export::{Stage, Status};
 use carnet_events::domain::tenant::{LimitKind, TenantCommand};
 use carnet_events::ids::{ExportId, NodeId};
@@ -14,6 +14,7 @@ use futures::TryStreamExt;
 use tokio::sync::Notify;
 use uuid::Uuid;
 
+use crate::faulty::FaultyStore;
 use crate::runner::Plan;
 use crate::support::*;
 
@@ -226,4 +227,40 @@ async fn an_exemption_goes_to_somebody_who_has_been_seen() {
     assert_eq!(remaining(ada).await, 4);
     assert_eq!(remaining(person("bob")).await, 3);
     stop(system).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_reads_late_what_it_read_before_stays_drained() {
+    let world = World::new();
+    let store = FaultyStore::new(Arc::clone(&world.store));
+    let runner = Arc::clone(&world.runner) as _;
+    let one = world
+        .start_on(1, Arc::clone(&store) as _, runner, |_| {})
+        .await;
+    let one = Arc::new(one);
+    let digest = carnet_events::ids::Digest::from_bytes([1; 32]);
+    one.configuration_applied(digest, "1.2.3", &BTreeMap::new())
+        .await
+        .unwrap();
+    let two = world.start(2).await;
+    // Something new, which one look at the stream has read and not yet taken in.
+    two.pause_intake(true, order()).await.unwrap();
+    two.pause_intake(false, order()).await.unwrap();
+    let hold = store.hold(StreamName::platform());
+    let late = {
+        let one = Arc::clone(&one);
+        tokio::spawn(async move { one.platform().await.map(|_| ()) })
+    };
+    hold.held.notified().await;
+    let node = NodeId::from_uuid(Uuid::from_u128(1));
+    two.drain(node, true, order()).await.unwrap();
+    stop(two).await;
+    assert!(one.platform().await.unwrap().draining.contains_key(&node));
+    hold.go_on.notify_one();
+    late.await.unwrap().unwrap();
+    let export = accepted(&one, request("acme", "ada")).await;
+    until(|| async { one.queue_position(export).await.is_some() }).await;
+    let waiting = one.queue_position(export).await.unwrap();
+    assert_eq!(waiting.reason, WaitReason::Draining);
+    stop(Arc::into_inner(one).unwrap()).await;
 }

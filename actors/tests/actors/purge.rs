@@ -112,7 +112,9 @@ async fn when_the_grace_is_over_everything_goes_and_the_events_stay() {
         "{kinds:?}"
     );
     assert!(kinds[ended..].contains(&"purge_started".to_owned()));
-    assert_eq!(kinds.last().unwrap(), "purged");
+    // Of two nodes that purge at once one may be done before the other has freed the slot of what it ended.
+    let last = kinds.iter().rfind(|kind| *kind != "export_released");
+    assert_eq!(last.unwrap(), "purged");
 
     // Neither node knows anybody any more, nor takes anybody up.
     for system in [&one, &two] {

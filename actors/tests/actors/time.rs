@@ -4,9 +4,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use carnet_actors::{Error, System};
+use carnet_actors::ports::{Clock, RandomIds};
+use carnet_actors::{Error, System, apply_keys, log_id, record_storages};
+use carnet_events::codec::decode;
 use carnet_events::domain::export::{Deletion, Status};
-use carnet_events::ids::{Digest, ExportId};
+use carnet_events::domain::platform::PlatformEvent;
+use carnet_events::ids::{Digest, ExportId, NodeId};
+use carnet_events::store::{Direction, ReadFrom};
+use carnet_events::stream::StreamName;
+use futures::TryStreamExt;
+use uuid::Uuid;
 
 use crate::faulty::FaultyStore;
 use crate::support::*;
@@ -108,7 +115,7 @@ async fn a_sweep_removes_only_what_can_never_be_published() {
     let system = world.start(1).await;
     let (export, key) = completed(&system).await;
     let void = format!("acme/{export}/1-00000000-0000-0000-0000-000000000000.json.gz");
-    let unknown = format!("acme/{}/1-0.json.gz", uuid::Uuid::from_u128(77));
+    let unknown = format!("acme/{}/1-0.json.gz", Uuid::from_u128(77));
     world.runner.store(&void);
     world.runner.store(&unknown);
     world
@@ -203,6 +210,9 @@ async fn a_clock_that_jumps_between_two_looks_at_the_stores_dates_nothing() {
 async fn a_node_that_has_not_seen_the_stores_clock_decides_nothing() {
     let world = World::new();
     let store = FaultyStore::new(Arc::clone(&world.store));
+    log_id(store.as_ref(), &RandomIds, &world.clock)
+        .await
+        .unwrap();
     store.mute();
     let system = world
         .start_on(
@@ -222,6 +232,75 @@ async fn a_node_that_has_not_seen_the_stores_clock_decides_nothing() {
         .advance_until(SECOND, || async {
             ask(&system, request("acme", "ada")).await.is_ok()
         })
+        .await;
+    stop(system).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_node_with_a_wrong_clock_records_as_it_starts_is_dated_by_the_stores() {
+    let world = World::new();
+    let right = world.clock.now();
+    let store = FaultyStore::new(Arc::clone(&world.store));
+    world.clock.set_ahead(3_600_000);
+    *store.skew_ms.lock().unwrap() = Some(-3_600_000);
+    let (ids, keys) = (RandomIds, [Digest::from_bytes([1; 32])]);
+    let node = NodeId::from_uuid(Uuid::from_u128(1));
+    log_id(store.as_ref(), &ids, &world.clock).await.unwrap();
+    apply_keys(store.as_ref(), &ids, &world.clock, node, &keys, false)
+        .await
+        .unwrap();
+    let storages = [Digest::from_bytes([2; 32])].into();
+    record_storages(store.as_ref(), &ids, &world.clock, node, &storages)
+        .await
+        .unwrap();
+    let runner = Arc::clone(&world.runner) as _;
+    let system = world
+        .start_on(1, Arc::clone(&store) as _, runner, |_| {})
+        .await;
+    system
+        .configuration_applied(keys[0], "0.1.0", &BTreeMap::new())
+        .await
+        .unwrap();
+    assert_eq!(system.clock_skew(), Some(-3_600_000));
+    stop(system).await;
+    let platform = StreamName::platform();
+    let events = world
+        .store
+        .read(&platform, ReadFrom::Start, Direction::Forwards, 10);
+    let events: Vec<_> = events.try_collect().await.unwrap();
+    let at = events
+        .iter()
+        .map(|event| decode::<PlatformEvent>(event).unwrap().1.at);
+    assert_eq!(at.collect::<Vec<_>>(), [right; 4]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn files_of_a_storage_that_doesnt_work_are_left_until_it_does() {
+    let world = World::new();
+    let system = world.start(1).await;
+    let (export, key) = completed(&system).await;
+    *world.runner.verified.lock().unwrap() = false;
+    let expired = || async {
+        world
+            .kinds(export)
+            .await
+            .iter()
+            .any(|kind| kind == "expired")
+    };
+    world.pass(7 * DAY, DAY).await;
+    world.advance_until(MINUTE, expired).await;
+    world.pass(3 * HOUR, 10 * MINUTE).await;
+    assert!(
+        !world
+            .kinds(export)
+            .await
+            .iter()
+            .any(|kind| kind == "deletion_started")
+    );
+    assert!(world.runner.has(&key));
+    *world.runner.verified.lock().unwrap() = true;
+    world
+        .advance_until(MINUTE, || is_deleted(&system, export))
         .await;
     stop(system).await;
 }
