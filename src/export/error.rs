@@ -36,11 +36,13 @@ pub enum ExportError {
         /// What is wrong with it.
         problem: ValueError,
     },
-    /// A row is larger than the source lets one be.
-    #[error("category {category}: a row is too large")]
+    /// A row is larger than one may be.
+    #[error("category {category}: a row is larger than 32 MiB{}", beyond(.column.as_deref()))]
     RowTooLarge {
         /// The category.
         category: String,
+        /// The column by which it became so, where that is known.
+        column: Option<String>,
     },
     /// The source can't be opened or read.
     #[error("source {source_name} is unavailable: {reason}")]
@@ -266,8 +268,14 @@ impl ExportError {
             Self::SourceUnavailable { source_name, .. }
             | Self::SourceBusy { source_name }
             | Self::SourceConflict { source_name, .. } => failure.with("source", source_name),
-            Self::RowTooLarge { category }
-            | Self::QueryFailed { category, .. }
+            Self::RowTooLarge { category, column } => {
+                let failure = failure.with("category", category);
+                match column {
+                    Some(column) => failure.with("column", column),
+                    None => failure,
+                }
+            }
+            Self::QueryFailed { category, .. }
             | Self::UnknownCategory { category }
             | Self::PolicyChanged { category }
             | Self::ScopeUnsupported { category } => failure.with("category", category),
@@ -280,6 +288,10 @@ impl From<StorageError> for ExportError {
     fn from(error: StorageError) -> Self {
         Self::Artifact(error.into())
     }
+}
+
+fn beyond(column: Option<&str>) -> String {
+    column.map_or_else(String::new, |column| format!(", with column {column}"))
 }
 
 /// A few names, each of bounded length: events are small.

@@ -15,5 +15,6 @@ mod equality;
 mod exactness;
 mod failures;
 mod interruptions;
+mod large;
 mod servers;
 mod types;

@@ -10,7 +10,7 @@ use super::canonical::string::{compare_keys, write_string};
 use super::catalog::{Column, ColumnType, Rule, Rules};
 use super::detect::Counts;
 use super::error::{ExportError, ValueError};
-use super::source::{Cell, MAX_CELL, Row};
+use super::source::{Cell, MAX_CELL, MAX_ROW, Row};
 
 mod identity;
 mod text;
@@ -144,6 +144,7 @@ impl<'a> RowEncoder<'a> {
                 });
             }
         }
+        let row_start = out.len();
         for field in &self.fields {
             out.extend_from_slice(&field.lead);
             let start = out.len();
@@ -166,6 +167,12 @@ impl<'a> RowEncoder<'a> {
                 column: field.column.name.clone(),
                 problem,
             })?;
+            if out.len() - row_start > MAX_ROW {
+                return Err(ExportError::RowTooLarge {
+                    category: self.category.to_owned(),
+                    column: Some(field.column.name.clone()),
+                });
+            }
         }
         out.push(b'}');
         Ok(())

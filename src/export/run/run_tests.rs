@@ -288,6 +288,11 @@ async fn failures_name_what_was_wrong_and_leave_nothing() {
             "cell_too_large",
             Some("note"),
         ),
+        (
+            "update users set note = printf('%.*c', 40000000, 'x') where id = 1",
+            "cell_too_large",
+            Some("note"),
+        ),
         ("drop table orders", "query_failed", None),
     ] {
         let (failure, _fixture) = failing(tables).await;

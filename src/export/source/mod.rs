@@ -21,6 +21,9 @@ pub use sqlite::SqliteSource;
 /// The largest value that is read or written, in bytes.
 pub const MAX_CELL: usize = 16 * 1024 * 1024;
 
+/// The largest row that is read or written, in bytes: two of the largest values, or more that are smaller.
+pub const MAX_ROW: usize = 2 * MAX_CELL;
+
 /// A database that categories read from.
 ///
 /// # Contract

@@ -14,7 +14,7 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags, Statement};
 use tokio_util::sync::CancellationToken;
 
-use super::{Bindings, Cell, MAX_CELL, Row, Shape, Snapshot, Source, Visitor};
+use super::{Bindings, Cell, MAX_ROW, Row, Shape, Snapshot, Source, Visitor};
 use crate::export::error::ExportError;
 
 /// How long a lock is waited for.
@@ -76,10 +76,10 @@ fn connect(path: &Path, cancel: CancellationToken) -> rusqlite::Result<Connectio
     connection.pragma_update(None, "query_only", true)?;
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
-    // A cell may be as large as MAX_CELL and is then refused by name; a row of several such has room too.
+    // A cell beyond MAX_CELL is refused by name, one beyond this not even read.
     connection.set_limit(
         Limit::SQLITE_LIMIT_LENGTH,
-        i32::try_from(4 * MAX_CELL).unwrap_or(i32::MAX),
+        i32::try_from(MAX_ROW).unwrap_or(i32::MAX),
     )?;
     connection.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 0)?;
     connection.progress_handler(STEPS_BETWEEN_CHECKS, Some(move || cancel.is_cancelled()))?;
@@ -138,19 +138,65 @@ impl Snapshot for SqliteSnapshot {
             });
         }
         bind(&mut statement, bindings).map_err(failed)?;
+        let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
+        visitor.columns(&names.iter().map(String::as_str).collect::<Vec<_>>())?;
         let mut rows = statement.raw_query();
-        match rows.as_ref() {
-            Some(statement) => visitor.columns(&statement.column_names().collect::<Vec<_>>())?,
-            None => {
-                return Err(ExportError::Internal {
-                    reason: "a statement without rows",
-                });
+        loop {
+            match rows.next() {
+                Ok(Some(row)) => visitor.row(&SqliteRow(row))?,
+                Ok(None) => return Ok(()),
+                Err(error) => break Err(self.failed(category, query, bindings, &names, &error)),
             }
         }
-        while let Some(row) = rows.next().map_err(failed)? {
-            visitor.row(&SqliteRow(row))?;
+    }
+}
+
+impl SqliteSnapshot {
+    /// A query failed while its rows were read.
+    fn failed(
+        &self,
+        category: &str,
+        query: &str,
+        bindings: &Bindings<'_>,
+        names: &[String],
+        error: &rusqlite::Error,
+    ) -> ExportError {
+        let mut failure = failure(&self.name, Some(category), error);
+        if let ExportError::RowTooLarge { column, .. } = &mut failure {
+            // For the message alone: what can't be found out stays unsaid.
+            *column = self.largest(query, bindings, names).ok().flatten();
         }
-        Ok(())
+        failure
+    }
+
+    /// The first column with values that are too large to be read. Their lengths are asked for, which doesn't read them. Ordering by those makes
+    /// SQLite leave out the query's own order, for which it would.
+    fn largest(
+        &self,
+        query: &str,
+        bindings: &Bindings<'_>,
+        names: &[String],
+    ) -> rusqlite::Result<Option<String>> {
+        let list =
+            |form: fn(usize) -> String| (0..names.len()).map(form).collect::<Vec<_>>().join(", ");
+        let sql = format!(
+            "WITH carnet ({}) AS (\n{query}\n) SELECT {} FROM carnet ORDER BY 1",
+            list(|at| format!("c{at}")),
+            list(|at| format!("max(octet_length(c{at}))")),
+        );
+        let mut statement = self.connection.prepare(&sql)?;
+        bind(&mut statement, bindings)?;
+        let mut rows = statement.raw_query();
+        let Some(row) = rows.next()? else {
+            return Ok(None);
+        };
+        for (at, name) in names.iter().enumerate() {
+            let longest: Option<i64> = row.get(at)?;
+            if longest.is_some_and(|longest| longest > MAX_ROW as i64) {
+                return Ok(Some(name.clone()));
+            }
+        }
+        Ok(None)
     }
 }
 
@@ -190,6 +236,7 @@ fn failure(source: &str, category: Option<&str>, error: &rusqlite::Error) -> Exp
         ) => ExportError::SourceBusy { source_name },
         (Some(ErrorCode::TooBig), Some(category)) => ExportError::RowTooLarge {
             category: category.to_owned(),
+            column: None,
         },
         (
             Some(

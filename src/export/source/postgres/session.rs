@@ -2,17 +2,23 @@
 
 use std::time::Duration;
 
-use carnet_events::store::postgres::connect::{Address, Connection};
+use carnet_events::store::postgres::connect::{Address, Connection, Limits};
 use tokio::runtime::{Builder, Runtime};
 use tokio_util::sync::CancellationToken;
 
 use super::failure::Origin;
 use crate::export::error::ExportError;
+use crate::export::source::{MAX_CELL, MAX_ROW};
 
 /// How long a table may stay locked by somebody who changes it.
 const LOCK_TIMEOUT_MS: u128 = 5_000;
 /// How long the server may take to say that a statement timed out, beyond the time itself.
 const GRACE: Duration = Duration::from_secs(30);
+/// The largest rows that are taken from the server.
+const LIMITS: Limits = Limits {
+    message: MAX_ROW as u32,
+    value: MAX_CELL as u32,
+};
 /// How long ending politely may take.
 const FAREWELL: Duration = Duration::from_secs(2);
 
@@ -47,7 +53,7 @@ impl Session {
             statement_timeout,
         };
         let connecting = async {
-            let connected = address.connect().await;
+            let connected = address.connect_bounded(LIMITS).await;
             connected.map_err(|error| origin.unconnected(&error))
         };
         session.connection = Some(session.wait(connecting)?);
@@ -103,7 +109,7 @@ impl Session {
 
     /// Asks the server to end what is running: a query that has no rows yet wouldn't notice that nobody waits for it.
     fn end_statement(&self, connection: &Connection) {
-        let cancelling = self.address.cancel(connection.cancel_token());
+        let cancelling = self.address.cancel(connection);
         let _ = self.block_on(async { tokio::time::timeout(FAREWELL, cancelling).await });
     }
 

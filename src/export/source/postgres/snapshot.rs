@@ -8,6 +8,7 @@ use carnet_events::ids::Timestamp;
 use carnet_events::store::postgres::connect::Connection;
 use futures::StreamExt as _;
 use tokio::time::Interval;
+use tokio_postgres::Statement;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{Format, IsNull, ToSql, Type, to_sql_checked};
 
@@ -92,6 +93,10 @@ impl Snapshot for PostgresSnapshot {
         self.session.run(origin, async |connection| {
             let failed = |error: tokio_postgres::Error| origin.failed(&error, &numbered.names);
             let statement = connection.prepare(&numbered.sql).await.map_err(failed)?;
+            let failed = |error: tokio_postgres::Error| match connection.refused() {
+                Some(column) => too_large(category, &statement, column),
+                None => failed(error),
+            };
             let columns = statement.columns();
             if columns.is_empty() {
                 return Err(ExportError::QueryFailed {
@@ -112,6 +117,15 @@ impl Snapshot for PostgresSnapshot {
             }
             Ok(())
         })
+    }
+}
+
+/// A row was refused on its way here.
+fn too_large(category: &str, statement: &Statement, column: Option<usize>) -> ExportError {
+    let column = column.and_then(|column| statement.columns().get(column));
+    ExportError::RowTooLarge {
+        category: category.to_owned(),
+        column: column.map(|column| column.name().to_owned()),
     }
 }
 

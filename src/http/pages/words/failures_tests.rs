@@ -37,6 +37,7 @@ fn every_error() -> Vec<ExportError> {
         value(ValueError::TooLarge),
         ExportError::RowTooLarge {
             category: category(),
+            column: None,
         },
         ExportError::SourceUnavailable {
             source_name: source_name(),

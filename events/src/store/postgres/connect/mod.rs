@@ -15,20 +15,26 @@
 //! `sslrootcert=FILE` holds the roots as PEM; without it they are the system's. `sslrootcert=system` says so, and that the
 //! server is verified: it means `verify-full`, and goes with nothing less.
 
+mod bounded;
 mod error;
+mod gauge;
 mod tls;
 mod url;
 
 pub use self::error::{ConnectError, describe};
+pub use self::gauge::Limits;
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tokio_postgres::config::{Host, TargetSessionAttrs};
-use tokio_postgres::{AsyncMessage, CancelToken, Client, Notification};
+use tokio_postgres::config::{Host, SslMode, SslNegotiation, TargetSessionAttrs};
+use tokio_postgres::{AsyncMessage, Client, Notification};
 
-use self::tls::Tls;
+use self::bounded::BoundedTls;
+use self::tls::{Mode, Tls};
 
 /// How long connecting to one host may take when the URL doesn't say (`connect_timeout`).
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -44,6 +50,7 @@ const UNHEARD: Duration = Duration::from_secs(15);
 pub struct Address {
     config: tokio_postgres::Config,
     tls: Tls,
+    mode: Mode,
 }
 
 impl Address {
@@ -59,7 +66,7 @@ impl Address {
             own,
         } = url::parse(url, own)?;
         let tls = Tls::new(mode, roots.as_deref())?;
-        Ok((Self { config, tls }, own))
+        Ok((Self { config, tls, mode }, own))
     }
 
     /// The name that this side goes by in the server's lists (`pg_stat_activity`), unless the URL gives one.
@@ -91,7 +98,19 @@ impl Address {
     /// # Errors
     /// Whatever is in the way, with its remedy. It never takes longer than 20 seconds, 5 for a single host.
     pub async fn connect(&self) -> Result<Connection, ConnectError> {
-        self.open(None).await
+        self.open(None, None).await
+    }
+
+    /// Connects, and takes no message beyond `limits`: the connection ends before it is read, and [`Connection::refused`] says why. A Unix socket
+    /// has no limits.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect).
+    pub async fn connect_bounded(&self, limits: Limits) -> Result<Connection, ConnectError> {
+        let hosts = self.config.get_hosts();
+        let named = |host: &Host| matches!(host, Host::Tcp(_));
+        let limits = Some(limits).filter(|_| !hosts.is_empty() && hosts.iter().all(named));
+        self.open(None, limits).await
     }
 
     /// Connects, and sends what the server notifies (`LISTEN`) to `notifications`; what finds it full is left out.
@@ -102,12 +121,13 @@ impl Address {
         &self,
         notifications: mpsc::Sender<Notification>,
     ) -> Result<Connection, ConnectError> {
-        self.open(Some(notifications)).await
+        self.open(Some(notifications), None).await
     }
 
     async fn open(
         &self,
         notifications: Option<mpsc::Sender<Notification>>,
+        limits: Option<Limits>,
     ) -> Result<Connection, ConnectError> {
         let hosts = u32::try_from(self.config.get_hosts().len()).unwrap_or(u32::MAX);
         let each = self.config.get_connect_timeout().copied();
@@ -116,25 +136,38 @@ impl Address {
             .unwrap_or(PATIENCE)
             .saturating_mul(hosts.max(1))
             .clamp(Duration::from_secs(1), PATIENCE_IN_ALL);
-        let connecting = self.config.connect(self.tls.clone());
-        let (client, mut connection) = match tokio::time::timeout(deadline, connecting).await {
+        let bounded = limits.map(|limits| BoundedTls {
+            tls: self.tls.clone(),
+            mode: self.mode,
+            direct: self.config.get_ssl_negotiation() == SslNegotiation::Direct,
+            limits,
+            refused: Arc::default(),
+        });
+        let connecting = async {
+            Ok(match &bounded {
+                None => {
+                    let (client, connection) = self.config.connect(self.tls.clone()).await?;
+                    (client, tokio::spawn(drive(connection, notifications)))
+                }
+                Some(bounded) => {
+                    let mut config = self.config.clone();
+                    // The only way by which the driver lets others have a word.
+                    config.ssl_mode(SslMode::Require);
+                    config.ssl_negotiation(SslNegotiation::Direct);
+                    let (client, connection) = config.connect(bounded.clone()).await?;
+                    (client, tokio::spawn(drive(connection, notifications)))
+                }
+            })
+        };
+        let (client, task) = match tokio::time::timeout(deadline, connecting).await {
             Ok(Ok(connected)) => connected,
             Ok(Err(error)) => return Err(error::translate(self, &error)),
             Err(_) => return Err(error::silent(self, deadline)),
         };
-        let task = tokio::spawn(async move {
-            while let Some(Ok(message)) =
-                std::future::poll_fn(|context| connection.poll_message(context)).await
-            {
-                if let (AsyncMessage::Notification(told), Some(to)) = (message, &notifications) {
-                    // Whoever is told is told to look; one that has not looked yet needs no second word.
-                    let _ = to.try_send(told);
-                }
-            }
-        });
         Ok(Connection {
             client,
             task: Task(task),
+            bounded,
         })
     }
 
@@ -142,8 +175,12 @@ impl Address {
     ///
     /// # Errors
     /// When the server can't be asked.
-    pub async fn cancel(&self, token: CancelToken) -> Result<(), ConnectError> {
-        let asked = token.cancel_query(self.tls.clone()).await;
+    pub async fn cancel(&self, connection: &Connection) -> Result<(), ConnectError> {
+        let token = connection.cancel_token();
+        let asked = match &connection.bounded {
+            None => token.cancel_query(self.tls.clone()).await,
+            Some(bounded) => token.cancel_query(bounded.clone()).await,
+        };
         asked.map_err(|error| error::translate(self, &error))
     }
 
@@ -181,17 +218,49 @@ impl std::fmt::Debug for Address {
     }
 }
 
+/// Drives a connection until it ends.
+async fn drive<S, T>(
+    mut connection: tokio_postgres::Connection<S, T>,
+    notifications: Option<mpsc::Sender<Notification>>,
+) where
+    S: AsyncRead + AsyncWrite + Unpin,
+    T: AsyncRead + AsyncWrite + Unpin,
+{
+    while let Some(Ok(message)) =
+        std::future::poll_fn(|context| connection.poll_message(context)).await
+    {
+        if let (AsyncMessage::Notification(told), Some(to)) = (message, &notifications) {
+            // Whoever is told is told to look; one that has not looked yet needs no second word.
+            let _ = to.try_send(told);
+        }
+    }
+}
+
 /// One connection. Dropping it closes it, whatever is under way on it.
-#[derive(Debug)]
 pub struct Connection {
     client: Client,
     task: Task,
+    bounded: Option<BoundedTls>,
+}
+
+impl std::fmt::Debug for Connection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Connection").field(&self.client).finish()
+    }
 }
 
 impl Connection {
+    /// Why it ended, if that was for a message beyond its limits: the column of a row, from 0, or `None` within when it wasn't one column, or no row.
+    #[must_use]
+    pub fn refused(&self) -> Option<Option<usize>> {
+        self.bounded.as_ref()?.refused.get().copied()
+    }
+
     /// Takes leave of the server once it has answered everything; it needn't find out by itself.
     pub async fn close(self) {
-        let Self { client, mut task } = self;
+        let Self {
+            client, mut task, ..
+        } = self;
         drop(client);
         // It ends by itself now that there is nobody to drive for.
         let _ = (&mut task.0).await;

@@ -1,0 +1,82 @@
+//! Rows that are too large to be held: they fail the export by name, and are never taken in.
+
+use std::fs;
+
+use carnet_actors::ports::RunFailure;
+
+use crate::desk::{Desk, Schema, category};
+
+/// What an export may take above idle, in KiB.
+const PROMISED: u64 = 64 * 1024;
+
+/// The most memory this process has held since it was last forgotten, in KiB.
+fn peak() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"));
+    let number = line.unwrap().split_whitespace().nth(1);
+    number.unwrap().parse().unwrap()
+}
+
+/// Exports the category `c`, which must fail within the promise. Other tests of this process would count as well: each has one of its own.
+async fn failing(desk: &Desk) -> RunFailure {
+    // Forgets the peak.
+    fs::write("/proc/self/clear_refs", "5").unwrap();
+    let before = peak();
+    let failure = desk.rows("c").await.unwrap_err();
+    let taken = peak() - before;
+    assert!(taken < PROMISED, "{taken} KiB");
+    failure
+}
+
+fn blamed(failure: &RunFailure, column: &str) {
+    assert_eq!(failure.code, "cell_too_large", "{failure:?}");
+    assert!(!failure.retryable);
+    assert_eq!(failure.parameters["category"], "c");
+    assert_eq!(failure.parameters["column"], column);
+}
+
+#[tokio::test]
+async fn a_row_of_200_mb_is_refused_by_name_before_postgresql_has_sent_it() {
+    let schema = Schema::new(
+        "create table t (tenant text, n int); insert into t values ('acme', 1), ('acme', 2)",
+    );
+    // Within the first row; after rows that are small; over many columns, none of which is too large by itself.
+    let large = "select n, repeat('x', 200000000) as pad from t where tenant = :tenant order by n";
+    let later = "select n, repeat('x', case n when 1 then 1000 else 200000000 end) as pad from t where tenant = :tenant order by n";
+    for query in [large, later] {
+        let columns = "n = { type = 'integer' }\npad = { type = 'text' }";
+        let desk = Desk::new(&schema.url(), &category("c", query, columns)).await;
+        blamed(&failing(&desk).await, "pad");
+    }
+    let (mut list, mut columns) = (String::new(), String::new());
+    for at in 0..20 {
+        list += &format!(", repeat('x', 10000000) as c{at}");
+        // Whether they are exported or not.
+        columns += &format!("\nc{at} = {{ type = 'text', rule = 'drop' }}");
+    }
+    let query = format!("select n{list} from t where tenant = :tenant order by n");
+    let columns = format!("n = {{ type = 'integer' }}{columns}");
+    let desk = Desk::new(&schema.url(), &category("c", &query, &columns)).await;
+    blamed(&failing(&desk).await, "c3");
+}
+
+#[tokio::test]
+async fn a_value_of_200_mb_in_sqlite_is_refused_by_name_and_not_read() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("tenants.db");
+    let database = rusqlite::Connection::open(&path).unwrap();
+    database
+        .execute_batch(
+            "create table t (tenant text, n integer, pad blob);
+             insert into t values ('acme', 1, zeroblob(1000)), ('acme', 2, zeroblob(200000000))",
+        )
+        .unwrap();
+    drop(database);
+    for order in ["", " order by n"] {
+        let query = format!("select n, pad from t where tenant = :tenant{order}");
+        let columns = "n = { type = 'integer' }\npad = { type = 'bytes' }";
+        let url = format!("sqlite:{}", path.display());
+        let desk = Desk::new(&url, &category("c", &query, columns)).await;
+        blamed(&failing(&desk).await, "pad");
+    }
+}
