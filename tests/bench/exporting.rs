@@ -7,6 +7,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use carnet::export::artifact::Location;
 use carnet::export::catalog::{Catalog, CategoryConfig, SourceConfig};
 use carnet::export::run::{Exporter, Parts};
 use carnet::export::storages::Storages;
@@ -51,7 +52,12 @@ struct File {
 
 /// A catalog of one category, `tickets`, that reads `query` from the source at `url`.
 pub(crate) fn catalog(url: &str, query: &str) -> Catalog {
-    let file: File = toml::from_str(&CATEGORY.replace("QUERY", query)).unwrap();
+    compiled(url, &CATEGORY.replace("QUERY", query))
+}
+
+/// A catalog of these categories, as they are configured, over the source at `url`.
+pub(crate) fn compiled(url: &str, categories: &str) -> Catalog {
+    let file: File = toml::from_str(categories).unwrap();
     Catalog::compile(&[SourceConfig::new("main", url)], &file.category).unwrap()
 }
 
@@ -65,15 +71,24 @@ pub(crate) fn runtime() -> Runtime {
 
 /// An exporter that stores below `directory`.
 pub(crate) async fn exporter(url: &str, query: &str, directory: &Path) -> Exporter {
-    let storage = format!("file:{}", artifacts(directory).display());
-    let storages = Storages::open(&storage, &BTreeMap::new(), "bench").await;
+    exporter_into(directory_below(directory), catalog(url, query)).await
+}
+
+/// A storage below `directory`.
+pub(crate) fn directory_below(directory: &Path) -> Location {
+    Location::from(&format!("file:{}", artifacts(directory).display()))
+}
+
+/// An exporter that stores at `location`.
+pub(crate) async fn exporter_into(location: Location, catalog: Catalog) -> Exporter {
+    let storages = Storages::open(location, &BTreeMap::new(), "bench").await;
     let parts = Parts {
         storages: Arc::new(storages.unwrap()),
         keys: Arc::new(KeyRing::ephemeral().unwrap()),
         clock: Arc::new(SystemClock::new()),
         compress_threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
     };
-    Exporter::new(Arc::new(catalog(url, query)), parts).unwrap()
+    Exporter::new(Arc::new(catalog), parts).unwrap()
 }
 
 fn artifacts(directory: &Path) -> PathBuf {
@@ -163,7 +178,7 @@ impl Best {
 const MOST_SIZE: f64 = 1.15;
 
 /// What an export may take above idle, in MiB.
-const MOST_MEMORY: f64 = 64.0;
+pub(crate) const MOST_MEMORY: f64 = 64.0;
 
 pub(crate) const fn verdict(kept: bool) -> &'static str {
     if kept { "kept" } else { "NOT KEPT" }
@@ -224,7 +239,7 @@ pub(crate) fn print_memory(url: &str, query: &str) {
 }
 
 /// A line of this process's status, in KiB.
-fn status(name: &str) -> f64 {
+pub(crate) fn status(name: &str) -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find(|line| line.starts_with(name)).unwrap();
     line.split_whitespace().nth(1).unwrap().parse().unwrap()

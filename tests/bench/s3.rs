@@ -19,39 +19,26 @@
     reason = "a benchmark stops at the first surprise and prints what it measured"
 )]
 
+#[allow(dead_code, reason = "the other benches compare with peers")]
+mod exporting;
 mod rows;
 #[allow(dead_code, reason = "tests need more of it")]
 #[path = "../carnet/support/s3/mod.rs"]
 mod s3;
 
-use std::collections::BTreeMap;
-use std::num::NonZeroUsize;
 use std::path::Path;
 use std::process::Command;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use carnet::export::artifact::{Location, S3Access, S3Credentials};
-use carnet::export::catalog::{Catalog, CategoryConfig, SourceConfig};
-use carnet::export::run::{Exporter, Parts};
-use carnet::export::storages::Storages;
-use carnet::keys::KeyRing;
-use carnet_actors::ports::{Job, Runner, SystemClock};
-use carnet_events::domain::export::{Progress, PublishedArtifact};
-use carnet_events::domain::request::{ExportKind, Format, Layer, Origin, Request};
-use carnet_events::ids::{ExportId, PrincipalId, TenantId, Timestamp};
+use carnet::export::run::Exporter;
+use exporting::{MOST_MEMORY, compiled, directory_below, export, exporter_into, runtime, status};
 use s3::{Buckets, Fault};
-use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 const BUCKET: &str = "bench";
 
 /// What storing may cost while the source is the bottleneck.
 const MOST_RATIO: f64 = 1.05;
-
-/// What an export may take above idle, in MiB.
-const MOST_MEMORY: f64 = 64.0;
 
 const CATALOG: &str = r#"
 [[category]]
@@ -70,11 +57,6 @@ subject = { type = "text" }
 body = { type = "text" }
 created_at = { type = "text" }
 "#;
-
-#[derive(serde::Deserialize)]
-struct File {
-    category: Vec<CategoryConfig>,
-}
 
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
@@ -182,19 +164,12 @@ fn run(rows: u64, work: u64, place: &str) -> [f64; 3] {
 
 fn one_export(rows: u64, work: u64, place: &str) {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .unwrap();
-    let exporter = runtime.block_on(exporter(
-        &rows::database(rows),
-        &location(place, folder.path()),
-        work,
-    ));
+    let runtime = runtime();
+    let location = location(place, folder.path());
+    let exporter = runtime.block_on(exporter(&rows::database(rows), location, work));
     let idle = status("VmRSS");
     let begun = Instant::now();
-    let artifact = runtime.block_on(export(&exporter));
+    let artifact = runtime.block_on(export(&exporter, 1));
     let took: Duration = begun.elapsed();
     println!(
         "{} {} {}",
@@ -206,7 +181,7 @@ fn one_export(rows: u64, work: u64, place: &str) {
 
 fn location(place: &str, folder: &Path) -> Location {
     if place == "directory" {
-        return Location::from(&format!("file:{}", folder.join("artifacts").display()));
+        return directory_below(folder);
     }
     Location {
         url: format!("s3://{BUCKET}/bench"),
@@ -222,67 +197,12 @@ fn location(place: &str, folder: &Path) -> Location {
     }
 }
 
-async fn exporter(database: &Path, location: &Location, work: u64) -> Exporter {
+async fn exporter(database: &Path, location: Location, work: u64) -> Exporter {
     // Counts up to `work` for every row anew: the number depends on the row, if only as far as the planner can tell.
     let slow = format!(
         "and (with recursive n(i) as (select 1 union all select i + 1 from n where i < {work} + (tickets.id & 0)) select max(i) from n) > 0"
     );
-    let catalog = CATALOG.replace("WORK", if work > 0 { &slow } else { "" });
-    let file: File = toml::from_str(&catalog).unwrap();
-    let source = SourceConfig {
-        name: "main".into(),
-        url: format!("sqlite:{}", database.display()),
-        statement_timeout: None,
-    };
-    let parts = Parts {
-        storages: Arc::new(
-            Storages::open(location.clone(), &BTreeMap::new(), "bench")
-                .await
-                .unwrap(),
-        ),
-        keys: Arc::new(KeyRing::ephemeral().unwrap()),
-        clock: Arc::new(SystemClock::new()),
-        compress_threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
-    };
-    Exporter::new(
-        Arc::new(Catalog::compile(&[source], &file.category).unwrap()),
-        parts,
-    )
-    .unwrap()
-}
-
-async fn export(exporter: &Exporter) -> PublishedArtifact {
-    let tenant = TenantId::new("acme").unwrap();
-    let categories = vec!["tickets".to_owned()];
-    let policy_digests = exporter.current_digests(&categories).unwrap();
-    let job = Job {
-        export: ExportId::from_uuid(Uuid::now_v7()),
-        request: Request {
-            tenant,
-            principal: PrincipalId::new("p").unwrap(),
-            origin: Origin::User,
-            kind: ExportKind::Account,
-            categories,
-            scope: None,
-            format: Format::Json,
-            layers: vec![Layer::Gzip],
-            policy_digests: policy_digests.clone(),
-            retry_of: None,
-        },
-        attempt: 1,
-        claim: Uuid::new_v4(),
-        policy_digests,
-        started_at: Timestamp::EPOCH,
-        expires_at: None,
-    };
-    let progress = watch::channel(Progress::START).0;
-    let output = exporter.run(job, progress, CancellationToken::new()).await;
-    output.unwrap().artifact
-}
-
-/// A line of this process's status, in KiB.
-fn status(name: &str) -> f64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find(|line| line.starts_with(name)).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    let categories = CATALOG.replace("WORK", if work > 0 { &slow } else { "" });
+    let url = format!("sqlite:{}", database.display());
+    exporter_into(location, compiled(&url, &categories)).await
 }

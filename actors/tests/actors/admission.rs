@@ -13,7 +13,7 @@ use futures::future::join_all;
 use crate::faulty::{Fault, FaultyStore};
 use crate::runner::Plan;
 use crate::support::*;
-use crate::worklist::ScanningWorklist;
+use crate::worklist::scanning;
 use carnet_actors::ports::Worklist;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -261,7 +261,7 @@ async fn half_admitted(world: &World) -> (carnet_actors::System, Arc<FaultyStore
 async fn a_crash_between_the_two_steps_is_made_up_for_at_the_restart() {
     let world = World::new();
     let (dead, _) = half_admitted(&world).await;
-    let open = ScanningWorklist(Arc::clone(&world.store))
+    let open = scanning(&world.store)
         .open_admissions(None, 9)
         .await
         .unwrap();

@@ -22,7 +22,7 @@ use uuid::Uuid;
 
 use crate::clock::TestClock;
 use crate::runner::FakeRunner;
-use crate::worklist::ScanningWorklist;
+use crate::worklist::scanning;
 
 pub const SECOND: Duration = Duration::from_secs(1);
 pub const HOUR: Duration = Duration::from_secs(3600);
@@ -84,7 +84,7 @@ impl World {
             clock: Arc::new(self.clock.clone()),
             ids: Arc::new(RandomIds),
             runner: Arc::clone(&self.runner) as _,
-            worklist: Arc::new(ScanningWorklist(Arc::clone(&self.store))),
+            worklist: Arc::new(scanning(&self.store)),
         };
         (options, ports)
     }

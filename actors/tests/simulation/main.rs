@@ -20,6 +20,8 @@
 mod bucket;
 mod chance;
 mod checker;
+#[path = "../actors/folded.rs"]
+mod folded;
 #[path = "../actors/known.rs"]
 mod known;
 mod line;

@@ -17,7 +17,7 @@ use crate::power::Power;
 use crate::runner::SimulatedRunner;
 use crate::server::Process;
 use crate::time::{NodeClock, Skew};
-use crate::worklist::{self, Disk, LaggingWorklist};
+use crate::worklist::{self, Disk};
 use crate::world::{MAX_ATTEMPTS, TTL, World};
 
 /// How long a process may take to start before its supervisor kills it.
@@ -152,7 +152,7 @@ impl Node {
             clock: Arc::new(clock),
             ids: Arc::new(world.chance.clone()),
             runner: Arc::new(runner),
-            worklist: Arc::new(LaggingWorklist(Arc::clone(&self.disk))),
+            worklist: Arc::new(worklist::lagging(&self.disk)),
         };
         let arbiter = actix::System::current().arbiter().clone();
         let options = self.options(process.incarnation);

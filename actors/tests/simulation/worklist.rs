@@ -3,15 +3,12 @@
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use carnet_actors::ports::{
-    Clock as _, Due, DueAction, Mark, OpenAdmission, Page, Queued, Running, Unreleased, Worklist,
-    WorklistError,
-};
-use carnet_events::ids::{TenantId, Timestamp};
+use carnet_actors::ports::Clock as _;
 use carnet_events::store::{EventStore as _, Filter};
 use futures::TryStreamExt;
 use tokio::time::{Duration, timeout};
 
+use crate::folded::{Fold, Folded};
 use crate::known::Known;
 use crate::line::Line;
 
@@ -20,7 +17,12 @@ pub type Disk = Arc<Mutex<Known>>;
 /// The longest that the log is waited for.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-pub struct LaggingWorklist(pub Disk);
+/// Takes what is on the disk, however old.
+pub struct Lagging(Disk);
+
+pub fn lagging(disk: &Disk) -> Folded<Lagging> {
+    Folded(Lagging(Arc::clone(disk)))
+}
 
 /// Brings what is on the disk up to date, now and then.
 pub async fn follow(disk: Disk, line: Line) {
@@ -41,55 +43,8 @@ pub async fn follow(disk: Disk, line: Line) {
 }
 
 #[async_trait]
-impl Worklist for LaggingWorklist {
-    async fn open_admissions(
-        &self,
-        after: Option<Mark>,
-        limit: usize,
-    ) -> Result<Page<OpenAdmission>, WorklistError> {
-        Ok(self.0.lock().unwrap().open_admissions(after, limit))
-    }
-
-    async fn queued(
-        &self,
-        after: Option<Mark>,
-        limit: usize,
-    ) -> Result<Page<Queued>, WorklistError> {
-        Ok(self.0.lock().unwrap().queued(after, limit))
-    }
-
-    async fn running(
-        &self,
-        after: Option<Mark>,
-        limit: usize,
-    ) -> Result<Page<Running>, WorklistError> {
-        Ok(self.0.lock().unwrap().running(after, limit))
-    }
-
-    async fn due(
-        &self,
-        action: DueAction,
-        ended_by: Timestamp,
-        after: Option<Mark>,
-        limit: usize,
-    ) -> Result<Page<Due>, WorklistError> {
-        Ok(self.0.lock().unwrap().due(action, ended_by, after, limit))
-    }
-
-    async fn unreleased(
-        &self,
-        after: Option<Mark>,
-        limit: usize,
-    ) -> Result<Page<Unreleased>, WorklistError> {
-        Ok(self.0.lock().unwrap().unreleased(after, limit))
-    }
-
-    async fn ending(
-        &self,
-        ended_by: Timestamp,
-        after: Option<TenantId>,
-        limit: usize,
-    ) -> Result<Vec<TenantId>, WorklistError> {
-        Ok(self.0.lock().unwrap().ending(ended_by, after, limit))
+impl Fold for Lagging {
+    async fn known(&self) -> Disk {
+        Arc::clone(&self.0)
     }
 }
