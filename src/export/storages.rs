@@ -24,6 +24,8 @@ pub struct Storages {
     own: BTreeMap<TenantId, Place>,
     /// Held while they are tried, so that asking often doesn't try often at once.
     verifying: tokio::sync::Mutex<()>,
+    /// Told when one may no longer work.
+    doubt: tokio::sync::Notify,
 }
 
 /// The event log that storages are opened for.
@@ -107,6 +109,7 @@ impl Storages {
             common,
             own: own.try_collect().await?,
             verifying: tokio::sync::Mutex::default(),
+            doubt: tokio::sync::Notify::new(),
         })
     }
 
@@ -144,9 +147,33 @@ impl Storages {
         deleted
     }
 
-    /// Whether a tenant's storage worked when it was last tried.
-    pub fn is_verified(&self, tenant: &TenantId) -> bool {
-        self.place(tenant).verified.load(Ordering::Relaxed)
+    /// Whether a tenant's storage worked when it was last tried, and a directory is still there.
+    pub async fn is_verified(&self, tenant: &TenantId) -> bool {
+        self.is_there(self.place(tenant)).await
+    }
+
+    async fn is_there(&self, place: &Place) -> bool {
+        let there = place.is_there().await;
+        if !there {
+            self.doubt();
+        }
+        there
+    }
+
+    /// Something went wrong with one of them: it is worth while to try them before it is time to.
+    pub fn doubt(&self) {
+        self.doubt.notify_one();
+    }
+
+    /// Waits for a [`doubt`](Self::doubt).
+    pub async fn doubted(&self) {
+        self.doubt.notified().await;
+    }
+
+    /// Whether each of them worked when it was last tried.
+    pub fn all_work(&self) -> bool {
+        self.places()
+            .all(|place| place.verified.load(Ordering::Relaxed))
     }
 
     /// Every storage, once.
@@ -154,13 +181,13 @@ impl Storages {
         self.places().map(|place| &place.store)
     }
 
-    /// Whether the common storage worked when it was last tried. Tenants' own are theirs alone: one that doesn't work keeps nobody else's requests from
+    /// Whether the common storage worked when it was last tried, and is still there if it is a directory. Tenants' own are theirs alone: one that doesn't work keeps nobody else's requests from
     /// being served.
     ///
     /// # Errors
     /// Its configuration key, when it didn't.
-    pub fn ready(&self) -> Result<(), &str> {
-        match self.common.verified.load(Ordering::Relaxed) {
+    pub async fn ready(&self) -> Result<(), &str> {
+        match self.is_there(&self.common).await {
             true => Ok(()),
             false => Err(&self.common.key),
         }
@@ -213,14 +240,37 @@ impl Place {
         }
     }
 
+    /// Whether it worked when it was last tried. A directory is looked at again, which costs next to nothing: a volume may have been unmounted since.
+    async fn is_there(&self) -> bool {
+        let there = self.verified.load(Ordering::Relaxed) && self.store.still_ours().await.is_ok();
+        if !there {
+            self.verified.store(false, Ordering::Relaxed);
+        }
+        there
+    }
+
     async fn verify(&self, now: Timestamp) {
         let trial = tokio::time::timeout(TRIAL, self.store.verify()).await;
         let works = trial.unwrap_or_else(|_| Err(self.store.silent()));
-        if let Err(error) = &works {
-            tracing::warn!(storage = self.key, error = %error, "an artifact storage doesn't work");
-        }
         self.verified.store(works.is_ok(), Ordering::Relaxed);
-        *self.last() = Some(Trial { at: now, works });
+        let before = self.last().replace(Trial { at: now, works });
+        self.tell(before);
+    }
+
+    /// Says what is different since the trial before.
+    fn tell(&self, before: Option<Trial>) {
+        let problem = |trial: &Trial| trial.works.as_ref().err().map(ToString::to_string);
+        let before = before.as_ref().and_then(problem);
+        let now = self.last().as_ref().and_then(problem);
+        match now {
+            Some(error) if before.as_ref() != Some(&error) => {
+                tracing::warn!(storage = self.key, %error, "an artifact storage doesn't work");
+            }
+            None if before.is_some() => {
+                tracing::info!(storage = self.key, "the artifact storage works again");
+            }
+            _ => {}
+        }
     }
 
     fn last(&self) -> MutexGuard<'_, Option<Trial>> {
@@ -275,14 +325,14 @@ mod tests {
         let common = at(&storages.of(&globex));
         assert_eq!(places(&acme), [at(&storages.of(&acme)), common.clone()]);
         assert_eq!(places(&globex), [common]);
-        assert!(!storages.is_verified(&acme));
+        assert!(!storages.is_verified(&acme).await);
         assert!(storages.view().iter().all(|one| one.tried_at.is_none()));
         let now = Timestamp::from_millis(7);
         storages.verify(now).await;
         let works = |one: &StorageView| one.tried_at == Some(now) && one.problem.is_none();
         assert!(storages.view().iter().all(works));
-        assert!(storages.is_verified(&acme) && storages.is_verified(&globex));
-        assert_eq!(storages.ready(), Ok(()));
+        assert!(storages.is_verified(&acme).await && storages.is_verified(&globex).await);
+        assert_eq!(storages.ready().await, Ok(()));
 
         // What is deleted is gone wherever it may have been, and nobody else's is.
         let put = |place: &str, tenant| {
@@ -317,12 +367,34 @@ mod tests {
             "the other place is free of it"
         );
         storages.verify(now).await;
-        assert!(!storages.is_verified(&acme) && storages.is_verified(&globex));
+        assert!(!storages.is_verified(&acme).await && storages.is_verified(&globex).await);
         assert_eq!(
-            storages.ready(),
+            storages.ready().await,
             Ok(()),
             "a tenant's own storage is its own matter"
         );
+    }
+
+    #[tokio::test]
+    async fn a_directory_that_is_gone_is_noticed_before_it_is_tried_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let directory = folder.path().join("common");
+        let url = format!("file:{}", directory.display());
+        let storages = Storages::open(&url, &BTreeMap::new(), "log-1")
+            .await
+            .unwrap();
+        let (acme, now) = (TenantId::new("acme").unwrap(), Timestamp::from_millis(7));
+        storages.verify(now).await;
+        assert!(storages.is_verified(&acme).await && storages.ready().await.is_ok());
+        let away = folder.path().join("away");
+        std::fs::rename(&directory, &away).unwrap();
+        assert!(!storages.is_verified(&acme).await && storages.ready().await.is_err());
+        // Who tries them is told, and until then it isn't believed to work again.
+        storages.doubted().await;
+        std::fs::rename(&away, &directory).unwrap();
+        assert!(!storages.is_verified(&acme).await && !storages.all_work());
+        storages.verify(now).await;
+        assert!(storages.is_verified(&acme).await && storages.all_work());
     }
 
     #[tokio::test]
@@ -334,7 +406,7 @@ mod tests {
         let mut storages = Storages::open(&url("common"), &own, "log-1").await.unwrap();
         let now = Timestamp::from_millis(7);
         storages.verify(now).await;
-        assert!(storages.ready().is_ok() && storages.is_verified(&acme));
+        assert!(storages.ready().await.is_ok() && storages.is_verified(&acme).await);
 
         let patient = [storages.of(&acme), storages.common.store.clone()];
         storages.common.store = storages.common.store.impatient();
@@ -346,8 +418,8 @@ mod tests {
             Hung::hang(&folder.path().join("acme")),
         ];
         storages.verify(now).await;
-        assert_eq!(storages.ready(), Err("artifacts.url"));
-        assert!(!storages.is_verified(&acme));
+        assert_eq!(storages.ready().await, Err("artifacts.url"));
+        assert!(!storages.is_verified(&acme).await);
         let told = |one: &StorageView| one.problem == Some(StorageError::Silent.to_string());
         assert!(storages.view().iter().all(told), "{:?}", storages.view());
 
@@ -358,6 +430,6 @@ mod tests {
             place.store = own.clone();
         }
         storages.verify(now).await;
-        assert!(storages.ready().is_ok() && storages.is_verified(&acme));
+        assert!(storages.ready().await.is_ok() && storages.is_verified(&acme).await);
     }
 }

@@ -66,7 +66,7 @@ impl ReadyCheck for Store {
     }
 }
 
-/// The common artifact storage worked when it was last tried.
+/// The common artifact storage works.
 struct Artifacts(Arc<Storages>);
 
 #[async_trait]
@@ -76,7 +76,7 @@ impl ReadyCheck for Artifacts {
     }
 
     async fn check(&self) -> Result<(), String> {
-        self.0.ready().map_err(ToOwned::to_owned)
+        self.0.ready().await.map_err(ToOwned::to_owned)
     }
 }
 

@@ -15,6 +15,10 @@ use crate::export::{Storages, StoragesLog};
 
 /// How often the storages are tried.
 const VERIFY_EVERY: Duration = Duration::from_secs(60);
+/// How often while one of them doesn't work, so that it is soon used again.
+const VERIFY_AGAIN: Duration = Duration::from_secs(15);
+/// They are tried no sooner than so long after the last time, however often they are doubted.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// Opens the storages. One that the log was used with before is taken only with its mark, unless what it held is lost.
 pub(super) async fn open(
@@ -70,7 +74,15 @@ impl Claims {
 pub(super) async fn keep_verifying(storages: Arc<Storages>, clock: Arc<dyn Clock>, claims: Claims) {
     let mut recorded = storages.claimed();
     loop {
-        clock.sleep(VERIFY_EVERY).await;
+        clock.sleep(PAUSE).await;
+        let wait = match storages.all_work() {
+            true => VERIFY_EVERY - PAUSE,
+            false => VERIFY_AGAIN - PAUSE,
+        };
+        tokio::select! {
+            () = clock.sleep(wait) => {}
+            () = storages.doubted() => {}
+        }
         storages.verify(clock.now()).await;
         if storages.claimed() == recorded {
             continue;

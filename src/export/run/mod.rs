@@ -21,7 +21,7 @@ use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use super::artifact::storage::{Decision, Judge};
-use super::artifact::{ArtifactKey, ArtifactSpec, Compression, Finished};
+use super::artifact::{ArtifactError, ArtifactKey, ArtifactSpec, Compression, Finished};
 use super::catalog::{Catalog, Category};
 use super::encode::HashKey;
 use super::error::ExportError;
@@ -244,7 +244,7 @@ impl Runner for Exporter {
     }
 
     async fn storage_verified(&self, tenant: &TenantId) -> bool {
-        self.parts.storages.is_verified(tenant)
+        self.parts.storages.is_verified(tenant).await
     }
 
     async fn run(
@@ -262,6 +262,9 @@ impl Runner for Exporter {
             Err(error) => {
                 // The one place where the drivers' own words are written down.
                 tracing::warn!(%export, attempt, code = error.code(), %error, "an export's attempt failed");
+                if matches!(error, ExportError::Artifact(ArtifactError::Storage(_))) {
+                    self.parts.storages.doubt();
+                }
                 Err(error.failure())
             }
         }

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use reqwest::Method;
 use rusqlite::Connection;
@@ -249,10 +249,21 @@ async fn a_storage_that_is_away_damages_nothing() {
     fs::create_dir(&volume).unwrap();
     let answer = ada.download(id, &[]).await.expect(503);
     assert_eq!(answer.code(), "storage_unavailable");
+    // No request is taken that could only fail, and use up a limit.
+    let refused = ada.create(&["tickets"]).await.expect(503);
+    assert_eq!(refused.code(), "storage_unverified");
+    ada.get("/readyz").await.expect(503);
     fs::remove_dir_all(&volume).unwrap();
     fs::rename(&away, &volume).unwrap();
     ada.download(id, &[]).await.expect(200);
     assert!(ada.audit("artifact_damaged").await.is_empty());
+    // It is soon found to work again.
+    let patience = Instant::now() + Duration::from_secs(120);
+    while ada.get("/readyz").await.status.as_u16() != 200 {
+        assert!(Instant::now() < patience, "never ready again");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    ada.create(&["tickets"]).await.expect(202);
 }
 
 #[tokio::test]

@@ -69,7 +69,7 @@ impl ArtifactStore {
     }
 
     /// The same before an export is stored, by looking again where that costs next to nothing and a volume may have been unmounted since.
-    pub(super) async fn still_ours(&self) -> Result<(), StorageError> {
+    pub(in crate::export) async fn still_ours(&self) -> Result<(), StorageError> {
         self.claimed().await?;
         match &self.place {
             Place::Directory(_) => self.bears_mark().await,
