@@ -58,7 +58,8 @@ async fn first(store: &dyn EventStore) -> Result<Option<Uuid>, Error> {
         | PlatformEvent::IntakeResumed(_)
         | PlatformEvent::DrainStarted(_)
         | PlatformEvent::DrainEnded(_)
-        | PlatformEvent::RebuildRequested(_) => {
+        | PlatformEvent::RebuildRequested(_)
+        | PlatformEvent::CopyAbandoned(_) => {
             Err(Error::corrupt("the log does not begin with its id"))
         }
     }

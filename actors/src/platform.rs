@@ -217,6 +217,8 @@ impl Platform {
                 .await?;
             let context = Context {
                 principal: Some(order.by.clone()),
+                // No command leads to it, but the request itself.
+                causation: order.cause.correlation,
                 correlation: order.cause.correlation,
                 trace: order.cause.trace.clone(),
                 ..Context::default()
@@ -275,7 +277,8 @@ fn evolve(view: &mut PlatformView, event: &Timed<PlatformEvent>) {
         PlatformEvent::LogCreated(_)
         | PlatformEvent::KeysApplied(_)
         | PlatformEvent::StoragesUsed(_)
-        | PlatformEvent::RebuildRequested(_) => {}
+        | PlatformEvent::RebuildRequested(_)
+        | PlatformEvent::CopyAbandoned(_) => {}
         PlatformEvent::ConfigurationApplied(applied) => {
             let node = KnownNode {
                 incarnation: applied.incarnation,

@@ -11,8 +11,10 @@ use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
+use carnet_events::codec::decode;
 use carnet_events::conformance::{batch, read, stream};
-use carnet_events::copy::{CopyError, Report, Stage, copy, unfinished};
+use carnet_events::copy::{CopyError, Move, Report, Stage, copy, unfinished};
+use carnet_events::domain::platform::{CopyAbandoned, PlatformEvent};
 use carnet_events::envelope::{NewEvent, Position, Recorded};
 use carnet_events::ids::TenantId;
 use carnet_events::store::memory::MemoryStore;
@@ -22,7 +24,11 @@ use carnet_events::stream::StreamName;
 use futures::{FutureExt, TryStreamExt};
 use proptest::prelude::*;
 
-const WHY: &str = "it moved";
+const GOAL: Move<'static> = Move {
+    to: "elsewhere:1",
+    instead_of: None,
+};
+const WHY: &str = "it was moved to elsewhere:1";
 
 fn directory(tenant: &str) -> StreamName {
     StreamName::directory(&TenantId::new(tenant).unwrap())
@@ -80,7 +86,7 @@ async fn identities(store: &dyn EventStore) -> Vec<Recorded> {
 }
 
 async fn quietly(source: &dyn EventStore, target: &dyn EventStore) -> Result<Report, CopyError> {
-    copy(source, target, WHY, &|_| {}).await
+    copy(source, target, GOAL, &|_| {}).await
 }
 
 #[tokio::test]
@@ -115,6 +121,41 @@ async fn a_log_goes_to_another_store_and_back_unchanged() {
     );
 }
 
+/// Two copies of one log would live on as two logs with one id.
+#[tokio::test]
+async fn a_log_that_was_moved_goes_nowhere_else_unless_that_copy_is_lost() {
+    let (source, first, second) = (filled(30).await, MemoryStore::new(), MemoryStore::new());
+    quietly(&source, &first).await.unwrap();
+    let other = Move {
+        to: "elsewhere:2",
+        instead_of: None,
+    };
+    let to_second = async |way| copy(&source, &second, way, &|_| {}).await;
+    let elsewhere = Err(CopyError::Elsewhere(WHY.to_owned()));
+    assert_eq!(to_second(other).await, elsewhere);
+    let now = "2026-01-02T03:04:05.678Z".parse().unwrap();
+    let instead_of = |place| Move {
+        instead_of: Some((place, now)),
+        ..other
+    };
+    assert_eq!(to_second(instead_of("elsewhere:3")).await, elsewhere);
+    assert_eq!(second.last_position().await.unwrap(), None);
+
+    to_second(instead_of("elsewhere:1")).await.unwrap();
+    let said = read(&second, &StreamName::platform()).await;
+    let said = decode::<PlatformEvent>(said.last().unwrap()).unwrap().1;
+    let place = "elsewhere:1".to_owned();
+    assert_eq!(
+        said.what,
+        PlatformEvent::CopyAbandoned(CopyAbandoned { place })
+    );
+    // Where nothing was moved yet, nothing is given up.
+    let (third, way) = (MemoryStore::new(), instead_of("elsewhere:1"));
+    let early = copy(&second, &third, way, &|_| {}).await;
+    assert_eq!(early, Err(CopyError::NothingToAbandon));
+    assert_eq!(second.sealed().await.unwrap(), None);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
@@ -134,7 +175,7 @@ proptest! {
                 tokio::select! {
                     biased;
                     () = broken.notified() => {}
-                    done = copy(&source, &target, WHY, &stepped) => { done.unwrap(); }
+                    done = copy(&source, &target, GOAL, &stepped) => { done.unwrap(); }
                 }
             }
             let report = quietly(&source, &target).await.unwrap();
@@ -152,7 +193,7 @@ async fn a_copy_is_marked_as_unfinished_until_it_was_found_equal() {
         let target = MemoryStore::new();
         // As if the process died there.
         let stepped = |stage: Stage| assert_ne!(stage, stop);
-        let died = AssertUnwindSafe(copy(&source, &target, WHY, &stepped)).catch_unwind();
+        let died = AssertUnwindSafe(copy(&source, &target, GOAL, &stepped)).catch_unwind();
         died.await.unwrap_err();
         assert!(unfinished(&target).await.unwrap(), "{stop:?}");
         let error = quietly(&target, &MemoryStore::new()).await.unwrap_err();

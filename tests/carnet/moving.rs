@@ -3,7 +3,7 @@
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
-use carnet_events::copy::{Stage, copy as copy_log};
+use carnet_events::copy::{Move, Stage, copy as copy_log};
 use carnet_events::store::{self, Access};
 use serde_json::Value;
 use uuid::Uuid;
@@ -117,6 +117,39 @@ async fn a_history_moves_to_postgresql_lives_on_there_and_comes_back() {
 }
 
 #[tokio::test]
+async fn a_history_goes_to_one_place_only_unless_that_one_is_lost() {
+    let site = Site::new(1);
+    site.add_config("[store]\nurl = \"sqlite:data/events.db\"\n");
+    Server::start(&site).stop();
+    let (first, second) = (in_postgres(), in_postgres());
+    report(&copy(&site, FILE, &first));
+    let said = refused(&copy(&site, FILE, &second));
+    assert!(
+        said.contains("two logs with one id") && said.contains("--instead-of"),
+        "{said}"
+    );
+    // Named as the seal names it, which shows no user and no password.
+    let named = store::identity(&first);
+    assert!(said.contains(&named), "{said}");
+    let args = ["--from", FILE, "--to", &second, "--instead-of", &named];
+    let moved = site.carnet(&[&["events", "copy"], &args[..]].concat());
+    let said = String::from_utf8_lossy(&moved.stderr);
+    assert!(moved.status.success(), "{said}");
+
+    site.edit_config(FILE, &second);
+    let server = Server::start(&site);
+    let operator = server.client(&site.operator_token("olga"));
+    let log = operator
+        .get("/api/operator/platform-log")
+        .await
+        .expect(200)
+        .json();
+    let items = log["items"].as_array().unwrap();
+    let abandoned = items.iter().find(|item| item["type"] == "copy_abandoned");
+    assert_eq!(abandoned.unwrap()["details"]["place"], named.as_str());
+}
+
+#[tokio::test]
 async fn what_can_not_be_copied_says_why_and_seals_nothing() {
     let site = Site::new(1);
     site.add_config("[store]\nurl = \"sqlite:data/events.db\"\n");
@@ -126,7 +159,7 @@ async fn what_can_not_be_copied_says_why_and_seals_nothing() {
     for (from, to, why) in [
         (FILE, "sqlite:data/events.db", "another process"),
         (FILE, "memory:", "--to"),
-        ("sqlite:data/empty.db", "sqlite:data/new.db", "no event"),
+        ("sqlite:data/none.db", "sqlite:data/new.db", "no file"),
         (FILE, nobody, "can't be reached"),
         (FILE, wrong.as_str(), "password"),
         (FILE, "mysql://x", "names no event store"),
@@ -134,6 +167,7 @@ async fn what_can_not_be_copied_says_why_and_seals_nothing() {
         let said = refused(&copy(&site, from, to));
         assert!(said.contains(why), "{to}: {said}");
     }
+    assert!(!site.path().join("data/none.db").exists());
     // It still serves, and another one of its kind is no place for it.
     Server::start(&site).stop();
     let other = Site::new(1);
@@ -155,12 +189,17 @@ async fn half_a_copy_is_neither_served_nor_read_from() {
     server.stop();
     let of = |name: &str| format!("sqlite:{}", site.path().join("data").join(name).display());
     let (from, to) = (of("events.db"), of("half.db"));
+    let place = to.clone();
     let ended = std::thread::spawn(move || {
         let copying = async {
             let source = store::open(&from, Access::ReadWrite).await.unwrap();
             let target = store::open(&to, Access::ReadWrite).await.unwrap();
             let compared = |stage| assert!(!matches!(stage, Stage::Verifying(_)), "ended here");
-            drop(copy_log(&*source, &*target, "moved", &compared).await);
+            let way = Move {
+                to: &place,
+                instead_of: None,
+            };
+            drop(copy_log(&*source, &*target, way, &compared).await);
         };
         tokio::runtime::Runtime::new().unwrap().block_on(copying);
     });

@@ -7,6 +7,9 @@
 //! From the first event written until both were found equal the target is marked: it is [`unfinished`], and not to be
 //! served from. The mark is an event in a directory of no tenant, the one kind of stream that can be taken away again.
 //!
+//! The seal names the one place that the log goes to. Another is refused, for each of two copies would live on as the same log;
+//! unless the first is given up for lost, which the second then says of itself.
+//!
 //! Positions are the store's own and change; nothing that identifies an event does.
 
 mod mark;
@@ -20,11 +23,11 @@ use uuid::Uuid;
 use mark::{all, begin, mark};
 use verify::{identity, place, verify};
 
-use crate::codec;
-use crate::domain::platform::PlatformEvent;
-use crate::envelope::{Position, Recorded};
-use crate::ids::Digest;
-use crate::store::{Direction, EventStore, ReadFrom, StoreError};
+use crate::codec::{self, Context};
+use crate::domain::platform::{CopyAbandoned, PlatformEvent};
+use crate::envelope::{Metadata, Position, Recorded};
+use crate::ids::{Digest, Timestamp};
+use crate::store::{Direction, EventStore, Expected, ReadFrom, StoreError};
 use crate::stream::StreamName;
 
 pub use mark::{is_reserved, unfinished};
@@ -36,6 +39,35 @@ const BATCH_BYTES: usize = 4 * 1024 * 1024;
 /// How often a write that the target can't do now is repeated, waiting longer each time.
 const ATTEMPTS: u32 = 8;
 const WAIT: Duration = Duration::from_millis(100);
+
+/// Where a log goes, as its seal says for good.
+#[derive(Debug, Clone, Copy)]
+pub struct Move<'a> {
+    /// The address of the target, without secrets: the same whenever it is the same store, and no other's.
+    pub to: &'a str,
+    /// The address that the seal names instead, where that copy is lost, and the time now: what the target then records.
+    pub instead_of: Option<(&'a str, Timestamp)>,
+}
+
+impl Move<'_> {
+    /// Why the source is sealed.
+    fn why(&self) -> String {
+        moved_to(self.to)
+    }
+
+    /// Whether a source that was sealed for the reason `why` may go there.
+    fn check(&self, why: &str) -> Result<(), CopyError> {
+        match self.instead_of {
+            None if why == self.why() => Ok(()),
+            Some((place, _)) if why == moved_to(place) && place != self.to => Ok(()),
+            None | Some(_) => Err(CopyError::Elsewhere(why.to_owned())),
+        }
+    }
+}
+
+fn moved_to(place: &str) -> String {
+    format!("it was moved to {place}")
+}
 
 /// How far a copy has come; the number counts events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,6 +115,12 @@ pub enum CopyError {
     /// The source is a copy that was not made to the end.
     #[error("the source is itself a copy that was begun and not finished; finish that one first")]
     Unfinished,
+    /// The source was sealed before, for another target or another reason.
+    #[error("the source is sealed: {0}. Copied to two places it would be two logs with one id")]
+    Elsewhere(String),
+    /// The source isn't sealed, so nothing was copied that could be lost.
+    #[error("the source is not sealed: there is no copy to give up; leave that out")]
+    NothingToAbandon,
     /// The target takes no events.
     #[error("the target is sealed itself ({0}); name an empty one")]
     TargetSealed(String),
@@ -94,17 +132,17 @@ pub enum CopyError {
     StillWritten,
 }
 
-/// Copies all of `source` to `target`, sealing `source` for the reason `why`, and tells `progress` how far it is.
+/// Copies all of `source` to `target`, sealing `source` for that, and tells `progress` how far it is.
 ///
 /// # Errors
 /// See [`CopyError`].
 pub async fn copy(
     source: &dyn EventStore,
     target: &dyn EventStore,
-    why: &str,
+    way: Move<'_>,
     progress: &(dyn Fn(Stage) + Sync),
 ) -> Result<Report, CopyError> {
-    prepare(source, target, why).await?;
+    prepare(source, target, way).await?;
     let end = source.last_position().await.map_err(CopyError::Source)?;
     let (resumed, after) = resume(source, target, progress).await?;
     let mark = mark().map_err(CopyError::Target)?;
@@ -121,6 +159,9 @@ pub async fn copy(
         return Err(CopyError::StillWritten);
     }
     insist(async || target.erase(&mark).await).await?;
+    if let Some(abandoned) = way.instead_of {
+        record(target, abandoned).await?;
+    }
     Ok(Report { resumed, ..report })
 }
 
@@ -128,7 +169,7 @@ pub async fn copy(
 async fn prepare(
     source: &dyn EventStore,
     target: &dyn EventStore,
-    why: &str,
+    way: Move<'_>,
 ) -> Result<(), CopyError> {
     if let Some(why) = target.sealed().await.map_err(CopyError::Target)? {
         return Err(CopyError::TargetSealed(why));
@@ -140,7 +181,12 @@ async fn prepare(
     }
     // A copy begins by sealing: a target that holds anything before that was not begun by us. It may be the source itself,
     // named in another way.
-    if source.sealed().await.map_err(CopyError::Source)?.is_none() {
+    if let Some(why) = source.sealed().await.map_err(CopyError::Source)? {
+        way.check(&why)?;
+    } else {
+        if way.instead_of.is_some() {
+            return Err(CopyError::NothingToAbandon);
+        }
         let holds = target.last_position().await.map_err(CopyError::Target)?;
         let erased = target.erased().await.map_err(CopyError::Target)?;
         if holds.is_some() || !erased.is_empty() {
@@ -151,7 +197,35 @@ async fn prepare(
         target.probe().await.map_err(CopyError::Target)?;
     }
     // Also what is sealed already: only who sealed to the end has waited for the writes that were under way.
-    source.seal(why).await.map_err(CopyError::Source)
+    source.seal(&way.why()).await.map_err(CopyError::Source)?;
+    // Of two who seal it at once for different targets, one does.
+    match source.sealed().await.map_err(CopyError::Source)? {
+        Some(why) => way.check(&why),
+        None => Err(CopyError::Source(StoreError::corrupt(
+            "it was sealed, and is not",
+        ))),
+    }
+}
+
+/// Says in the target which copy it takes the place of.
+async fn record(target: &dyn EventStore, (place, now): (&str, Timestamp)) -> Result<(), CopyError> {
+    let platform = StreamName::platform();
+    let mut newest = target.read(&platform, ReadFrom::End, Direction::Backwards, 1);
+    let newest = newest.try_next().await.map_err(CopyError::Target)?;
+    // Times never run backwards within a stream.
+    let last = newest.and_then(|event| Metadata::from_bytes(&event.metadata).ok());
+    let now = last.map_or(now, |last| last.recorded_at.max(now));
+    let event = PlatformEvent::CopyAbandoned(CopyAbandoned {
+        place: place.to_owned(),
+    });
+    let event = codec::encode(Uuid::new_v4(), now, &event, &Context::default());
+    let event = event.map_err(|error| CopyError::Target(StoreError::invalid(error.to_string())))?;
+    insist(async || {
+        let event = vec![event.clone()];
+        let appended = target.append(&platform, Expected::Any, event).await;
+        appended.map(drop)
+    })
+    .await
 }
 
 /// Finds how much of the source stands in the target: how many events, and the source's position of the last of them.

@@ -75,6 +75,13 @@ pub struct RebuildRequested {
     pub principal: PrincipalId,
 }
 
+/// The log was moved here although it had been moved elsewhere before: that copy was given up for lost.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CopyAbandoned {
+    /// Where that copy is or was: a store's address, without user and password.
+    pub place: String,
+}
+
 crate::codec::events! {
     /// Everything that concerns the whole platform.
     PlatformEvent in Platform {
@@ -96,5 +103,7 @@ crate::codec::events! {
         DrainEnded(Drain) = "drain_ended", 1;
         /// A projection is filled anew.
         RebuildRequested(RebuildRequested) = "rebuild_requested", 1;
+        /// Another copy of this log was given up.
+        CopyAbandoned(CopyAbandoned) = "copy_abandoned", 1;
     }
 }

@@ -334,6 +334,9 @@ pub(crate) fn platform() -> Vec<PlatformEvent> {
             node: node(),
             principal: who(),
         }),
+        PlatformEvent::CopyAbandoned(CopyAbandoned {
+            place: "postgres://db/carnet?schema=carnet".to_owned(),
+        }),
     ]
 }
 

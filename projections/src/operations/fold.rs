@@ -283,7 +283,8 @@ impl Fold {
             PlatformEvent::LogCreated(_)
             | PlatformEvent::KeysApplied(_)
             | PlatformEvent::StoragesUsed(_)
-            | PlatformEvent::RebuildRequested(_) => {}
+            | PlatformEvent::RebuildRequested(_)
+            | PlatformEvent::CopyAbandoned(_) => {}
             PlatformEvent::ConfigurationApplied(applied) => self.nodes.applied(at, applied),
             PlatformEvent::IntakePaused(by) => {
                 intake::set(tables, true, &by.principal, at)?;

@@ -128,5 +128,6 @@ fn details(event: &PlatformEvent) -> Value {
         PlatformEvent::RebuildRequested(rebuild) => {
             json!({"node": rebuild.node, "projection": rebuild.projection})
         }
+        PlatformEvent::CopyAbandoned(abandoned) => json!({"place": abandoned.place}),
     }
 }
