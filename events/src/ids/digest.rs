@@ -1,11 +1,12 @@
-//! SHA-256 digests in the form they are written everywhere: `sha256:<64 lower-case hex digits>`.
+//! SHA-256 digests in the form they are written wherever people may look: `sha256:<64 lower-case hex digits>`.
 
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Serialize, Serializer};
+use serde::de::{Deserialize, Deserializer, Visitor};
+use serde::ser::{Error as _, Serialize, Serializer};
 
-use super::{InvalidId, serde_from_text};
+use super::{InvalidId, Parsed};
 
 const PREFIX: &str = "sha256:";
 const HEX_DIGITS: usize = 64;
@@ -54,19 +55,45 @@ impl FromStr for Digest {
     }
 }
 
-/// In one piece, for there are many of them.
+/// In one piece, for there are many of them. Formats that nobody reads have the bytes.
 impl Serialize for Digest {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if !serializer.is_human_readable() {
+            return serializer.serialize_bytes(&self.0);
+        }
         let mut text = [0; PREFIX.len() + HEX_DIGITS];
         let (prefix, hex) = text.split_at_mut(PREFIX.len());
         prefix.copy_from_slice(PREFIX.as_bytes());
-        base16ct::lower::encode(&self.0, hex).map_err(serde::ser::Error::custom)?;
-        let text = std::str::from_utf8(&text).map_err(serde::ser::Error::custom)?;
+        base16ct::lower::encode(&self.0, hex).map_err(S::Error::custom)?;
+        let text = std::str::from_utf8(&text).map_err(S::Error::custom)?;
         serializer.serialize_str(text)
     }
 }
 
-serde_from_text!(Digest);
+impl<'de> Deserialize<'de> for Digest {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match deserializer.is_human_readable() {
+            true => deserializer.deserialize_str(Parsed::new()),
+            false => deserializer.deserialize_bytes(Bytes),
+        }
+    }
+}
+
+/// Reads the bytes of a digest.
+struct Bytes;
+
+impl Visitor<'_> for Bytes {
+    type Value = Digest;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the 32 bytes of a digest")
+    }
+
+    fn visit_bytes<E: serde::de::Error>(self, bytes: &[u8]) -> Result<Digest, E> {
+        let bytes = bytes.try_into();
+        bytes.map(Digest).map_err(|_| E::invalid_length(32, &self))
+    }
+}
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests")]

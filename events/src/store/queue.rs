@@ -24,7 +24,8 @@ pub(crate) const GROUP: usize = 1024;
 /// Where an answer goes, and the answer while its commit is not made yet.
 #[derive(Debug)]
 pub(crate) struct Asked<T> {
-    reply: oneshot::Sender<Result<T, StoreError>>,
+    /// There until it is answered.
+    reply: Option<oneshot::Sender<Result<T, StoreError>>>,
     answer: Option<Result<T, StoreError>>,
 }
 
@@ -34,14 +35,14 @@ impl<T> Asked<T> {
         self.answer = Some(answer);
     }
 
-    fn settle(self, commit: &Result<(), StoreError>) {
+    fn settle(&mut self, commit: &Result<(), StoreError>) {
         let answer = match commit {
-            Ok(()) => self.answer,
+            Ok(()) => self.answer.take(),
             Err(error) => Some(Err(error.clone())),
         };
-        if let Some(answer) = answer {
+        if let (Some(reply), Some(answer)) = (self.reply.take(), answer) {
             // Whoever asked may have gone away.
-            let _ = self.reply.send(answer);
+            let _ = reply.send(answer);
         }
     }
 }
@@ -80,7 +81,7 @@ pub(crate) enum Request {
 
 impl Request {
     /// Sends the answer, when the commit is made; otherwise the error that befell it.
-    pub(crate) fn settle(self, commit: &Result<(), StoreError>) {
+    pub(crate) fn settle(&mut self, commit: &Result<(), StoreError>) {
         match self {
             Self::Append { asked, .. } => asked.settle(commit),
             Self::Erase { asked, .. } | Self::Import { asked, .. } | Self::Seal { asked, .. } => {
@@ -164,7 +165,7 @@ impl Queue {
     async fn ask<T>(&self, request: impl FnOnce(Asked<T>) -> Request) -> Result<T, StoreError> {
         let (reply, answer) = oneshot::channel();
         let asked = Asked {
-            reply,
+            reply: Some(reply),
             answer: None,
         };
         let sent = self.requests.send(request(asked)).await;

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::counts::Counts;
 use super::last_rows::Newest;
-use super::tables::{code, failure, open_until};
+use super::tables::{code, failure, open_until, read_state, write_state};
 use crate::cache::Cache;
 use crate::database::names::Names;
 use crate::database::{from_sql, to_sql};
@@ -26,7 +26,7 @@ const UNWRITTEN: usize = 16_384;
 pub(super) struct Fold {
     cached: Cache<ExportId, Entry>,
     unwritten: HashMap<ExportId, Entry>,
-    json: Vec<u8>,
+    state: Vec<u8>,
     counts: Counts,
     newest: Newest,
 }
@@ -62,7 +62,7 @@ impl Fold {
         Self {
             cached: Cache::new(CACHED),
             unwritten: HashMap::default(),
-            json: Vec::new(),
+            state: Vec::new(),
             counts: Counts::new(),
             newest: Newest::new(),
         }
@@ -80,13 +80,13 @@ impl Fold {
                     row: row.get(0)?,
                     status: row.get(2)?,
                 };
-                Ok((stored, row.get(1)?, row.get::<_, String>(3)?))
+                Ok((stored, row.get(1)?, row.get::<_, Vec<u8>>(3)?))
             })
             .optional()?;
         let Some((stored, revision, state)) = row else {
             return Ok(Entry::missing());
         };
-        let state = serde_json::from_str(&state)
+        let state = read_state(&state)
             .map_err(|error| ApplyError::BadRow(format!("export {id}: {error}")))?;
         Ok(Entry {
             state: ExportState::Present(Box::new(state)),
@@ -105,12 +105,10 @@ impl Fold {
         let ExportState::Present(export) = &entry.state else {
             return Ok(());
         };
-        let unreadable = |reason: String| ApplyError::BadRow(format!("export {id}: {reason}"));
-        self.json.clear();
-        serde_json::to_writer(&mut self.json, export)
-            .map_err(|error| unreadable(error.to_string()))?;
-        let state =
-            std::str::from_utf8(&self.json).map_err(|error| unreadable(error.to_string()))?;
+        let unwritable =
+            |error: rmp_serde::encode::Error| ApplyError::BadRow(format!("export {id}: {error}"));
+        write_state(&mut self.state, export).map_err(unwritable)?;
+        let state = &self.state;
         let status = code(export.status());
         let expires_at = open_until(export).map(Timestamp::as_millis);
         let code = failure(export);

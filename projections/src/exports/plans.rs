@@ -7,6 +7,7 @@ use carnet_events::domain::{Decider, Timed};
 use carnet_events::ids::{PrincipalId, Timestamp};
 use rusqlite::{Connection, named_params};
 
+use super::tables::write_state;
 use super::{ExportQuery, last_rows, query};
 use crate::tests::given::{principal, request, tenant};
 use crate::tests::plans::{assert_searched, plan, steps, tables};
@@ -19,7 +20,9 @@ fn fill(tables: &Connection) {
     let requested = ExportEvent::Requested(request(&tenant("acme"), &principal("ann")));
     let requested = Timed::new(Timestamp::EPOCH, requested);
     let state = ExportDecider::evolve(ExportDecider::initial(), &requested);
-    let state = serde_json::to_string(state.export().unwrap()).unwrap();
+    let export = state.export().unwrap();
+    let mut state = Vec::new();
+    write_state(&mut state, export).unwrap();
     let names = "INSERT INTO exports_names VALUES (1, 'acme'), (2, 'ann'), (3, 'ben'), (4, 'cyd')";
     tables.execute_batch(names).unwrap();
     tables

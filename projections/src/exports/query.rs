@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Row, named_params};
 use uuid::Uuid;
 
 use super::counts::EVERYONE;
-use super::tables::code;
+use super::tables::{code, read_state};
 use super::{ExportPage, ExportQuery, ExportRow, MAX_PAGE_SIZE};
 use crate::database::from_sql;
 use crate::{Error, ProjectionName};
@@ -149,8 +149,8 @@ fn ahead(tables: &Connection, created_at: i64, id: ExportId) -> Result<u64, Erro
 pub(super) fn read(tables: &Connection, row: &Row<'_>) -> Result<ExportRow, Error> {
     let id = ExportId::from_uuid(Uuid::from_bytes(row.get("id")?));
     let mut select = tables.prepare_cached(STATE)?;
-    let state: String = select.query_row([row.get::<_, i64>("row")?], |row| row.get(0))?;
-    let export = serde_json::from_str(&state).map_err(|error| Error::BadRow {
+    let state: Vec<u8> = select.query_row([row.get::<_, i64>("row")?], |row| row.get(0))?;
+    let export = read_state(&state).map_err(|error| Error::BadRow {
         projection: ProjectionName::Exports,
         reason: format!("export {id}: {error}"),
     })?;

@@ -174,7 +174,8 @@ impl Task {
 }
 
 fn settle(group: &mut Vec<Request>, result: &Result<(), StoreError>) {
-    group.drain(..).for_each(|request| request.settle(result));
+    group.iter_mut().for_each(|request| request.settle(result));
+    group.clear();
 }
 
 fn slow() -> StoreError {

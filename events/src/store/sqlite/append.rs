@@ -5,6 +5,7 @@
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
 
 use super::heads::{Head, Heads, Moved};
+use super::rows::{NewRow, Rows};
 use super::schema;
 use crate::envelope::{NewEvent, Position};
 use crate::store::concurrency::{Verdict, judge};
@@ -39,12 +40,13 @@ pub(super) fn carry_out(request: &mut Request, group: &mut Group<'_>) -> rusqlit
 pub(super) struct Group<'a> {
     conn: &'a Connection,
     heads: &'a Heads,
-    pub(super) moved: Moved,
-    pub(super) last: i64,
+    moved: Moved,
+    last: i64,
     /// Why nothing more is taken.
-    pub(super) sealed: Option<String>,
+    sealed: Option<String>,
+    /// Given their places, and not written yet.
+    rows: Rows,
     find: CachedStatement<'a>,
-    insert: CachedStatement<'a>,
 }
 
 impl<'a> Group<'a> {
@@ -58,18 +60,21 @@ impl<'a> Group<'a> {
         conn.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         let find =
             conn.prepare_cached("SELECT revision FROM events WHERE stream = ?1 AND id = ?2")?;
-        let insert = conn.prepare_cached(
-            "INSERT INTO events (position, stream, revision, id, kind, data, metadata) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-        )?;
         Ok(Self {
             conn,
             heads,
-            moved: Moved::new(),
+            moved: Moved::default(),
             last,
             sealed,
+            rows: Rows::default(),
             find,
-            insert,
         })
+    }
+
+    /// Writes what is left to be written; what was moved, and the last position given out.
+    pub(super) fn finish(mut self) -> rusqlite::Result<(Moved, i64)> {
+        self.rows.write(self.conn)?;
+        Ok((self.moved, self.last))
     }
 
     pub(super) fn append(
@@ -84,6 +89,10 @@ impl<'a> Group<'a> {
         let head = self.head(stream)?;
         if head.erased {
             return Ok(Err(StoreError::refused(format!("{stream} was erased"))));
+        }
+        if self.moved.contains_key(stream) {
+            // Events of this stream may be among those not written yet.
+            self.rows.write(self.conn)?;
         }
         let found = self.find(head, batch)?;
         match judge(expected, head.revision(), &found) {
@@ -113,6 +122,7 @@ impl<'a> Group<'a> {
 
     fn seal(&mut self, why: &str) -> Answered<()> {
         if self.sealed.is_none() {
+            self.rows.write(self.conn)?;
             schema::seal(self.conn, why)?;
             self.sealed = Some(why.to_owned());
         }
@@ -130,6 +140,7 @@ impl<'a> Group<'a> {
         }
         let head = self.head(stream)?;
         if !head.erased {
+            self.rows.write(self.conn)?;
             let id = self.row(stream, head)?;
             self.conn
                 .prepare_cached("INSERT INTO erasures (stream, position) VALUES (?1, ?2)")?
@@ -195,15 +206,13 @@ impl<'a> Group<'a> {
         let mut revision = head.count;
         for event in batch {
             self.last += 1;
-            self.insert.execute(params![
-                self.last,
-                id,
+            let row = NewRow {
+                position: self.last,
+                stream: id,
                 revision,
-                event.id.as_bytes(),
-                &*event.kind,
-                &*event.data,
-                &*event.metadata
-            ])?;
+                event: event.clone(),
+            };
+            self.rows.add(self.conn, row)?;
             revision += 1;
         }
         self.moved.insert(

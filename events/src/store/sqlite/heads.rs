@@ -5,10 +5,10 @@
 //! a stream whose commit is under way is answered by the database; what a reader looked up goes in only if nothing
 //! happened to the stream meanwhile; and after a commit with unknown outcome nothing is known.
 
-use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use foldhash::HashMap;
 use lru::LruCache;
 
 use crate::stream::StreamName;
@@ -74,7 +74,7 @@ impl Heads {
     pub(super) fn new() -> Self {
         Self(Mutex::new(Inner {
             known: LruCache::new(CAPACITY),
-            committing: Moved::new(),
+            committing: Moved::default(),
             tickets: 0,
         }))
     }
@@ -176,7 +176,7 @@ mod tests {
     fn an_answer_overtaken_by_a_commit_is_not_kept() {
         let (heads, stream) = (Heads::new(), StreamName::platform());
         let ticket = ask(&heads, &stream).unwrap();
-        heads.committing(Moved::from([(stream.clone(), at(2))]));
+        heads.committing(Moved::from_iter([(stream.clone(), at(2))]));
         heads.learn(&stream, ticket, at(1));
         assert_eq!(
             ask(&heads, &stream),
@@ -200,10 +200,10 @@ mod tests {
     #[test]
     fn nothing_is_known_after_an_unknown_outcome() {
         let (heads, stream) = (Heads::new(), StreamName::platform());
-        heads.committing(Moved::from([(stream.clone(), at(2))]));
+        heads.committing(Moved::from_iter([(stream.clone(), at(2))]));
         heads.committed();
         let ticket_before = 0;
-        heads.committing(Moved::from([(stream.clone(), at(3))]));
+        heads.committing(Moved::from_iter([(stream.clone(), at(3))]));
         heads.forget();
         heads.learn(&stream, ticket_before, at(2));
         assert_eq!(known(&heads, &stream), None);

@@ -14,6 +14,7 @@ mod heads;
 mod lock;
 mod pages;
 mod readers;
+mod rows;
 mod schema;
 #[cfg(test)]
 mod tests;

@@ -87,6 +87,46 @@ async fn one_that_is_too_large_takes_nobody_with_it() {
     }
 }
 
+/// Rows are written many at a time; whoever comes later in a group counts on those before all the same.
+#[tokio::test]
+async fn appends_of_one_group_see_each_other() {
+    let temporary = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(temporary.path().join("events.db")).unwrap();
+    let names: Vec<StreamName> = (0..20).map(|n| format!("s-{n}").parse().unwrap()).collect();
+    let appends = names.iter().flat_map(|name| {
+        let second = event(10);
+        [
+            store.append(name, Expected::NoStream, event(10)),
+            store.append(name, Expected::Exact(0), second.clone()),
+            store.append(name, Expected::Any, second),
+            store.append(name, Expected::Exact(0), event(10)),
+        ]
+    });
+    // Unconstrained: the runtime lets nobody wait for a second turn, so they are queued in this order.
+    let results = tokio::task::unconstrained(futures::future::join_all(appends)).await;
+    for results in results.chunks(4) {
+        let [first, second, again, late] = results else {
+            unreachable!("in fours")
+        };
+        assert_eq!(first.as_ref().unwrap().first_revision, 0);
+        let second = second.as_ref().unwrap();
+        assert_eq!((second.first_revision, second.replayed), (1, false));
+        let again = again.as_ref().unwrap();
+        assert_eq!((again.first_revision, again.replayed), (1, true));
+        assert_eq!(again.position, second.position);
+        assert!(
+            matches!(
+                late,
+                Err(StoreError::Conflict {
+                    actual: Some(1),
+                    ..
+                })
+            ),
+            "{late:?}"
+        );
+    }
+}
+
 /// Another tool holds the file: an error, not a hang, and it goes on afterwards.
 #[tokio::test]
 async fn a_file_held_by_another_tool_is_an_error_until_it_lets_go() {

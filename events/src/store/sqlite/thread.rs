@@ -65,7 +65,9 @@ impl Thread {
                 Err(Failure::RolledBack(_)) if group.len() > 1 => self.one_by_one(&mut group),
                 result => {
                     let result = result.map_err(StoreError::from);
-                    group.drain(..).for_each(|request| request.settle(&result));
+                    // All are answered before anything is dropped: they are about to ask again.
+                    group.iter_mut().for_each(|request| request.settle(&result));
+                    group.clear();
                 }
             }
         }
@@ -83,9 +85,8 @@ impl Thread {
                 hopeless = Some(failure.clone());
             }
             let result = result.map_err(StoreError::from);
-            alone
-                .into_iter()
-                .for_each(|request| request.settle(&result));
+            let [request] = &mut alone;
+            request.settle(&result);
         }
     }
 
@@ -125,7 +126,8 @@ impl Thread {
         for request in &mut *group {
             carry_out(request, &mut work).map_err(|error| Failure::RolledBack(undone(error)))?;
         }
-        let Group { moved, last, .. } = work;
+        let finished = work.finish();
+        let (moved, last) = finished.map_err(|error| Failure::RolledBack(undone(error)))?;
 
         self.heads.committing(moved);
         let begun = Instant::now();
