@@ -18,6 +18,7 @@ mod folded;
 mod known;
 mod lifecycle;
 mod operators;
+mod platform;
 mod purge;
 mod records;
 mod rotation;
