@@ -260,7 +260,12 @@ impl Directories {
         Ok(key)
     }
 
-    async fn load(&self, shared: &Shared, house: &House) -> Result<Arc<Directory>, Error> {
+    /// The directory, folded as far as it goes by now.
+    pub(crate) async fn load(
+        &self,
+        shared: &Shared,
+        house: &House,
+    ) -> Result<Arc<Directory>, Error> {
         let (stream, forgotten) = (house.stream(), self.forgotten());
         let head = shared.calls.head(&stream).await?;
         // An erased one has no head any more, and what was folded from it goes.

@@ -121,6 +121,26 @@ pub(super) async fn get(
     let cursor: Option<AuditCursor> = parse("cursor", filter.cursor.as_deref())?;
     let asked = asked(&viewer, &filter)?;
     state.wait_for(ProjectionName::AuditLog, PATIENCE).await?;
+    let shape = match filter.format {
+        Format::Json => None,
+        Format::Csv => Some(Shape {
+            media_type: "text/csv; charset=utf-8",
+            extension: "csv",
+            head: CSV_HEAD,
+            line: csv,
+        }),
+        Format::Ndjson => Some(Shape {
+            media_type: "application/x-ndjson",
+            extension: "ndjson",
+            head: "",
+            line: ndjson,
+        }),
+    };
+    // Before it is recorded: nobody who is turned away took the log along.
+    let stream = match shape {
+        Some(shape) => Some((shape, state.stream_permit(&viewer.principal)?)),
+        None => None,
+    };
     record_read(
         &state,
         &viewer,
@@ -129,23 +149,10 @@ pub(super) async fn get(
         applied(&asked),
     )
     .await?;
-    let shape = match filter.format {
-        Format::Json => return page(&state, asked, cursor, size).await,
-        Format::Csv => Shape {
-            media_type: "text/csv; charset=utf-8",
-            extension: "csv",
-            head: CSV_HEAD,
-            line: csv,
-        },
-        Format::Ndjson => Shape {
-            media_type: "application/x-ndjson",
-            extension: "ndjson",
-            head: "",
-            line: ndjson,
-        },
-    };
-    let permit = state.stream_permit(&viewer.principal)?;
-    Ok(whole(&state, asked, shape, permit))
+    match stream {
+        Some((shape, permit)) => Ok(whole(&state, asked, shape, permit)),
+        None => page(&state, asked, cursor, size).await,
+    }
 }
 
 async fn page(

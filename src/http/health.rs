@@ -1,5 +1,7 @@
 //! `/healthz`: the process answers. `/readyz`: it can do its work. `/metrics`: what it has been doing.
 
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use actix_web::http::header;
@@ -15,6 +17,21 @@ use super::state::AppState;
 
 /// A check that takes longer has failed.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// The checks that failed when they were made last.
+#[derive(Debug, Default)]
+pub struct Failing(Mutex<BTreeSet<&'static str>>);
+
+impl Failing {
+    /// Takes note of how a check went; whether it went otherwise the time before.
+    fn changed(&self, check: &'static str, failed: bool) -> bool {
+        let mut failing = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match failed {
+            true => failing.insert(check),
+            false => failing.remove(check),
+        }
+    }
+}
 
 /// Whether the process answers.
 #[utoipa::path(get, path = "/healthz", operation_id = "healthz", tag = "Operation", security(()), responses((status = 200, description = "It does")))]
@@ -52,8 +69,14 @@ pub(super) async fn outcomes(state: &AppState) -> Vec<(&'static str, Result<(), 
     join_all(state.ready.iter().map(|check| async move {
         let outcome = tokio::time::timeout(CHECK_TIMEOUT, check.check()).await;
         let outcome = outcome.unwrap_or_else(|_| Err("took too long".to_owned()));
-        if let Err(reason) = &outcome {
-            tracing::warn!(check = check.name(), reason, "not ready");
+        // Told once: whoever asks, and how often, must not be able to fill the log.
+        match (
+            &outcome,
+            state.failing.changed(check.name(), outcome.is_err()),
+        ) {
+            (Err(reason), true) => tracing::warn!(check = check.name(), reason, "not ready"),
+            (Ok(()), true) => tracing::info!(check = check.name(), "ready again"),
+            (_, false) => {}
         }
         (check.name(), outcome)
     }))
@@ -79,4 +102,18 @@ pub(super) async fn metrics_for_all(state: web::Data<AppState>) -> Result<HttpRe
         .insert_header((header::CACHE_CONTROL, "no-store"))
         .content_type("text/plain; version=0.0.4; charset=utf-8")
         .body(handle.render()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_check_is_told_of_when_it_begins_to_fail_and_when_it_ends() {
+        let failing = Failing::default();
+        let went = [false, true, true, true, false, false, true];
+        let told = went.map(|failed| failing.changed("store", failed));
+        assert_eq!(told, [false, true, false, false, true, false, true]);
+        assert!(failing.changed("artifacts", true));
+    }
 }

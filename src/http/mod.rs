@@ -48,6 +48,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 pub use authenticate::SignedIn;
 pub use codes::Code;
 pub use context::{RequestContext, TraceId};
+pub use health::Failing;
 pub use problem::Problem;
 pub use server::{Server, ServerError};
 pub use state::{AppState, ReadyCheck};

@@ -15,6 +15,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::codes::Code;
+use super::health::Failing;
 use super::problem::Problem;
 use super::streams::{StreamPermit, Streams};
 use crate::auth::{Caller, Sessions, Verifier};
@@ -68,6 +69,8 @@ pub struct AppState {
     pub stopping: CancellationToken,
     /// What `/readyz` asks.
     pub ready: Vec<Arc<dyn ReadyCheck>>,
+    /// What of it failed the last time.
+    pub failing: Failing,
     /// Renders `/metrics`.
     pub metrics: Option<PrometheusHandle>,
 }

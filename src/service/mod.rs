@@ -20,10 +20,11 @@ use carnet_events::store::{self, Access, EventStore, StoreError};
 use carnet_projections::Projections;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::Semaphore;
+use tokio::task::JoinError;
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::{Provider, Sessions, Verifier, Way};
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, Inspection};
 use crate::export::catalog::Catalog;
 use crate::export::{Exporter, Parts, StoragesError};
 use crate::http::{AppState, Server, ServerError, Streams};
@@ -180,6 +181,7 @@ impl Service {
         let state = Arc::new(AppState {
             sessions: Arc::new(sessions),
             ready: ready::checks(&store, &storages, &system, &projections, &clock, &verifier),
+            failing: Default::default(),
             verifier,
             keys,
             catalog,
@@ -253,7 +255,7 @@ impl Service {
 async fn refuse_unfit(config: &Config) -> Result<(), ConfigError> {
     let inspected = config.clone();
     let found = tokio::task::spawn_blocking(move || inspected.inspect()).await;
-    let found = found.unwrap_or_default();
+    let found = found.unwrap_or_else(|error| broken_off(config, &error));
     for warning in &found.warnings {
         tracing::warn!(%warning, "configuration");
     }
@@ -263,6 +265,19 @@ async fn refuse_unfit(config: &Config) -> Result<(), ConfigError> {
         Err(ConfigError {
             complaints: found.errors,
         })
+    }
+}
+
+/// An inspection that came to no end has not found that all is well.
+fn broken_off(config: &Config, error: &JoinError) -> Inspection {
+    let complaint = config.complaint(
+        "configuration",
+        format!("inspecting it broke off: {error}"),
+        "report this, with the lines before it on standard error",
+    );
+    Inspection {
+        errors: vec![complaint],
+        ..Inspection::default()
     }
 }
 
@@ -368,4 +383,20 @@ async fn record_start(
         .configuration_applied(digest, version, &policies.collect())
         .await?;
     Ok(())
+}
+
+#[cfg(test)]
+#[allow(clippy::panic, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_inspection_that_breaks_off_keeps_the_service_from_starting() {
+        let inspecting = tokio::task::spawn_blocking(|| -> Inspection { panic!("planned") });
+        let config = Config::default();
+        let found = inspecting
+            .await
+            .unwrap_or_else(|error| broken_off(&config, &error));
+        assert_eq!(found.errors.len(), 1, "{found:?}");
+    }
 }

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use carnet_events::codec::decode;
+use carnet_events::domain::directory::Directory;
 use carnet_events::domain::export::{ExportCommand, ExportEvent};
 use carnet_events::domain::tenant::TenantCommand;
 use carnet_events::envelope::{Metadata, Recorded};
@@ -44,6 +45,15 @@ impl System {
         let shared = self.shared();
         let directory = &shared.directory;
         directory.subject(shared, &House::Platform, by).await
+    }
+
+    /// The operators' directory, to look up many of them and of their reasons.
+    ///
+    /// # Errors
+    /// When the directory can't be read.
+    pub async fn operators(&self) -> Result<Arc<Directory>, Error> {
+        let shared = self.shared();
+        shared.directory.load(shared, &House::Platform).await
     }
 
     /// The pseudonym of one of a tenant's people, if they have been seen; nobody is taken up by asking.

@@ -20,6 +20,9 @@ use super::{Session, SessionError, SessionKey};
 /// Days whose ends are kept in memory: more than any session lasts.
 const MAX_DAYS: usize = 16;
 
+/// Ends kept in memory, of all days; some 50 MB. Days beyond that are read anew by whoever asks, the oldest first.
+const MAX_ENDS: usize = 1_000_000;
+
 /// The sessions of one day that are over, up to a revision of their stream.
 #[derive(Debug, Default)]
 struct Fold {
@@ -28,12 +31,27 @@ struct Fold {
 }
 
 /// See the module.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Ended {
     days: Mutex<BTreeMap<Day, Fold>>,
+    /// Ends kept in memory.
+    most: usize,
+}
+
+impl Default for Ended {
+    fn default() -> Self {
+        Self::keeping(MAX_ENDS)
+    }
 }
 
 impl Ended {
+    pub(super) fn keeping(most: usize) -> Self {
+        Self {
+            days: Mutex::default(),
+            most,
+        }
+    }
+
     /// Whether the log says that a session is over, linearizable.
     pub(super) async fn contains(
         &self,
@@ -45,10 +63,21 @@ impl Ended {
         let head = store.head(&stream).await?;
         let known = match self.lock().get(&day) {
             Some(fold) if fold.revision >= head => return Ok(fold.ended.contains(&key.id)),
+            // No end is ever taken back.
+            Some(fold) if fold.ended.contains(&key.id) => return Ok(true),
             Some(fold) => fold.revision,
             None => None,
         };
-        let (revision, news) = read(store, &stream, known).await?;
+        let News {
+            revision,
+            ended,
+            names_it,
+        } = read(store, &stream, known, (key.id, self.most)).await?;
+        let Some(news) = ended else {
+            // More than are kept. What was known of the day isn't all there is any more.
+            self.lock().remove(&day);
+            return Ok(names_it);
+        };
         let mut days = self.lock();
         let fold = days.entry(day).or_default();
         // Of two who read at once each adds what it found; adding twice is adding once. Should the fold have gone meanwhile,
@@ -57,7 +86,7 @@ impl Ended {
             fold.ended.extend(news);
             fold.revision = fold.revision.max(revision);
             let over = fold.ended.contains(&key.id);
-            while days.len() > MAX_DAYS {
+            while days.len() > MAX_DAYS || kept(&days) > self.most {
                 days.pop_first();
             }
             return Ok(over);
@@ -97,28 +126,56 @@ impl Ended {
         append(store, session, principal, &ended, now).await
     }
 
+    #[cfg(test)]
+    pub(super) fn kept(&self) -> usize {
+        kept(&self.lock())
+    }
+
     fn lock(&self) -> MutexGuard<'_, BTreeMap<Day, Fold>> {
         self.days.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The sessions that the events after `known` end, and the revision of the last of them.
+fn kept(days: &BTreeMap<Day, Fold>) -> usize {
+    days.values().map(|fold| fold.ended.len()).sum()
+}
+
+/// What the events after a revision say.
+struct News {
+    /// The revision of the last of them.
+    revision: Option<u64>,
+    /// The sessions they end; `None`: too many.
+    ended: Option<Vec<Uuid>>,
+    /// The session that is asked for is among them.
+    names_it: bool,
+}
+
+/// What the events after `known` say of a session, and of up to `most` others.
 async fn read(
     store: &dyn EventStore,
     stream: &StreamName,
     known: Option<u64>,
-) -> Result<(Option<u64>, Vec<Uuid>), SessionError> {
+    (session, most): (Uuid, usize),
+) -> Result<News, SessionError> {
     let from = known.map_or(ReadFrom::Start, |known| ReadFrom::Revision(known + 1));
     let mut events = store.read(stream, from, Direction::Forwards, usize::MAX);
-    let (mut revision, mut ended) = (known, Vec::new());
+    let mut news = News {
+        revision: known,
+        ended: Some(Vec::new()),
+        names_it: false,
+    };
     while let Some(recorded) = events.next().await.transpose()? {
         let (_, event) = codec::decode::<SessionEvent>(&recorded)?;
         if let SessionEvent::Ended(end) = event.what {
-            ended.push(end.session);
+            news.names_it |= end.session == session;
+            news.ended = news.ended.filter(|ended| ended.len() < most);
+            if let Some(ended) = &mut news.ended {
+                ended.push(end.session);
+            }
         }
-        revision = Some(recorded.revision);
+        news.revision = Some(recorded.revision);
     }
-    Ok((revision, ended))
+    Ok(news)
 }
 
 /// The id of the event is derived: a session begins once and ends once, however often that is recorded.

@@ -207,3 +207,25 @@ async fn days_that_are_long_past_are_forgotten_and_read_again() {
         assert!(given.sessions.is_over(*key).await.unwrap());
     }
 }
+
+#[tokio::test]
+async fn a_flood_of_ends_is_read_instead_of_kept() {
+    let mut given = Given::new();
+    given.sessions.ended = Ended::keeping(3);
+    let (_, untouched) = given.start().await;
+    let (mut ended, mut is_over) = (Vec::new(), 0);
+    for _ in 0..10 {
+        let (session, cookie) = given.start().await;
+        let end = given
+            .sessions
+            .end(&session, p(), EndCause::SignedOut, BEGIN);
+        end.await.unwrap();
+        ended.push(cookie);
+        for cookie in &ended {
+            is_over += usize::from(given.resume(cookie, BEGIN).await.is_none());
+        }
+        assert!(given.resume(&untouched, BEGIN).await.is_some());
+        assert!(given.sessions.ended.kept() <= 3);
+    }
+    assert_eq!(is_over, 55, "each was over from its end on");
+}

@@ -302,7 +302,7 @@ impl Runner for Exporter {
             if swept.unknown > 0 {
                 tracing::warn!(unknown = swept.unknown, first = ?swept.unknown_named.first(), "the artifact storage holds objects of no known export");
             }
-            report.removed += swept.removed.len() as u64 + swept.temporaries;
+            report.removed += swept.removed + swept.temporaries;
             report.unknown += swept.unknown;
             if let Some(error) = swept.failure {
                 tracing::warn!(?storage, %error, failed = swept.failed, "an artifact storage wasn't swept of everything");

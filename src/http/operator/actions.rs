@@ -305,6 +305,9 @@ async fn known(
     }
 }
 
+/// How long it may take until a rebuild that was asked for shows among the projections.
+const REBUILD_BEGINS: Duration = Duration::from_secs(30);
+
 /// Begins to fill a projection anew; reads go on. One at a time.
 async fn rebuild(
     state: &AppState,
@@ -327,10 +330,19 @@ async fn rebuild(
     let projections = state.projections.clone();
     let written = done(written)?;
     tokio::spawn(async move {
-        if let Err(error) = projections.rebuild(&[projection]).await {
+        let wanted = [projection];
+        let rebuild = projections.rebuild(&wanted);
+        tokio::pin!(rebuild);
+        // By then it is under way, and its progress says so to the next who asks; however long it takes, or if it never ends.
+        let begun = tokio::time::timeout(REBUILD_BEGINS, &mut rebuild).await;
+        drop(permit);
+        let rebuilt = match begun {
+            Ok(rebuilt) => rebuilt,
+            Err(_) => rebuild.await,
+        };
+        if let Err(error) = rebuilt {
             tracing::error!(%projection, %error, "a projection was not filled anew");
         }
-        drop(permit);
     });
     Ok(written)
 }

@@ -4,6 +4,7 @@ use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use carnet_actors::PlatformEntry;
 use carnet_events::codec::DomainEvent as _;
+use carnet_events::domain::directory::Directory;
 use carnet_events::domain::platform::PlatformEvent;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -78,34 +79,27 @@ pub(crate) async fn get(
         .last()
         .map(|last| last.revision)
         .filter(|last| *last > 0);
-    let mut items = Vec::new();
-    for entry in &entries {
-        items.push(view(&state, entry).await?);
-    }
+    let operators = state.system.operators().await?;
+    let items = entries.iter().map(|entry| view(&operators, entry));
+    let items = items.collect();
     Ok(HttpResponse::Ok()
         .insert_header((header::CACHE_CONTROL, "private, no-cache"))
         .json(PlatformLog { items, next }))
 }
 
-async fn view(state: &AppState, entry: &PlatformEntry) -> Result<EntryView, Problem> {
+fn view(operators: &Directory, entry: &PlatformEntry) -> EntryView {
     let by = entry.metadata.principal.as_ref();
-    let (operator, reason) = match by {
-        None => (None, None),
-        Some(by) => (
-            state.system.operator_subject(by).await?,
-            state.system.act_reason(None, entry.id).await?,
-        ),
-    };
-    Ok(EntryView {
+    let reason = by.and_then(|_| operators.acts.get(&entry.id));
+    EntryView {
         id: entry.id.to_string(),
         revision: entry.revision,
         kind: entry.event.kind(),
         at: entry.metadata.recorded_at.to_string(),
         principal: by.map(ToString::to_string),
-        operator,
-        reason,
+        operator: by.and_then(|by| operators.persons.get(by)).cloned(),
+        reason: reason.cloned(),
         details: details(&entry.event),
-    })
+    }
 }
 
 /// What else is told of an event, field by field.

@@ -12,7 +12,9 @@ use serde_json::Value;
 use tokio::sync::Semaphore;
 
 use super::*;
-use support::{Broken, get, json, send, state, token, token_in};
+use carnet_events::ids::TenantId;
+use carnet_events::stream::StreamName;
+use support::{Broken, NOW, get, json, send, state, token, token_in};
 
 #[actix_web::test]
 async fn every_problem_has_a_page_and_is_listed() {
@@ -203,6 +205,25 @@ async fn readiness_names_what_fails_but_not_why() {
     let answer = json(response).await;
     assert_eq!(answer["checks"]["store"], "failed");
     assert!(!answer.to_string().contains("secret reason"));
+}
+
+#[actix_web::test]
+async fn a_log_that_nobody_got_is_not_recorded_as_read() {
+    let full = state(|state| state.streams = Streams::new(0)).await;
+    let ask = |format: &str| {
+        let bearer = format!("Bearer {}", token(&["client_admin"]));
+        let uri = format!("/api/audit-log?format={format}");
+        let request = test::TestRequest::get().uri(&uri);
+        request.insert_header((header::AUTHORIZATION, bearer))
+    };
+    let records = StreamName::access(&TenantId::new("acme").unwrap(), NOW.month());
+    for format in ["csv", "ndjson"] {
+        let response = send(&full, ask(format)).await;
+        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(full.store.head(&records).await.unwrap(), None);
+    }
+    assert_eq!(send(&full, ask("json")).await.status(), StatusCode::OK);
+    assert_eq!(full.store.head(&records).await.unwrap(), Some(0));
 }
 
 #[actix_web::test]

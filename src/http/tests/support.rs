@@ -119,6 +119,7 @@ pub(super) async fn state(change: impl FnOnce(&mut AppState)) -> Served {
         streams: Streams::new(4),
         stopping: CancellationToken::new(),
         ready: Vec::new(),
+        failing: Default::default(),
         metrics: None,
     };
     change(&mut state);

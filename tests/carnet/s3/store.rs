@@ -66,7 +66,7 @@ async fn whatever_a_tenant_is_called_its_object_is_under_its_key() {
         }
     }
     let swept = store.sweep(&mut Book, DAY, in_days(2)).await.unwrap();
-    assert_eq!((swept.removed.len(), swept.unknown), (0, 0), "{swept:?}");
+    assert_eq!((swept.removed, swept.unknown), (0, 0), "{swept:?}");
 }
 
 #[tokio::test]
@@ -229,11 +229,12 @@ async fn the_sweep_removes_what_is_old_and_given_up_and_nothing_else() {
     }
     let before = server.objects("exports");
     let young = store.sweep(&mut Book, DAY, in_days(0)).await.unwrap();
-    assert_eq!((young.removed.len(), young.unknown), (0, 2), "{young:?}");
+    assert_eq!((young.removed, young.unknown), (0, 2), "{young:?}");
     assert_eq!(server.objects("exports"), before);
     let swept = store.sweep(&mut Book, DAY, in_days(2)).await.unwrap();
-    assert_eq!(swept.removed, [superseded]);
-    assert_eq!(swept.unknown, 2, "{swept:?}");
+    assert_eq!((swept.removed, swept.unknown), (1, 2), "{swept:?}");
+    let gone = |object: &String| !object.contains(&superseded.to_string());
+    assert!(server.objects("exports").keys().all(gone));
     assert_eq!(
         server.objects("exports").len(),
         5,
@@ -255,7 +256,7 @@ async fn an_object_that_cant_be_deleted_doesnt_end_the_sweep_of_a_bucket() {
         move |asked| asked.method == "DELETE" && asked.uri.contains(&locked),
     );
     let swept = store.sweep(&mut Book, DAY, in_days(2)).await.unwrap();
-    assert_eq!(swept.removed, [key(2, 1), key(3, 1), key(4, 1)]);
+    assert_eq!(swept.removed, 3);
     assert!(
         matches!(swept.failure, Some(StorageError::Denied { .. })),
         "{swept:?}"

@@ -43,7 +43,7 @@ pub trait Judge: Send {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Swept {
     /// Artifacts removed, sidecars and all.
-    pub removed: Vec<ArtifactKey>,
+    pub removed: u64,
     /// Half-written files and forgotten probes removed.
     pub temporaries: u64,
     /// Objects of no known export: how many.
@@ -145,6 +145,8 @@ impl ArtifactStore {
         swept: &mut Swept,
     ) -> Result<(), StorageError> {
         let mut objects = self.list();
+        // An artifact and its sidecar come one after the other, and are removed together.
+        let mut last = None;
         while let Some(object) = self.listed(&mut objects).await? {
             if swept.is_over() {
                 break;
@@ -170,9 +172,10 @@ impl ArtifactStore {
                 Decision::Unknown => swept.report(name),
                 Decision::Remove if (ages.old)(object.last_modified.into()) => {
                     if swept.done(name, self.delete_objects(&key).await)
-                        && swept.removed.last() != Some(&key)
+                        && last.as_ref() != Some(&key)
                     {
-                        swept.removed.push(key);
+                        swept.removed += 1;
+                        last = Some(key);
                     }
                 }
                 Decision::Remove => {}
