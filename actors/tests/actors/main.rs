@@ -14,6 +14,7 @@ mod causes;
 mod claims;
 mod clock;
 mod faulty;
+mod floods;
 mod folded;
 mod known;
 mod lifecycle;

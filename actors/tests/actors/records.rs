@@ -1,7 +1,7 @@
 //! Records that decide nothing, and floods of them.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use carnet_actors::{Cause, System};
@@ -19,7 +19,7 @@ use crate::support::*;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-fn denied(by: &str) -> AccessEvent {
+pub fn denied(by: &str) -> AccessEvent {
     AccessEvent::AccessDenied(AccessDenied {
         principal: person(by),
         route: "export".to_owned(),
@@ -36,7 +36,7 @@ fn downloaded(partial: bool) -> AccessEvent {
     })
 }
 
-async fn record(system: &System, event: AccessEvent) {
+pub async fn record(system: &System, event: AccessEvent) {
     system
         .record_access(&tenant("acme"), event, &Cause::default())
         .await
@@ -71,68 +71,6 @@ async fn a_flood_is_one_record_and_one_count_a_minute() {
         panic!("not flushed");
     };
     assert_eq!(rest.count, 1);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_was_counted_waits_together_for_a_store_that_doesnt_answer() {
-    let world = World::new();
-    let store = FaultyStore::new(Arc::clone(&world.store));
-    let runner = Arc::clone(&world.runner) as _;
-    let system = world
-        .start_on(1, Arc::clone(&store) as _, runner, |_| {})
-        .await;
-    let people = ["ada", "bob", "cyd", "dan"];
-    for person in people.into_iter().chain(people) {
-        record(&system, denied(person)).await;
-    }
-    let tries = Arc::new(AtomicUsize::new(0));
-    let counted = Arc::clone(&tries);
-    store.fail(move |_, _| {
-        counted.fetch_add(1, Ordering::SeqCst);
-        Some(Fault::NotMade)
-    });
-    let tried = || async { tries.load(Ordering::SeqCst) > 0 };
-    world.advance_until(10 * SECOND, tried).await;
-    // It ends only once the round has.
-    stop(system).await;
-    assert_eq!(
-        tries.load(Ordering::SeqCst),
-        2,
-        "one each: the round's and the last"
-    );
-    assert_eq!(world.access_records().await.len(), people.len());
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_couldnt_be_written_of_a_flood_is_written_later() {
-    let world = World::new();
-    let store = FaultyStore::new(Arc::clone(&world.store));
-    let runner = Arc::clone(&world.runner) as _;
-    let system = world
-        .start_on(1, Arc::clone(&store) as _, runner, |_| {})
-        .await;
-    for person in ["ada", "bob", "ada", "bob", "bob"] {
-        record(&system, denied(person)).await;
-    }
-    let tried = Arc::new(AtomicUsize::new(0));
-    let told = Arc::clone(&tried);
-    store.fail(move |_, _| {
-        told.fetch_add(1, Ordering::SeqCst);
-        Some(Fault::NotMade)
-    });
-    let failed = || async { tried.load(Ordering::SeqCst) > 0 };
-    world.advance_until(10 * SECOND, failed).await;
-    store.mend();
-    stop(system).await;
-    let records = world.access_records().await;
-    let counts = records.iter().filter_map(|record| match record {
-        AccessEvent::Repeated(repeated) => Some((repeated.principal.clone(), repeated.count)),
-        _ => None,
-    });
-    assert_eq!(
-        counts.collect::<Vec<_>>(),
-        [(person("ada"), 1), (person("bob"), 2)]
-    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
