@@ -11,6 +11,8 @@
 mod recording;
 mod representation;
 
+use std::time::Duration;
+
 use actix_web::body::SizedStream;
 use actix_web::http::{Method, StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -110,7 +112,7 @@ pub(super) async fn send(
         Err(blocked) => return Err(refuse(state, &downloader, id, blocked).await),
     };
     let parameters: Parameters = query(request)?;
-    let reader = open(state, &downloader, id, export, published).await?;
+    let mut reader = open(state, &downloader, id, export, published).await?;
     let form = Representation::choose(request, parameters.form, reader.published());
     let there = (&reader, published);
     if let Some(way) = presigned::redirect(request, state, &downloader, id, there, &form).await? {
@@ -156,6 +158,10 @@ pub(super) async fn send(
         )));
     }
     let permit = state.stream_permit(&downloader.principal)?;
+    let first = if form.is_as_stored() { range.start } else { 0 };
+    if let Err(error) = reader.begin(first).await {
+        return Err(unreadable(state, &downloader, id, error).await);
+    }
     // A range that is the whole file is a download of its own.
     let partial = length < form.bytes;
     record_start(state, &downloader, id, form.name(), partial).await?;
@@ -212,24 +218,32 @@ pub(super) async fn open(
             }
             Ok(reader)
         }
-        Err(ReadError::Damaged(damage)) => {
-            tracing::error!(export_id = %id, damage = %damage, "an artifact is damaged");
-            if !export.damaged {
-                state
-                    .system
-                    .record_damage(id, damage.block(), downloader.cause.clone())
-                    .await?;
-            }
-            let blocked = Blocked {
-                code: Code::ArtifactDamaged,
-                categories: Vec::new(),
-            };
-            Err(refuse(state, downloader, id, blocked).await)
-        }
-        Err(ReadError::Storage(error)) => {
-            tracing::error!(export_id = %id, error = %error, "the artifact storage can't be read");
-            Err(Problem::from(Code::StorageUnavailable)
-                .retry_after(std::time::Duration::from_secs(5)))
-        }
+        Err(error) => Err(unreadable(state, downloader, id, error).await),
     }
+}
+
+/// The answer when a file can't be read. Damage is recorded, once.
+async fn unreadable(
+    state: &AppState,
+    downloader: &Downloader,
+    id: ExportId,
+    error: ReadError,
+) -> Problem {
+    let damage = match error {
+        ReadError::Damaged(damage) => damage,
+        ReadError::Storage(error) => {
+            tracing::error!(export_id = %id, error = %error, "the artifact storage can't be read");
+            return Problem::from(Code::StorageUnavailable).retry_after(Duration::from_secs(5));
+        }
+    };
+    tracing::error!(export_id = %id, damage = %damage, "an artifact is damaged");
+    let cause = downloader.cause.clone();
+    if let Err(error) = state.system.record_damage(id, damage.block(), cause).await {
+        return error.into();
+    }
+    let blocked = Blocked {
+        code: Code::ArtifactDamaged,
+        categories: Vec::new(),
+    };
+    refuse(state, downloader, id, blocked).await
 }
