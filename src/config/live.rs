@@ -3,8 +3,8 @@
 //! The service refuses to start with any of these errors; `carnet config check` shows them without starting it, and
 //! without making anything that isn't there yet.
 
-use std::fs::OpenOptions;
-use std::io;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -48,6 +48,57 @@ impl Config {
             Err(error) => found.errors.extend(error.complaints),
         }
         self.inspect_places(&mut found);
+        found.errors.extend(self.misplaced_files());
+        found
+    }
+
+    /// What stands where one of the service's own files is to be, and isn't one of its files.
+    fn misplaced_files(&self) -> Vec<Complaint> {
+        let store = self.store.url.strip_prefix("sqlite:").map(Path::new);
+        let files = [
+            ("store.url", store, "events.db"),
+            (
+                "projections.path",
+                Some(self.projections.path.as_path()),
+                "projections.db",
+            ),
+            ("keys.file", Some(self.keys.file.as_path()), "keys"),
+        ];
+        let mut found = Vec::new();
+        for (key, path, name) in files {
+            if let Some(path) = path.filter(|path| path.is_dir()) {
+                found.push(self.complaint(
+                    key,
+                    format!("{} is a directory", path.display()),
+                    format!("name a file in it, such as {}", path.join(name).display()),
+                ));
+            }
+        }
+        let same = |one: &Path, other: &Path| match (one.canonicalize(), other.canonicalize()) {
+            (Ok(one), Ok(other)) => one == other,
+            _ => false,
+        };
+        let source_in = |path: &Path| {
+            let mut sources = self.sources.iter();
+            sources.find(|source| path_in(&source.url).is_some_and(|other| same(path, &other)))
+        };
+        match store.map(|path| (path, source_in(path))) {
+            Some((path, Some(source))) => found.push(self.complaint(
+                "store.url",
+                format!(
+                    "{} is the database of the source {:?}",
+                    path.display(),
+                    source.name
+                ),
+                "give the events a file of their own, such as sqlite:data/events.db",
+            )),
+            Some((path, None)) if is_no_database(path) => found.push(self.complaint(
+                "store.url",
+                format!("{} is no SQLite database", path.display()),
+                "name the file that has the events, or one that isn't there yet",
+            )),
+            _ => {}
+        }
         found
     }
 
@@ -142,6 +193,13 @@ impl Config {
     }
 }
 
+/// Whether a file holds something that doesn't begin as every SQLite database does. An empty one may become one.
+fn is_no_database(path: &Path) -> bool {
+    let mut begin = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(16).read_to_end(&mut begin));
+    path.is_file() && read.is_ok() && !begin.is_empty() && begin != b"SQLite format 3\0"
+}
+
 fn path_in(url: &str) -> Option<PathBuf> {
     url.strip_prefix("sqlite:")
         .or_else(|| url.strip_prefix("file:"))
@@ -172,7 +230,7 @@ fn writable(path: &Path) -> io::Result<()> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "tests")]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 mod tests {
     use super::*;
     use crate::config::{Artifacts, Keys, Projections, Store};
@@ -203,6 +261,37 @@ mod tests {
         let found = config(dir.path()).inspect();
         assert!(found.errors.is_empty(), "{:?}", found.errors);
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn what_can_not_be_a_file_of_the_service_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let (tenants, text) = (dir.path().join("tenants.db"), dir.path().join("notes"));
+        rusqlite::Connection::open(&tenants)
+            .and_then(|db| db.execute_batch("create table users (id)"))
+            .unwrap();
+        std::fs::write(&text, "milk, bread and a number of other things").unwrap();
+        for (place, problem) in [
+            (dir.path(), "is a directory"),
+            (&tenants, "is the database of the source \"main\""),
+            (&text, "is no SQLite database"),
+        ] {
+            let mut config = config(dir.path());
+            config.sources = toml::from_str::<Config>(&format!(
+                "[[source]]\nname = \"main\"\nurl = \"sqlite:{}\"\n",
+                tenants.display()
+            ))
+            .unwrap()
+            .sources;
+            config.store.url = format!("sqlite:{}", place.display());
+            let found = config.inspect().errors;
+            let [complaint] = &found[..] else {
+                panic!("{place:?}: {found:?}");
+            };
+            assert_eq!(complaint.key, "store.url");
+            assert!(complaint.problem.ends_with(problem), "{complaint}");
+            assert!(!complaint.remedy.is_empty() && !complaint.file.is_empty());
+        }
     }
 
     #[test]

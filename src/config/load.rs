@@ -10,7 +10,7 @@ use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider, Source};
 
 use super::error::{Complaint, Complaints, ConfigError};
-use super::{Config, paths};
+use super::{Config, paths, shape};
 
 /// What every overriding variable begins with.
 pub(super) const PREFIX: &str = "CARNET__";
@@ -84,6 +84,9 @@ pub(super) fn from_text(
     };
     let source_of = |key: &str| source_of(&figment, key, file);
     let mut at = Complaints::new(&source_of);
+    if let (Ok(written), Ok(read)) = (figment.extract(), serde_json::to_value(&config)) {
+        shape::check(&written, &read, "", &mut at);
+    }
     config.check(&mut at);
     at.finish()?;
     Ok(config)
@@ -134,20 +137,17 @@ fn explain(error: figment::Error, file: &str) -> Complaint {
             "add it; the default configuration shows its form".to_owned(),
         ),
         // What was found is shown, but never of a secret.
-        Kind::InvalidType(_, expected) | Kind::InvalidValue(_, expected) if is_secret(&key) => (
-            "is of the wrong form".to_owned(),
-            format!("write {expected}"),
-        ),
+        Kind::InvalidType(_, expected) | Kind::InvalidValue(_, expected) if is_secret(&key) => {
+            ("is of the wrong form".to_owned(), wanted(expected))
+        }
         // Text may be a whole section with passwords in it, where only one value was meant.
         Kind::InvalidType(Actual::Str(_), expected)
         | Kind::InvalidValue(Actual::Str(_), expected) => {
-            ("is another text".to_owned(), format!("write {expected}"))
+            ("is a text".to_owned(), wanted(expected))
         }
-        Kind::InvalidType(found, expected) => (format!("is {found}"), format!("write {expected}")),
-        Kind::InvalidValue(found, expected) => (format!("is {found}"), format!("write {expected}")),
-        Kind::InvalidLength(found, expected) => {
-            (format!("has {found} members"), format!("write {expected}"))
-        }
+        Kind::InvalidType(found, expected) => (format!("is {found}"), wanted(expected)),
+        Kind::InvalidValue(found, expected) => (format!("is {found}"), wanted(expected)),
+        Kind::InvalidLength(found, expected) => (format!("has {found} members"), wanted(expected)),
         Kind::Message(text) => (
             without_quotation(text),
             "see `carnet config print --default` for the form of every key".to_owned(),
@@ -164,6 +164,31 @@ fn explain(error: figment::Error, file: &str) -> Complaint {
         remedy,
     }
 }
+
+/// What to write, in TOML's words: what reads a configuration names the types of this program.
+fn wanted(expected: &impl std::fmt::Display) -> String {
+    let expected = expected.to_string();
+    let most = |most: u64| format!("write a whole number from 0 to {most}");
+    match expected.as_str() {
+        "u8" => most(u8::MAX.into()),
+        "u16" => most(u16::MAX.into()),
+        "u32" => most(u32::MAX.into()),
+        "u64" | "usize" => "write a whole number".to_owned(),
+        "f64" => "write a number".to_owned(),
+        "a boolean" => "write `true` or `false`".to_owned(),
+        "a string" => "write a text in quotes, as in \"text\"".to_owned(),
+        "a sequence" => {
+            "write a list, as in [\"one\", \"another\"]; of tables: a section `[[…]]` each"
+                .to_owned()
+        }
+        "a map" => TABLE.to_owned(),
+        name if name.starts_with("struct ") => TABLE.to_owned(),
+        other => format!("write {other}"),
+    }
+}
+
+/// What to write where a table is wanted.
+pub(super) const TABLE: &str = "write a table with named keys: a section of its own, or `{ key = value }`; `carnet config print --default` shows them";
 
 /// A message without the lines of the file that it quotes, which may hold a secret: where it is, and what is wrong there.
 fn without_quotation(text: &str) -> String {

@@ -22,6 +22,7 @@ mod secret;
 mod secret_files;
 mod server;
 mod session;
+mod shape;
 mod sources;
 mod stores;
 mod tenants;

@@ -193,7 +193,7 @@ fn what_a_key_takes_as_text_may_look_like_anything() {
     let complaint = refusal(AUTH, &[("CARNET__WORKERS__MAX_RUNNING", "true")]);
     assert!(complaint.problem.contains("true"), "{complaint}");
     let complaint = refusal(&format!("{AUTH}audience = 7\n"), &[]);
-    assert_eq!(complaint.remedy, "write a string");
+    assert_eq!(complaint.remedy, "write a text in quotes, as in \"text\"");
 }
 
 #[test]
@@ -374,5 +374,62 @@ fn what_is_not_understood_is_never_shown_where_it_may_be_a_password() {
         let text = complaint.to_string();
         assert!(!text.contains("hunter2"), "{text}");
         assert!(!complaint.remedy.is_empty(), "{text}");
+    }
+}
+
+#[test]
+fn a_list_is_no_table() {
+    let source = "[[source]]\nname = \"main\"\nurl = \"sqlite:t.db\"\n";
+    let category = "[[category]]\nid = \"users\"\ntitle = \"Users\"\nsource = \"main\"\n\
+        query = \"select id from users where tenant_id = :tenant\"\n";
+    for (text, key) in [
+        (format!("server = [\"127.0.0.1:18098\"]\n{AUTH}"), "server"),
+        (
+            format!("{AUTH}[limits]\nper_user = [3, \"24h\"]\n"),
+            "limits.per_user",
+        ),
+        (
+            format!("{AUTH}{source}{category}[category.columns]\nid = [\"integer\"]\n"),
+            "category.0.columns.id",
+        ),
+        (
+            format!("source = [[\"main\", \"sqlite:t.db\"]]\n{AUTH}"),
+            "source.0",
+        ),
+    ] {
+        let complaint = refusal(&text, &[]);
+        assert_eq!(complaint.key, key, "{complaint}");
+        assert_eq!(complaint.problem, "is a list", "{complaint}");
+    }
+    let complaint = refusal(AUTH, &[("CARNET__SERVER", "[\"127.0.0.1:1\"]")]);
+    assert_eq!(complaint.file, "environment variable CARNET__SERVER");
+}
+
+/// Nobody who writes a configuration knows the types of this program.
+#[test]
+fn remedies_say_what_to_write() {
+    for (text, key, remedy) in [
+        (
+            "[limits]\nper_user = 3\n",
+            "limits.per_user",
+            "a table with named keys",
+        ),
+        (
+            "[limits]\nrequest_roles = \"admin\"\n",
+            "limits.request_roles",
+            "a list",
+        ),
+        (
+            "[limits]\nactive_per_user = -1\n",
+            "limits.active_per_user",
+            "a whole number from 0",
+        ),
+        ("[store]\nurl = 3\n", "store.url", "a text in quotes"),
+        ("category = \"users\"\n", "category", "a list"),
+    ] {
+        let complaint = refusal(&format!("{text}{AUTH}"), &[]);
+        assert_eq!(complaint.key, key, "{complaint}");
+        assert!(complaint.remedy.contains(remedy), "{complaint}");
+        assert!(!complaint.to_string().contains("struct"), "{complaint}");
     }
 }

@@ -26,8 +26,34 @@ pub(super) async fn json<T: DeserializeOwned>(
 ) -> Result<T, Problem> {
     check_media_type(request, "application/json")?;
     let bytes = read(request, payload).await?;
-    serde_json::from_slice(&bytes)
-        .map_err(|error| Problem::new(Code::MalformedRequest, format!("The body: {error}")))
+    parse(&bytes)
+}
+
+/// Lets a request pass that says nothing in its body: one without any, or an empty object.
+///
+/// # Errors
+/// As [`json`].
+pub(super) async fn nothing(request: &HttpRequest, payload: web::Payload) -> Result<(), Problem> {
+    #[derive(serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Nothing {}
+
+    let bytes = read(request, payload).await?;
+    if bytes.is_empty() {
+        return Ok(());
+    }
+    check_media_type(request, "application/json")?;
+    parse(&bytes).map(|Nothing {}| ())
+}
+
+/// Every body of ours is an object whose fields are plain values.
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    let malformed = |why: String| Problem::new(Code::MalformedRequest, format!("The body: {why}"));
+    // A list would be read, too: its members as the fields in their order.
+    if bytes.trim_ascii_start().first() == Some(&b'[') {
+        return Err(malformed("it is a list, expected an object".to_owned()));
+    }
+    serde_json::from_slice(bytes).map_err(|error| malformed(error.to_string()))
 }
 
 /// The fields of a form as a browser posts it, in its order; a name may come several times.

@@ -6,6 +6,7 @@ use carnet_actors::ExportView;
 
 use super::job::Job;
 use crate::http::authenticate::SignedIn;
+use crate::http::body;
 use crate::http::csrf;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
@@ -20,11 +21,13 @@ pub(super) async fn post(
     request: HttpRequest,
     caller: SignedIn,
     id: web::Path<String>,
+    payload: web::Payload,
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, Problem> {
     let viewer = Viewer::new(&state, caller.0, &request, Right::Export).await?;
     let found = viewer.find(&state, &id, "cancel").await?;
     csrf::check(&request, &viewer.caller)?;
+    body::nothing(&request, payload).await?;
     let cancelled = cancel(&state, &viewer, &found).await?;
     let job = Job::live(&state, &viewer, &cancelled).await?;
     Ok(HttpResponse::Ok()

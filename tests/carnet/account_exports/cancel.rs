@@ -62,3 +62,63 @@ async fn a_job_is_told_anew_only_when_it_changed() {
     let head = ada.send(Method::HEAD, path, &[], None).await.expect(200);
     assert_eq!(head.header("etag"), tag);
 }
+
+/// Nothing is asked for but the act: whoever says more means something that isn't done.
+#[tokio::test]
+async fn a_body_that_says_anything_is_refused_and_an_empty_one_is_not() {
+    let site = Site::new(3);
+    site.add_slow_category("slow", FOREVER);
+    let server = Server::start(&site);
+    let ada = server.client(&site.token("acme", "ada"));
+    let job = ada.create(&["slow"]).await.expect(202).json();
+    let id = job["id"].as_str().unwrap();
+    ada.reaches(id, "running").await;
+    let long = format!("{{\"reason\":\"{}\"}}", "x".repeat(17 * 1024));
+    for route in ["cancel", "download-link"] {
+        let path = format!("/api/account-exports/{id}/{route}");
+        for (media_type, body, status) in [
+            ("application/json", "{bad", 400),
+            ("application/json", "{\"x\":1}", 400),
+            ("application/json", "[]", 400),
+            ("application/json", "[1]", 400),
+            ("application/json", "null", 400),
+            ("application/json", &long, 413),
+            ("text/plain", "{}", 415),
+        ] {
+            let headers = [("content-type", media_type)];
+            let body = Some(body.to_owned());
+            let answer = ada.send(Method::POST, &path, &headers, body).await;
+            assert_eq!(answer.status, status, "{route} {media_type}");
+        }
+        // Whoever has nothing here hears nothing of the body.
+        let eve = server.client(&site.token("globex", "eve"));
+        let answer = eve.send(Method::POST, &path, &[], Some(long.clone()));
+        answer.await.expect(404);
+    }
+    let job = ada.get(&format!("/api/account-exports/{id}")).await.json();
+    assert_eq!(job["status"], "running");
+    let cancel = format!("/api/account-exports/{id}/cancel");
+    for (media_type, body) in [("application/json", "{}"), ("text/plain", "")] {
+        let headers = [("content-type", media_type)];
+        let answer = ada.send(Method::POST, &cancel, &headers, Some(body.to_owned()));
+        answer.await.expect(200);
+    }
+}
+
+#[tokio::test]
+async fn a_list_is_no_request() {
+    let site = Site::new(1);
+    let server = Server::start(&site);
+    let ada = server.client(&site.token("acme", "ada"));
+    for body in ["[[\"tickets\"],null,null,null,null]", " [[\"tickets\"]]"] {
+        let headers = [("content-type", "application/json")];
+        let body = Some(body.to_owned());
+        let answer = ada.send(Method::POST, "/api/account-exports", &headers, body);
+        assert_eq!(answer.await.expect(400).code(), "malformed_request");
+    }
+    let operator = server.client(&site.operator_token("olga"));
+    let close = "/api/operator/tenants/acme/close";
+    let answer = operator.post(close, serde_json::json!(["because"])).await;
+    assert_eq!(answer.expect(400).code(), "malformed_request");
+    ada.create(&["tickets"]).await.expect(202);
+}
