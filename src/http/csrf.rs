@@ -76,14 +76,39 @@ fn state(request: &HttpRequest) -> Result<&AppState, Problem> {
     Ok(state.ok_or(Code::Internal)?)
 }
 
-/// What the browser says of the page that sent the request; older ones name its origin alone.
+/// What the browser says of the page that sent the request: whatever it says must be right. Older ones name its origin alone;
+/// newer ones withhold it (`null`) from forms of pages that send no referrer, as ours do, and say what kind of page it is.
 fn is_same_origin(request: &HttpRequest, state: &AppState) -> bool {
     let headers = request.headers();
-    if headers.contains_key(SITE) {
-        return single(headers, &SITE) == Some("same-origin");
+    let site = headers
+        .contains_key(SITE)
+        .then(|| single(headers, &SITE) == Some("same-origin"));
+    let origin = headers.contains_key(header::ORIGIN).then(|| {
+        let origin = single(headers, &header::ORIGIN);
+        (origin, is_own(origin, own_origin(request, state)))
+    });
+    match (site, origin) {
+        (Some(site), None | Some((Some("null"), _))) => site,
+        (None, Some((_, own))) => own,
+        (Some(site), Some((_, own))) => site && own,
+        (None, None) => false,
     }
-    let origin = single(headers, &header::ORIGIN);
-    origin.is_some() && origin.map(str::to_owned) == own_origin(request, state)
+}
+
+fn is_own(origin: Option<&str>, own: Option<String>) -> bool {
+    let (Some(origin), Some(own)) = (origin, own) else {
+        return false;
+    };
+    plain(origin).eq_ignore_ascii_case(plain(&own))
+}
+
+/// An origin as browsers write it: without the port that its scheme has anyway.
+fn plain(origin: &str) -> &str {
+    let port = match origin.split_once(':') {
+        Some((scheme, _)) if scheme.eq_ignore_ascii_case("https") => ":443",
+        _ => ":80",
+    };
+    origin.strip_suffix(port).unwrap_or(origin)
 }
 
 /// Scheme, host and port of this service: as configured, or else as the browser called it. A page of another site can't make

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use actix_web::http::header;
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use futures::future::join_all;
 use serde_json::{Map, Value, json};
 
@@ -14,6 +14,7 @@ use super::codes::Code;
 use super::operator::access::Operator;
 use super::problem::Problem;
 use super::state::AppState;
+use super::viewer::turn_away;
 
 /// A check that takes longer has failed.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
@@ -86,10 +87,15 @@ pub(super) async fn outcomes(state: &AppState) -> Vec<(&'static str, Result<(), 
 /// On the main listener metrics are for operators; to others the route isn't there.
 #[utoipa::path(get, path = "/metrics", operation_id = "metrics", tag = "Operation", responses((status = 200, description = "In Prometheus' text format", content_type = "text/plain")))]
 pub(super) async fn metrics_for_operators(
+    request: HttpRequest,
     caller: SignedIn,
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, Problem> {
-    if !Operator::is(&caller.0) || state.config.server.metrics_listen.is_some() {
+    // Nothing is looked up for an operator: metrics are wanted most when the store is away.
+    if !Operator::is(&caller.0) {
+        return Err(turn_away(&state, caller.0, &request, "operator").await);
+    }
+    if state.config.server.metrics_listen.is_some() {
         return Err(Code::NotFound.into());
     }
     metrics_for_all(state).await

@@ -1,5 +1,7 @@
 //! What the provider says of a person, once it is verified.
 
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use carnet_events::ids::Timestamp;
@@ -67,6 +69,27 @@ pub(super) fn verified(
     serde_json::from_slice(&payload).map_err(unbelievable)
 }
 
+/// How far ahead the provider's clock may be when it says that it made a token just now.
+const ISSUED_AHEAD: Duration = Duration::from_secs(60);
+
+/// Whether a verified token holds already: the library looks at its end alone.
+pub(super) fn has_begun(claims: &Map, now: Timestamp, leeway: Duration) -> Result<(), OidcError> {
+    for (name, ahead) in [("nbf", leeway), ("iat", leeway.max(ISSUED_AHEAD))] {
+        let Some(time) = claims.get(name) else {
+            continue;
+        };
+        let seconds = time.as_f64();
+        let seconds = seconds.ok_or_else(|| unbelievable(format!("`{name}` is no time")))?;
+        #[expect(clippy::cast_precision_loss, reason = "milliseconds of this era fit")]
+        let latest = now.plus(ahead).as_millis() as f64 / 1000.0;
+        if seconds > latest {
+            let problem = "lies ahead: the token isn't valid yet; compare the clocks here and at the provider";
+            return Err(unbelievable(format!("`{name}` {problem}")));
+        }
+    }
+    Ok(())
+}
+
 /// Adds what the UserInfo endpoint tells beyond the ID token, of the same person.
 pub(super) async fn with_user_info<'c, C>(
     client: &'c Client,
@@ -111,4 +134,39 @@ pub(super) fn identity(claims: &Map, names: &Claims) -> Result<Identity, OidcErr
 
 fn date_time(at: Timestamp) -> DateTime<Utc> {
     DateTime::from_timestamp_millis(at.as_millis()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_token_whose_time_has_not_come_is_not_believed() {
+        let now = Timestamp::from_millis(1_800_000_000_000);
+        let verdict = |claims: Value, leeway| {
+            let claims = claims.as_object().unwrap();
+            has_begun(claims, now, Duration::from_secs(leeway)).is_ok()
+        };
+        let at = |ahead: i64| 1_800_000_000 + ahead;
+        for (claims, leeway, good) in [
+            (json!({}), 0, true),
+            (json!({"nbf": at(0), "iat": at(0)}), 0, true),
+            (json!({"nbf": at(-100), "iat": at(-100)}), 0, true),
+            (json!({"nbf": at(1)}), 0, false),
+            (json!({"nbf": at(100)}), 99, false),
+            (json!({"nbf": at(100)}), 100, true),
+            (json!({"iat": at(60)}), 0, true),
+            (json!({"iat": at(61)}), 0, false),
+            (json!({"iat": at(1000)}), 0, false),
+            (json!({"iat": at(90)}), 90, true),
+            (json!({"nbf": 1_800_000_000.5}), 0, false),
+            (json!({"nbf": "soon"}), 0, false),
+        ] {
+            assert_eq!(verdict(claims.clone(), leeway), good, "{claims}, {leeway}");
+        }
+    }
 }

@@ -226,13 +226,15 @@ impl Provider {
             return Ok(None);
         };
         let at = now.minus(self.leeway);
-        match claims::verified(&self.client(provided)?, token, nonce, at) {
-            Ok(claims) => Ok(Some(claims)),
+        let claims = match claims::verified(&self.client(provided)?, token, nonce, at) {
+            Ok(claims) => claims,
             Err(_) => {
                 let newest = self.known.renewed(&self.http).await?;
-                claims::verified(&self.client(&newest)?, token, nonce, at).map(Some)
+                claims::verified(&self.client(&newest)?, token, nonce, at)?
             }
-        }
+        };
+        claims::has_begun(&claims, now, self.leeway)?;
+        Ok(Some(claims))
     }
 
     /// Adds what only the provider's UserInfo endpoint tells.

@@ -60,3 +60,12 @@ async fn everybody_else_gets_the_one_not_found_and_it_is_recorded_where_they_are
         401
     );
 }
+
+#[tokio::test]
+async fn who_asks_for_metrics_and_is_no_operator_is_recorded_too() {
+    let site = Site::new(1);
+    let server = Server::start(&site);
+    let ada = server.client(&site.token("acme", "ada"));
+    ada.get("/metrics").await.expect(404);
+    assert_eq!(ada.audit("access_denied").await.len(), 1);
+}
