@@ -48,7 +48,7 @@ pub(crate) async fn admit(
             )
             .await?;
             if let Some(reason) = asked.reason.filter(|_| !repeated) {
-                keep_reason(shared, &tenant, &principal, admitted, reason).await;
+                keep_reason(shared, &tenant, (&principal, cause), admitted, reason).await;
             }
             Ok(Admission::Accepted {
                 export: admitted,
@@ -198,14 +198,14 @@ fn refusal_record(asked: &AdmitRequest, refusal: &Refusal) -> AccessEvent {
 async fn keep_reason(
     shared: &Arc<Shared>,
     tenant: &TenantId,
-    principal: &PrincipalId,
+    (principal, cause): (&PrincipalId, &Cause),
     export: ExportId,
     reason: String,
 ) {
     let house = House::Tenant(tenant.clone());
     let kept = shared
         .directory
-        .keep_reason(shared, &house, principal, export, reason);
+        .keep_reason(shared, &house, principal, export, reason, cause);
     if let Err(error) = kept.await {
         tracing::warn!(%export, %error, "the reason given for an export was not kept");
     }

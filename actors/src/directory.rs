@@ -18,7 +18,7 @@ use carnet_events::store::{Expected, StoreError};
 use carnet_events::stream::StreamName;
 use uuid::Uuid;
 
-use crate::api::Order;
+use crate::api::{Cause, Order};
 use crate::error::Error;
 use crate::folded::{Folded, Kept};
 use crate::recent::Recent;
@@ -89,13 +89,14 @@ impl Directories {
         shared: &Shared,
         house: &House,
         subject: &str,
+        cause: &Cause,
     ) -> Result<PrincipalId, Error> {
         let person = (house.clone(), subject.to_owned());
         if let Some(principal) = self.seen.get(&person) {
             return Ok(principal);
         }
         let forgotten = self.forgotten();
-        let key = self.key(shared, house).await?;
+        let key = self.key(shared, house, cause).await?;
         let principal = pseudonym(&key, house, subject)?;
         let seen = DirectoryEvent::PersonSeen(PersonSeen {
             principal: principal.clone(),
@@ -103,7 +104,8 @@ impl Directories {
         });
         // The id is derived, so a person is taken up once, however often and wherever they are seen first.
         let id = Uuid::new_v5(&Uuid::NAMESPACE_OID, principal.as_str().as_bytes());
-        append(shared, house, Expected::Any, id, &seen).await?;
+        let by = context(house, Some(&principal), cause);
+        append(shared, house, id, &seen, &by).await?;
         self.remember(house, forgotten, || {
             self.seen.put_unless(person, principal.clone(), |_| false);
         });
@@ -117,7 +119,7 @@ impl Directories {
         house: &House,
         content: &[u8],
     ) -> Result<Digest, Error> {
-        let key = hmac::sign(&self.key(shared, house).await?, DIGESTS);
+        let key = hmac::sign(&self.key(shared, house, &Cause::default()).await?, DIGESTS);
         let key = hmac::Key::new(hmac::HMAC_SHA256, key.as_ref());
         let tag = hmac::sign(&key, content);
         let bytes = tag.as_ref().try_into().map_err(Error::corrupt)?;
@@ -154,8 +156,9 @@ impl Directories {
         principal: &PrincipalId,
         export: ExportId,
         text: String,
+        cause: &Cause,
     ) -> Result<(), Error> {
-        self.key(shared, house).await?;
+        self.key(shared, house, cause).await?;
         let given = DirectoryEvent::ReasonGiven(ReasonGiven {
             principal: principal.clone(),
             export: Some(export),
@@ -163,7 +166,8 @@ impl Directories {
             text,
         });
         let id = Uuid::new_v5(&export.as_uuid(), b"reason");
-        append(shared, house, Expected::Any, id, &given).await
+        let by = context(house, Some(principal), cause);
+        append(shared, house, id, &given, &by).await
     }
 
     /// The pseudonym of somebody who has been seen; nobody is taken up by asking.
@@ -176,7 +180,7 @@ impl Directories {
         if self.keys.get(house).is_none() && stored_key(shared, house).await?.is_none() {
             return Ok(None);
         }
-        let key = self.key(shared, house).await?;
+        let key = self.key(shared, house, &Cause::default()).await?;
         let principal = pseudonym(&key, house, subject)?;
         let directory = self.load(shared, house).await?;
         Ok(directory
@@ -194,7 +198,7 @@ impl Directories {
         export: Option<ExportId>,
         event: Uuid,
     ) -> Result<(), Error> {
-        self.key(shared, house).await?;
+        self.key(shared, house, &order.cause).await?;
         let given = DirectoryEvent::ReasonGiven(ReasonGiven {
             principal: order.by.clone(),
             export,
@@ -202,7 +206,8 @@ impl Directories {
             text: order.reason.clone(),
         });
         let id = Uuid::new_v5(&event, b"reason");
-        append(shared, house, Expected::Any, id, &given).await
+        let by = context(house, Some(&order.by), &order.cause);
+        append(shared, house, id, &given, &by).await
     }
 
     /// Why an operator acted.
@@ -242,14 +247,14 @@ impl Directories {
     }
 
     /// The directory's key, made when it is first needed. Of two who make it at once, one does.
-    async fn key(&self, shared: &Shared, house: &House) -> Result<hmac::Key, Error> {
+    async fn key(&self, shared: &Shared, house: &House, cause: &Cause) -> Result<hmac::Key, Error> {
         if let Some(key) = self.keys.get(house) {
             return Ok(key);
         }
         let forgotten = self.forgotten();
         let hex = match stored_key(shared, house).await? {
             Some(hex) => hex,
-            None => make_key(shared, house).await?,
+            None => make_key(shared, house, cause).await?,
         };
         let bytes =
             hex::decode(hex).map_err(|_| Error::corrupt("a tenant's key is not hexadecimal"))?;
@@ -316,13 +321,13 @@ async fn stored_key(shared: &Shared, house: &House) -> Result<Option<String>, Er
     }
 }
 
-async fn make_key(shared: &Shared, house: &House) -> Result<String, Error> {
+async fn make_key(shared: &Shared, house: &House, cause: &Cause) -> Result<String, Error> {
     let secret = shared.ports.ids.secret();
     let secret = secret.ok_or_else(|| Error::unavailable("this machine has no randomness"))?;
     let key = hex::encode(secret);
     let created = DirectoryEvent::KeyCreated(KeyCreated { key: key.clone() });
-    let id = shared.ports.ids.random();
-    match try_append(shared, house, Expected::NoStream, id, &created).await? {
+    let (id, by) = (shared.ports.ids.random(), context(house, None, cause));
+    match try_append(shared, house, Expected::NoStream, id, &created, &by).await? {
         Ok(()) => Ok(key),
         Err(StoreError::Conflict { .. }) => stored_key(shared, house)
             .await?
@@ -331,14 +336,25 @@ async fn make_key(shared: &Shared, house: &House) -> Result<String, Error> {
     }
 }
 
+/// What an event of a directory goes back to: no command, but the request itself. Its ids tell nothing of a person.
+fn context(house: &House, by: Option<&PrincipalId>, cause: &Cause) -> Context {
+    Context {
+        tenant: house.tenant().cloned(),
+        principal: by.cloned(),
+        causation: cause.correlation,
+        correlation: cause.correlation,
+        trace: cause.trace.clone(),
+    }
+}
+
 async fn append(
     shared: &Shared,
     house: &House,
-    expected: Expected,
     id: Uuid,
     event: &DirectoryEvent,
+    context: &Context,
 ) -> Result<(), Error> {
-    let appended = try_append(shared, house, expected, id, event).await?;
+    let appended = try_append(shared, house, Expected::Any, id, event, context).await?;
     appended.map_err(refusal)
 }
 
@@ -348,13 +364,10 @@ async fn try_append(
     expected: Expected,
     id: Uuid,
     event: &DirectoryEvent,
+    context: &Context,
 ) -> Result<Result<(), StoreError>, Error> {
-    let context = Context {
-        tenant: house.tenant().cloned(),
-        ..Context::default()
-    };
     let now = shared.ports.clock.now();
-    let event = encode(id, now, event, &context).map_err(Error::corrupt)?;
+    let event = encode(id, now, event, context).map_err(Error::corrupt)?;
     let stream = house.stream();
     let appended = shared.calls.record(&stream, expected, vec![event]).await;
     Ok(appended.map(|_| ()))

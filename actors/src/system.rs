@@ -145,10 +145,16 @@ impl System {
     ///
     /// # Errors
     /// When the directory can't be read or written, or was erased.
-    pub async fn principal(&self, tenant: &TenantId, subject: &str) -> Result<PrincipalId, Error> {
+    pub async fn principal(
+        &self,
+        tenant: &TenantId,
+        subject: &str,
+        cause: &Cause,
+    ) -> Result<PrincipalId, Error> {
         let shared = self.shared();
         let house = House::Tenant(tenant.clone());
-        shared.directory.principal(shared, &house, subject).await
+        let directory = &shared.directory;
+        directory.principal(shared, &house, subject, cause).await
     }
 
     /// A digest of `content` that nobody can confirm a guess with who doesn't have the tenant's directory: keyed as its

@@ -96,12 +96,12 @@ async fn resume(request: &HttpRequest, state: &AppState) -> Result<Arc<Caller>, 
         Resumption::Good(resumed) => resumed,
         Resumption::None => return Err(refusal("")),
         Resumption::Refused(session) => {
-            sessions::end(state, &session, EndCause::ProviderRefused).await?;
+            sessions::end((request, state), &session, EndCause::ProviderRefused).await?;
             return Err(refusal(""));
         }
     };
     if let Some(replaced) = &resumed.replaced {
-        sessions::replace(state, replaced).await?;
+        sessions::replace((request, state), replaced).await?;
     }
     if let Some(cookie) = resumed.cookie {
         cookies::set(request, cookies::SESSION, &cookie, None);

@@ -81,7 +81,9 @@ impl Viewer {
         right: Right,
     ) -> Result<Self, Problem> {
         let tenant = caller.tenant.clone().ok_or(Code::NotFound)?;
-        let principal = state.system.principal(&tenant, &caller.subject).await?;
+        let cause = cause(request);
+        let system = &state.system;
+        let principal = system.principal(&tenant, &caller.subject, &cause).await?;
         let exports = caller.has_any_role(&state.config.limits.request_roles);
         let (admin, auditor) = (caller.has_role(CLIENT_ADMIN), caller.has_role(AUDITOR));
         let admitted = match right {
@@ -94,7 +96,7 @@ impl Viewer {
             caller,
             tenant,
             principal,
-            cause: cause(request),
+            cause,
             sees_all,
             admitted,
         })

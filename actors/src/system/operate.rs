@@ -15,7 +15,7 @@ use carnet_events::stream::StreamName;
 use uuid::Uuid;
 
 use super::System;
-use crate::api::{Order, PlatformEntry, PlatformView, Written};
+use crate::api::{Cause, Order, PlatformEntry, PlatformView, Written};
 use crate::directory::House;
 use crate::dispatcher::{Fill, Forget, Offer};
 use crate::error::Error;
@@ -31,10 +31,10 @@ impl System {
     ///
     /// # Errors
     /// When the directory can't be read or written.
-    pub async fn operator(&self, subject: &str) -> Result<PrincipalId, Error> {
+    pub async fn operator(&self, subject: &str, cause: &Cause) -> Result<PrincipalId, Error> {
         let shared = self.shared();
-        let directory = &shared.directory;
-        directory.principal(shared, &House::Platform, subject).await
+        let (directory, house) = (&shared.directory, &House::Platform);
+        directory.principal(shared, house, subject, cause).await
     }
 
     /// The operator behind a pseudonym.

@@ -152,6 +152,7 @@ async fn the_same_key_gives_the_same_export() {
         asked.key = Some(IdempotencyKey {
             key: Digest::from_bytes([1; 32]),
             fingerprint: Digest::from_bytes([fingerprint; 32]),
+            alike: Vec::new(),
         });
         asked
     };

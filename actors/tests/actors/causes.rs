@@ -1,6 +1,6 @@
 //! What events go back to: the request, whoever carries on what it began.
 
-use carnet_actors::{Admission, Cause, System};
+use carnet_actors::{Admission, Cause, Order, System};
 use carnet_events::domain::access::{AccessDenied, AccessEvent};
 use carnet_events::domain::export::{Deletion, Status};
 use carnet_events::envelope::{Metadata, Recorded};
@@ -150,4 +150,44 @@ async fn records_go_back_to_their_request_and_counts_to_the_first_record() {
     assert_eq!(other.causation, Some(first.id));
     assert_eq!(other.correlation, cause(1).correlation);
     assert_eq!(other.trace.as_deref(), Some(TRACE));
+}
+
+/// Persons, reasons and a directory's key come of requests, too; their ids tell nothing of a person.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_known_of_persons_goes_back_to_its_request() {
+    let world = World::new();
+    let system = world.start(1).await;
+    let acme = tenant("acme");
+    let ada = system.principal(&acme, "ada", &cause(1)).await.unwrap();
+    let mut asked = request("acme", "ada");
+    asked.reason = Some("because".to_owned());
+    system.admit(asked, cause(2)).await.unwrap();
+    let olga = system.operator("olga", &cause(3)).await.unwrap();
+    let order = Order {
+        by: olga.clone(),
+        reason: "because".to_owned(),
+        cause: cause(4),
+    };
+    system.pause_intake(true, order).await.unwrap();
+
+    let directory = events(&world, &StreamName::directory(&acme)).await;
+    let platform = events(&world, &StreamName::platform_directory()).await;
+    let all: Vec<_> = directory.iter().chain(&platform).collect();
+    let kinds: Vec<_> = all.iter().map(|(event, _)| event.kind.as_ref()).collect();
+    let each = ["key_created", "person_seen", "reason_given"];
+    assert_eq!(kinds, [each, each].concat());
+    for ((event, metadata), number) in all.iter().zip([1, 1, 2, 3, 3, 4]) {
+        assert_eq!(metadata.correlation, cause(number).correlation, "{event:?}");
+        assert_eq!(metadata.causation, metadata.correlation, "{event:?}");
+        assert_eq!(metadata.trace.as_deref(), Some(TRACE), "{event:?}");
+    }
+    let principals: Vec<_> = all.iter().map(|(_, said)| said.principal.clone()).collect();
+    let (ada, asker, olga) = (Some(ada), Some(person("ada")), Some(olga));
+    let expected = [None, ada, asker, None, olga.clone(), olga];
+    assert_eq!(principals, expected);
+    let paused = events(&world, &StreamName::platform()).await;
+    let (event, metadata) = paused.last().unwrap();
+    assert_eq!(event.kind, "intake_paused");
+    assert_eq!(metadata.causation, cause(4).correlation);
+    stop(system).await;
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use carnet_actors::ports::RunFailure;
-use carnet_actors::{Error, WaitReason};
+use carnet_actors::{Cause, Error, WaitReason};
 use carnet_events::domain::export::{Stage, Status};
 use carnet_events::domain::tenant::{LimitKind, TenantCommand};
 use carnet_events::ids::{ExportId, NodeId};
@@ -119,14 +119,23 @@ async fn reasons_stand_in_the_directory_of_whom_they_concern_and_nowhere_else() 
     let world = World::new();
     let system = world.start(1).await;
     let acme = tenant("acme");
-    let principal = system.operator("olga@example.com").await.unwrap();
+    let principal = system
+        .operator("olga@example.com", &Cause::default())
+        .await
+        .unwrap();
     assert_eq!(
-        system.operator("olga@example.com").await.unwrap(),
+        system
+            .operator("olga@example.com", &Cause::default())
+            .await
+            .unwrap(),
         principal
     );
     assert!(principal.as_str().starts_with("op-"));
     assert_ne!(
-        system.principal(&acme, "olga@example.com").await.unwrap(),
+        system
+            .principal(&acme, "olga@example.com", &Cause::default())
+            .await
+            .unwrap(),
         principal
     );
     let mut asked = order();
@@ -202,7 +211,10 @@ async fn an_exemption_goes_to_somebody_who_has_been_seen() {
     let acme = tenant("acme");
     assert_eq!(system.knows_tenant(&acme).await, Ok(false));
     assert_eq!(system.person(&acme, "ada").await, Ok(None));
-    let ada = system.principal(&acme, "ada").await.unwrap();
+    let ada = system
+        .principal(&acme, "ada", &Cause::default())
+        .await
+        .unwrap();
     assert_eq!(system.person(&acme, "ada").await, Ok(Some(ada.clone())));
     assert_eq!(system.person(&acme, "bob").await, Ok(None));
     assert_eq!(system.knows_tenant(&acme).await, Ok(true));

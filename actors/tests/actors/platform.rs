@@ -43,15 +43,15 @@ async fn time_never_runs_backwards_in_the_platforms_stream() {
 async fn persons_have_one_pseudonym_per_tenant_and_are_known_only_in_the_directory() {
     let world = World::new();
     let systems = [world.start(1).await, world.start(2).await];
-    let acme = tenant("acme");
+    let (acme, none) = (tenant("acme"), Cause::default());
     let asked = systems
         .iter()
-        .map(|system| system.principal(&acme, "ada@example.com"));
+        .map(|system| system.principal(&acme, "ada@example.com", &none));
     let found = futures::future::try_join_all(asked).await.unwrap();
     assert_eq!(found[0], found[1]);
     assert!(found[0].as_str().starts_with("p-") && found[0].as_str().len() == 34);
     let elsewhere = systems[0]
-        .principal(&tenant("globex"), "ada@example.com")
+        .principal(&tenant("globex"), "ada@example.com", &Cause::default())
         .await
         .unwrap();
     assert_ne!(found[0], elsewhere);
@@ -75,7 +75,9 @@ async fn persons_have_one_pseudonym_per_tenant_and_are_known_only_in_the_directo
 
     world.store.erase(&directory).await.unwrap();
     assert_eq!(systems[0].subject(&acme, &found[0]).await.unwrap(), None);
-    let erased = systems[1].principal(&acme, "bob@example.com").await;
+    let erased = systems[1]
+        .principal(&acme, "bob@example.com", &Cause::default())
+        .await;
     assert_eq!(erased, Err(carnet_actors::Error::DirectoryErased));
     for system in systems {
         stop(system).await;

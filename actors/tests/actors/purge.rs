@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use carnet_actors::{Error, System};
+use carnet_actors::{Cause, Error, System};
 use carnet_events::domain::export::{Deletion, DeletionCause, Stage, Status};
 use carnet_events::domain::tenant::{Lifecycle, TenantCommand};
 use carnet_events::ids::ExportId;
@@ -70,8 +70,16 @@ async fn when_the_grace_is_over_everything_goes_and_the_events_stay() {
     let world = World::new();
     let (one, two) = (world.start(1).await, world.start(2).await);
     let acme = tenant("acme");
-    let ada = one.principal(&acme, "ada@example.com").await.unwrap();
-    assert_eq!(two.principal(&acme, "ada@example.com").await.unwrap(), ada);
+    let ada = one
+        .principal(&acme, "ada@example.com", &Cause::default())
+        .await
+        .unwrap();
+    assert_eq!(
+        two.principal(&acme, "ada@example.com", &Cause::default())
+            .await
+            .unwrap(),
+        ada
+    );
     let (export, key) = completed(&one).await;
     let kept = world.runner.objects.lock().unwrap().clone();
     cancel(&one).await;
@@ -119,7 +127,10 @@ async fn when_the_grace_is_over_everything_goes_and_the_events_stay() {
     // Neither node knows anybody any more, nor takes anybody up.
     for system in [&one, &two] {
         let forgotten = || async {
-            system.principal(&acme, "ada@example.com").await == Err(Error::DirectoryErased)
+            system
+                .principal(&acme, "ada@example.com", &Cause::default())
+                .await
+                == Err(Error::DirectoryErased)
         };
         world.advance_until(SECOND, forgotten).await;
         let refused = refused(system, request("acme", "ada")).await;

@@ -91,7 +91,10 @@ impl Person {
     }
 
     async fn principal(&self, system: &System) -> Option<PrincipalId> {
-        let name = system.principal(&self.tenant, self.name).await.ok()?;
+        let name = system
+            .principal(&self.tenant, self.name, &Cause::default())
+            .await
+            .ok()?;
         let mut checker = self.world.checker.lock().unwrap();
         checker.called(&self.tenant, self.name, &name);
         Some(name)
@@ -105,6 +108,7 @@ impl Person {
         let key = chance.percent(60).then(|| IdempotencyKey {
             key: Digest::from_bytes(chance.bytes()),
             fingerprint: Digest::from_bytes([1; 32]),
+            alike: Vec::new(),
         });
         let asked = self.asked(principal, key);
         match (chance.percent(30), self.a_node()) {

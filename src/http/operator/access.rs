@@ -32,8 +32,8 @@ impl Operator {
         if !Self::is(&caller) {
             return Err(turn_away(state, caller, request, "operator").await);
         }
-        let by = state.system.operator(&caller.subject).await?;
         let cause = cause(request);
+        let by = state.system.operator(&caller.subject, &cause).await?;
         Ok(Self { by, cause })
     }
 

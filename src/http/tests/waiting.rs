@@ -17,7 +17,11 @@ async fn queued_elsewhere(state: &AppState, number: u128) -> ExportId {
         TenantId::new("acme").unwrap(),
         ExportId::from_uuid(Uuid::from_u128(number)),
     );
-    let principal = state.system.principal(&tenant, "ada").await.unwrap();
+    let principal = state
+        .system
+        .principal(&tenant, "ada", &carnet_actors::Cause::default())
+        .await
+        .unwrap();
     let request = Request {
         tenant: tenant.clone(),
         principal: principal.clone(),

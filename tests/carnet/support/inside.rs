@@ -133,7 +133,12 @@ impl Inside {
             roles: roles.iter().map(|&role| role.to_owned()).collect(),
             permissions: Vec::new(),
         };
-        let principal = self.state.system.principal(&tenant, user).await.unwrap();
+        let principal = self
+            .state
+            .system
+            .principal(&tenant, user, &Cause::default())
+            .await
+            .unwrap();
         let refresh = Some("a refresh token".to_owned());
         let (sessions, now) = (&self.state.sessions, self.clock.now());
         let started = sessions.start(SignInBy::Oidc, who, principal, refresh, now);

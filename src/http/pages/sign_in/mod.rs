@@ -67,11 +67,11 @@ async fn complete(
     refresh: Option<String>,
     wanted: Option<&str>,
 ) -> Result<HttpResponse, Problem> {
-    let (caller, cookie) = sessions::start(state, by, who, refresh).await?;
+    let (caller, cookie) = sessions::start((request, state), by, who, refresh).await?;
     let brought = cookies::get(request.headers(), cookies::SESSION);
     let now = state.clock.now();
     if let Some(old) = brought.and_then(|cookie| state.sessions.open(cookie, now)) {
-        sessions::end(state, &old, EndCause::Replaced).await?;
+        sessions::end((request, state), &old, EndCause::Replaced).await?;
     }
     cookies::set(request, cookies::SESSION, &cookie, None);
     let home = Desk::home_of(&caller, &state.config).unwrap_or(Desk::Portal);

@@ -33,7 +33,7 @@ pub(super) async fn post(
     if let Some(session) = session
         && caller.0.session == Some(session.key())
     {
-        sessions::end(&state, &session, EndCause::SignedOut).await?;
+        sessions::end((&request, &state), &session, EndCause::SignedOut).await?;
         cookies::clear(&request, cookies::SESSION);
     }
     match state.sessions.way() {
