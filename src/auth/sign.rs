@@ -6,6 +6,7 @@ use carnet_events::ids::Timestamp;
 use jsonwebtoken::{EncodingKey, Header};
 use serde_json::{Map, Value, json};
 
+use super::caller::{Caller, Fingerprint};
 use crate::config::Auth;
 
 /// Whom a token should speak for.
@@ -31,6 +32,11 @@ pub enum SignError {
         "`auth.hs256_secret` isn't set: tokens come from the issuer, this command signs development tokens only"
     )]
     NoSecret,
+    /// The service would refuse the token.
+    #[error(
+        "the service would refuse this token: the {0} is empty, reserved, of the wrong form, too long or too many; a tenant has 1 to 128 bytes, a user 1 to 256"
+    )]
+    Claim(&'static str),
     /// The library refused.
     #[error("signing failed: {0}")]
     Library(#[from] jsonwebtoken::errors::Error),
@@ -39,7 +45,7 @@ pub enum SignError {
 /// A token as `auth` expects it, signed with its shared secret.
 ///
 /// # Errors
-/// When no shared secret is configured.
+/// When no shared secret is configured, or the service would refuse the token.
 pub fn sign(auth: &Auth, request: &TokenRequest, now: Timestamp) -> Result<String, SignError> {
     let secret = auth.hs256_secret.as_ref().ok_or(SignError::NoSecret)?;
     let seconds = now.as_millis().div_euclid(1000);
@@ -58,6 +64,8 @@ pub fn sign(auth: &Auth, request: &TokenRequest, now: Timestamp) -> Result<Strin
     if !request.permissions.is_empty() {
         claims.insert(auth.claims.permissions.clone(), json!(request.permissions));
     }
+    let (ends, nothing) = (Timestamp::EPOCH, Fingerprint::of(""));
+    Caller::from_claims(&claims, &auth.claims, ends, nothing).map_err(SignError::Claim)?;
     let key = EncodingKey::from_secret(secret.expose().as_bytes());
     Ok(jsonwebtoken::encode(
         &Header::default(),

@@ -80,7 +80,13 @@ async fn replay(store: &dyn EventStore, args: &Args) -> Result<(Vec<Step>, Expor
                 .map_or("missing", |export| export.status().as_str()),
         });
     }
-    Ok((steps, state))
+    match (args.revision, steps.last()) {
+        (Some(asked), Some(last)) if asked > last.revision => Err(Failure::Failed(format!(
+            "{} has no revision {asked} yet; its newest is {}",
+            args.export, last.revision
+        ))),
+        _ => Ok((steps, state)),
+    }
 }
 
 fn document(args: &Args, steps: &[Step], export: &Export) -> Value {

@@ -63,6 +63,10 @@ async fn an_export_is_shown_as_it_was_at_any_moment() {
         assert_eq!(then["status"], last["status"], "{at}");
         assert_eq!(then["revision"], last["revision"], "{at}");
     }
+    let late = replay(&["--revision", "99"]);
+    assert_eq!(late.status.code(), Some(1));
+    let why = String::from_utf8_lossy(&late.stderr).into_owned();
+    assert!(why.contains("no revision 99"), "{why}");
     let text = said(&replay(&["--at", "2999-01-01T00:00:00Z"]));
     assert!(text.starts_with(&format!("{id}: completed")), "{text}");
     let before = replay(&["--at", "2001-01-01T00:00:00Z"]);

@@ -100,11 +100,26 @@ impl FromStr for Timestamp {
 
     /// Reads RFC 3339 with any offset; what is finer than a millisecond is cut off.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let moment: jiff::Timestamp = text
-            .parse()
-            .map_err(|_| InvalidId::new("time", "it is not RFC 3339 with an offset"))?;
-        Ok(Self(moment.as_millisecond()))
+        let moment = text.parse::<jiff::Timestamp>().ok();
+        moment
+            .map(|moment| Self(moment.as_millisecond()))
+            .or_else(|| beyond(text))
+            .ok_or_else(|| InvalidId::new("time", "it is not RFC 3339 with an offset"))
     }
+}
+
+/// A moment in the last hours of the year 9999, which `jiff` leaves out so that every offset stays within it.
+fn beyond(text: &str) -> Option<Timestamp> {
+    let pieces = jiff::fmt::temporal::Pieces::parse(text).ok()?;
+    let (date, time, offset) = (pieces.date(), pieces.time()?, pieces.to_numeric_offset()?);
+    if date.year() != 9999 {
+        return None;
+    }
+    let epoch = jiff::civil::date(1970, 1, 1).at(0, 0, 0, 0);
+    let since = date.to_datetime(time).duration_since(epoch);
+    let offset = i64::from(offset.seconds()) * 1000;
+    let since = i64::try_from(since.as_millis()).ok()?;
+    Some(Timestamp(since - offset))
 }
 
 /// A calendar day in UTC, written `yyyy-mm-dd`.
@@ -177,6 +192,21 @@ mod tests {
         assert_eq!(time.day().to_string(), "2026-11-14");
         assert_eq!(Timestamp(-1).day().to_string(), "1969-12-31");
         assert!("2026-11-14".parse::<Timestamp>().is_err());
+    }
+
+    #[test]
+    fn the_last_hours_of_the_last_year_are_times_too() {
+        for (text, millis) in [
+            ("9999-12-31T23:59:59Z", 253_402_300_799_000),
+            ("9999-12-31T23:59:59.999+00:00", 253_402_300_799_999),
+            ("9999-12-31T23:59:59-01:00", 253_402_304_399_000),
+            ("9999-12-30T22:00:00Z", 253_402_207_200_000),
+        ] {
+            assert_eq!(text.parse(), Ok(Timestamp(millis)), "{text}");
+        }
+        for text in ["9999-12-31T23:59:59", "9999-12-31", "9999-12-32T00:00:00Z"] {
+            assert!(text.parse::<Timestamp>().is_err(), "{text}");
+        }
     }
 
     #[test]

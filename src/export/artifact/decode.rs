@@ -89,6 +89,17 @@ impl Decoder {
         }
     }
 
+    /// How much of the file has been read into it, where it knows that even when it has stumbled.
+    pub(crate) fn position(&self) -> Option<u64> {
+        match self {
+            Self::Gzip(gzip) => {
+                let around = gzip.header + gzip.trailer.len();
+                Some(gzip.inflate.total_in() + around as u64)
+            }
+            Self::Zstd(_) | Self::None => None,
+        }
+    }
+
     /// Whether the file may end here.
     pub(crate) fn is_done(&self) -> bool {
         match self {

@@ -13,6 +13,9 @@ use crate::export::artifact::Manifest;
 use crate::export::artifact::blocks::finished;
 use crate::export::artifact::manifest::ARTIFACT_VERSION;
 
+/// What a job may be.
+const KINDS: [&str; 3] = ["account", "snapshot", "subject"];
+
 /// Rows by category, in the document's order.
 type Rows = Vec<(String, u64)>;
 
@@ -128,6 +131,17 @@ fn read_manifest(manifest: &[u8]) -> Result<Manifest, Reason> {
             "it is of version {}, this build knows {ARTIFACT_VERSION}",
             read.carnet
         )));
+    }
+    if !KINDS.contains(&read.kind.as_str()) {
+        let (kind, kinds) = (&read.kind, KINDS.join(", "));
+        return Err(Reason::Manifest(format!(
+            "its kind is {kind:?}, there are {kinds}"
+        )));
+    }
+    if read.attempt == 0 {
+        return Err(Reason::Manifest(
+            "its attempt is 0, the first is 1".to_owned(),
+        ));
     }
     // Reading is more tolerant than writing; the checksum is taken over what would be written.
     match read.to_canonical() {

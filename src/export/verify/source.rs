@@ -10,7 +10,7 @@ use carnet_events::ids::Digest;
 use super::{Checked, Finding, Limits, Reason, Stop, Within};
 use crate::export::artifact::Compression;
 use crate::export::artifact::blocks::finished;
-use crate::export::artifact::decode::{CodingError, Decoder};
+use crate::export::artifact::decode::Decoder;
 
 /// Size of a read and of a piece of the document.
 const PIECE_BYTES: usize = 256 * 1024;
@@ -157,9 +157,14 @@ impl Decoding {
                 .try_recv()
                 .unwrap_or_else(|_| Vec::with_capacity(PIECE_BYTES));
             bytes.clear();
-            let used = decoder
-                .decode(input, &mut bytes)
-                .map_err(|error| self.coding(input.len(), error))?;
+            let used = match decoder.decode(input, &mut bytes) {
+                Ok(used) => used,
+                Err(error) => {
+                    let place = decoder.position();
+                    let place = place.unwrap_or(self.read - input.len() as u64);
+                    return Err(self.at(place, Reason::Coding(error)));
+                }
+            };
             input = input.get(used..).unwrap_or_default();
             self.decoded += bytes.len() as u64;
             if self.decoded > self.limits.ratio_from
@@ -184,10 +189,6 @@ impl Decoding {
                 return Ok(());
             }
         }
-    }
-
-    fn coding(&self, unused: usize, error: CodingError) -> Stop {
-        self.at(self.read - unused as u64, Reason::Coding(error))
     }
 
     fn found(&self, reason: Reason) -> Stop {

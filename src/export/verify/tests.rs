@@ -198,6 +198,29 @@ fn a_document_in_two_members_is_refused() {
 }
 
 #[test]
+fn a_finding_in_gzip_says_where_it_is() {
+    let (file, _) = write(Compression::Gzip, 2, 20_000);
+    let place = |file: &[u8]| match verdict(file) {
+        Verdict::NotIntact(finding) => (finding.reason, finding.offset),
+        Verdict::Intact(_) => panic!("intact"),
+    };
+    let end = file.len();
+    let mut trailer = file.clone();
+    trailer[end - 8] ^= 1;
+    let at = (end - 8) as u64;
+    assert_eq!(place(&trailer), (Reason::Coding(CodingError::Trailer), at));
+    let more = [&file[..], b"x"].concat();
+    let at = end as u64;
+    assert_eq!(place(&more), (Reason::Coding(CodingError::Trailing), at));
+    // No such block.
+    let mut block = file;
+    block[10] |= 0b110;
+    let (found, at) = place(&block);
+    assert_eq!(found, Reason::Coding(CodingError::Data));
+    assert!((10..end as u64).contains(&at), "{at}");
+}
+
+#[test]
 fn a_gzip_header_with_anything_in_it_is_refused() {
     let (file, _) = small(Compression::None);
     let builders = [
@@ -317,8 +340,25 @@ fn a_manifest_of_another_form_is_refused() {
     manifest(&|it| it.replace("\"attempt\":1", "\"attempt\":-1"));
     manifest(&|it| it.replace("\"attempt\":1", "\"attempt\":1.5"));
 
+    // Sealed as it should be, and still none of ours.
     let mut other = sample();
     other.categories.clear();
+    for (kind, attempt) in [("bogus", 1), ("", 1), ("account", 0)] {
+        let (kind, categories) = (kind.to_owned(), other.categories.clone());
+        let forged = Manifest {
+            kind,
+            attempt,
+            categories,
+            ..other.clone()
+        };
+        let found = reason(&seal("{}", forged));
+        assert!(matches!(found, Reason::Manifest(_)), "{found:?}");
+    }
+    other.kind = "snapshot".to_owned();
+    assert!(matches!(
+        verdict(&seal("{}", other.clone())),
+        Verdict::Intact(_)
+    ));
     other.carnet = 7;
     assert!(matches!(
         reason(&seal("{}", other.clone())),

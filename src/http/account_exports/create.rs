@@ -12,6 +12,7 @@ use carnet_events::domain::tenant::{CategoryCheck, IdempotencyKey, LimitKind, Re
 use carnet_events::ids::{Digest, ExportId, PrincipalId, TenantId, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::catalog::format_name;
 use super::job::Job;
 use super::{gate, rfc3339};
 use crate::config::Compression;
@@ -38,7 +39,7 @@ const RETRY_STORAGE: Duration = Duration::from_secs(30);
 const RETRY_INTAKE: Duration = Duration::from_secs(30);
 
 /// What is asked for.
-#[derive(Debug, Deserialize, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, Deserialize, Serialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewExport {
     /// Ids of the categories, at least one.
@@ -183,14 +184,45 @@ async fn remembered(
     key: &str,
     asked: &NewExport,
 ) -> Result<IdempotencyKey, Problem> {
-    let request = serde_json::to_vec(asked)
-        .map_err(|error| Problem::internal("a request can't be written", &error))?;
     let key = format!("{}\0POST /api/account-exports\0{key}", viewer.principal);
     let (system, tenant) = (&state.system, &viewer.tenant);
+    let fingerprint = async |asked: &NewExport| {
+        let request = serde_json::to_vec(asked)
+            .map_err(|error| Problem::internal("a request can't be written", &error))?;
+        Ok::<Digest, Problem>(system.keyed_digest(tenant, &request).await?)
+    };
+    let mut alike = Vec::new();
+    for asked in spellings(state, asked) {
+        alike.push(fingerprint(&asked).await?);
+    }
     Ok(IdempotencyKey {
         key: system.keyed_digest(tenant, key.as_bytes()).await?,
-        fingerprint: system.keyed_digest(tenant, &request).await?,
+        fingerprint: fingerprint(asked).await?,
+        alike,
     })
+}
+
+/// A request in every way to spell it: a default means the same written as left out.
+fn spellings(state: &AppState, asked: &NewExport) -> Vec<NewExport> {
+    let artifacts = &state.config.artifacts;
+    let both = |asked: &Option<String>, default: &str| match asked.as_deref() {
+        None => vec![None, Some(default.to_owned())],
+        Some(written) if written == default => vec![asked.clone(), None],
+        Some(_) => vec![asked.clone()],
+    };
+    let formats = both(&asked.format, format_name(artifacts.format));
+    let compressions = both(&asked.compression, compression_name(artifacts.compression));
+    let mut all = Vec::new();
+    for format in &formats {
+        for compression in &compressions {
+            all.push(NewExport {
+                format: format.clone(),
+                compression: compression.clone(),
+                ..asked.clone()
+            });
+        }
+    }
+    all
 }
 
 fn check_form(asked: &NewExport) -> Result<(), Problem> {
@@ -247,6 +279,14 @@ fn layers(state: &AppState, asked: Option<&str>) -> Result<Vec<Layer>, Problem> 
         Compression::Zstd => vec![Layer::Zstd],
         Compression::None => Vec::new(),
     })
+}
+
+fn compression_name(compression: Compression) -> &'static str {
+    match compression {
+        Compression::Gzip => "gzip",
+        Compression::Zstd => "zstd",
+        Compression::None => "none",
+    }
 }
 
 /// Categories that are asked for, limited to a part of the tenant or not, held against the catalog and what the asker may

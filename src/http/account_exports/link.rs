@@ -4,6 +4,7 @@ use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use carnet_actors::ExportView;
 use carnet_events::domain::access::{AccessEvent, LinkIssued};
+use carnet_events::ids::Timestamp;
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -11,6 +12,7 @@ use super::download::{self, Downloader};
 use super::gate::{self, Holder};
 use super::rfc3339;
 use crate::http::authenticate::SignedIn;
+use crate::http::body;
 use crate::http::codes::Code;
 use crate::http::csrf;
 use crate::http::links::{self, Link};
@@ -29,7 +31,7 @@ pub(crate) struct LinkView {
     pub(in crate::http) expires_at: String,
 }
 
-/// Makes a link. It ends with its time or with the token it was asked for with, whichever comes first.
+/// Makes a link. It ends with its time, with the token it was asked for with or with the export's own download window, whichever comes first.
 #[utoipa::path(post, path = "/api/account-exports/{id}/download-link", operation_id = "createDownloadLink", tag = "Account exports", params(("id" = String, Path, description = "The export's id")), responses(
     (status = 201, description = "A link that whoever has it can download with", body = LinkView),
     (status = 403, description = "access_changed"),
@@ -40,11 +42,13 @@ pub(super) async fn post(
     request: HttpRequest,
     caller: SignedIn,
     id: web::Path<String>,
+    payload: web::Payload,
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, Problem> {
     let viewer = Viewer::new(&state, caller.0, &request, Right::Export).await?;
     let found = viewer.find(&state, &id, "download_link").await?;
     csrf::check(&request, &viewer.caller)?;
+    body::nothing(&request, payload).await?;
     let view = issue(&state, &viewer, &found).await?;
     Ok(HttpResponse::Created()
         .insert_header((header::CACHE_CONTROL, "no-store"))
@@ -70,14 +74,16 @@ pub(in crate::http) async fn issue(
     };
     let holder = Holder::Caller(&viewer.caller);
     let platform = state.system.platform().await?;
-    match gate::check(state, &tenant, &platform, &found.export, &holder, now) {
-        Ok(_) if !found.export.damaged => {}
+    let ends = match gate::check(state, &tenant, &platform, &found.export, &holder, now) {
+        Ok(published) if !found.export.damaged => published.expires_at,
         // It may have been restored since.
         Ok(published) => {
+            let ends = published.expires_at;
             download::open(state, &downloader, found.id, &found.export, published).await?;
+            ends
         }
         Err(blocked) => return Err(download::refuse(state, &downloader, found.id, blocked).await),
-    }
+    };
     let role = state
         .config
         .limits
@@ -99,9 +105,10 @@ pub(in crate::http) async fn issue(
         permissions: gate::permissions(state, &found.export),
         session: viewer.caller.session,
         revocations,
-        expires_at: now
-            .plus(state.config.artifacts.link_ttl.get())
-            .min(viewer.caller.expires_at),
+        expires_at: ends.into_iter().chain([viewer.caller.expires_at]).fold(
+            now.plus(state.config.artifacts.link_ttl.get()),
+            Timestamp::min,
+        ),
     };
     let token = links::seal(&link, &state.keys).ok_or(Code::Internal)?;
     let issued = LinkIssued {

@@ -38,6 +38,7 @@ pub(super) async fn admit(
         key: Some(IdempotencyKey {
             key: this,
             fingerprint: this,
+            alike: Vec::new(),
         }),
         limits: state.config.limits.for_domain(),
         reason: Some(reason),

@@ -46,6 +46,16 @@ async fn the_same_request_gives_the_same_job_and_another_is_a_mismatch() {
         id
     );
 
+    // A default means the same written as left out.
+    for spelt in [
+        r#"{"categories":["users","tickets"],"format":"json"}"#,
+        r#"{"categories":["users","tickets"],"compression":"gzip"}"#,
+        r#"{"categories":["users","tickets"],"compression":"gzip","format":"json"}"#,
+    ] {
+        let again = create(&ada, "k-1", spelt).await.expect(202).json();
+        assert_eq!(again["id"], id, "{spelt}");
+    }
+
     let other = create(&ada, "k-1", r#"{"categories":["users"]}"#)
         .await
         .expect(422);

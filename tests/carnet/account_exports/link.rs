@@ -145,3 +145,21 @@ async fn a_link_is_held_against_what_is_true_when_it_is_used() {
     inside.advance(Duration::from_secs(1));
     anyone.get(&path).await.expect(404);
 }
+
+#[tokio::test]
+async fn a_link_promises_no_more_than_the_exports_own_time() {
+    let site = Site::new(1);
+    site.edit_config(
+        "[artifacts]\n",
+        "[artifacts]\nttl = \"10m\"\nlink_ttl = \"15m\"\n",
+    );
+    let inside = Inside::start(&site);
+    let ada = inside.admin("acme", "ada");
+    let job = ada.export(&["tickets"]).await;
+    let path = format!(
+        "/api/account-exports/{}/download-link",
+        job["id"].as_str().unwrap()
+    );
+    let made = ada.act(&path).await.expect(201).json();
+    assert_eq!(made["expires_at"], job["expires_at"]);
+}

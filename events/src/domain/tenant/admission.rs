@@ -114,7 +114,9 @@ fn check_key(tenant: &Tenant, admit: &Admit, at: Timestamp) -> Result<(), Verdic
             fingerprint,
             export,
             ..
-        }) if fingerprint.as_ref() == Some(&sent.fingerprint) => Err(Verdict::Repeated(*export)),
+        }) if fingerprint.as_ref().is_some_and(|known| sent.is_of(known)) => {
+            Err(Verdict::Repeated(*export))
+        }
         Some(_) => Err(Refusal::IdempotencyMismatch.into()),
     }
 }
@@ -223,13 +225,39 @@ fn check_windows(
     match admit.request.origin {
         Origin::Schedule | Origin::Operator => Ok((standing, Vec::new())),
         Origin::User => {
-            let mut used = Vec::new();
-            for (kind, window) in [(LimitKind::User, user), (LimitKind::Tenant, whole)] {
-                let taken = fit(tenant, &admit.request.principal, kind, window, at)?;
-                used.extend(taken.map(|exemption| exemption.id.clone()));
-            }
-            Ok((standing, used))
+            let used = fit_both(tenant, &admit.request.principal, (user, whole), at)?;
+            let used = used.into_iter().map(|exemption| exemption.id.clone());
+            Ok((standing, used.collect()))
         }
+    }
+}
+
+/// Whether a request fits into both windows, and the exemptions it takes for that. Where it fits into neither it is told when
+/// the later one opens: at the earlier time it would be refused again.
+fn fit_both<'a>(
+    tenant: &'a Tenant,
+    principal: &PrincipalId,
+    (user, whole): (Window, Window),
+    at: Timestamp,
+) -> Result<Vec<&'a Exemption>, Refusal> {
+    let user = fit(tenant, principal, LimitKind::User, user, at);
+    let whole = fit(tenant, principal, LimitKind::Tenant, whole, at);
+    match (user, whole) {
+        (Ok(user), Ok(whole)) => Ok(user.into_iter().chain(whole).collect()),
+        (
+            Err(Refusal::LimitReached {
+                limit,
+                next_allowed_at: one,
+            }),
+            Err(Refusal::LimitReached {
+                next_allowed_at: other,
+                ..
+            }),
+        ) => Err(Refusal::LimitReached {
+            limit,
+            next_allowed_at: one.zip(other).map(|(one, other)| one.max(other)),
+        }),
+        (Err(refusal), _) | (_, Err(refusal)) => Err(refusal),
     }
 }
 
@@ -290,7 +318,6 @@ pub fn blocked_by(
         tenant: whole,
     } = windows(tenant, limits, principal, at);
     check_active(tenant, limits, principal, settled)
-        .and_then(|()| fit(tenant, principal, LimitKind::User, user, at))
-        .and_then(|_| fit(tenant, principal, LimitKind::Tenant, whole, at))
+        .and_then(|()| fit_both(tenant, principal, (user, whole), at).map(drop))
         .err()
 }

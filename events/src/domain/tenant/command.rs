@@ -128,6 +128,16 @@ pub struct IdempotencyKey {
     pub key: Digest,
     /// Digest of the request that came with it.
     pub fingerprint: Digest,
+    /// Digests of the same request spelt otherwise, with defaults written or left out. Not remembered.
+    pub alike: Vec<Digest>,
+}
+
+impl IdempotencyKey {
+    /// Whether the request is the one that was remembered by this digest.
+    #[must_use]
+    pub fn is_of(&self, remembered: &Digest) -> bool {
+        self.fingerprint == *remembered || self.alike.contains(remembered)
+    }
 }
 
 /// What an allowed command is answered.

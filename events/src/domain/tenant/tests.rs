@@ -185,6 +185,39 @@ fn the_eleventh_request_of_a_tenant_waits_whoever_asks() {
         .replies(&yes(11));
 }
 
+/// The person's window opens first; the tenant's still refuses then.
+#[test]
+fn with_both_windows_full_the_later_opening_is_told() {
+    let history = (0..10u128).flat_map(|number| {
+        let by = if number < 3 { "ada" } else { "bob" };
+        let time = i64::try_from(number).unwrap() * HOUR;
+        [(time, admitted(number, by)), (time, released(number))]
+    });
+    let few = Limits {
+        per_tenant: Quota {
+            accepted: 5,
+            window_ms: 24 * 60 * 60 * 1000,
+        },
+        ..admit(11, "ada").limits
+    };
+    let asked = || {
+        command(Admit {
+            limits: few,
+            ..admit(11, "ada")
+        })
+    };
+    given::<TenantDecider>(history)
+        .at(10 * HOUR)
+        .when(asked())
+        .replies(&full(LimitKind::User, DAY + 5 * HOUR))
+        .at(DAY + 5 * HOUR - 1)
+        .when(asked())
+        .replies(&full(LimitKind::Tenant, DAY + 5 * HOUR))
+        .at(DAY + 5 * HOUR)
+        .when(asked())
+        .replies(&yes(11));
+}
+
 #[test]
 fn accepted_counts_whatever_became_of_it() {
     let cancelled = TenantEvent::ExportReleased(ExportReleased {
@@ -255,6 +288,7 @@ fn keyed(number: u128, by: &str, key: u8, fingerprint: u8) -> TenantCommand {
     let key = IdempotencyKey {
         key: digest(key),
         fingerprint: digest(fingerprint),
+        alike: Vec::new(),
     };
     command(Admit {
         key: Some(key),

@@ -29,6 +29,7 @@ fn any_command() -> impl Strategy<Value = TenantCommand> {
                 admit.key = key.map(|(key, fingerprint)| IdempotencyKey {
                     key: digest(key),
                     fingerprint: digest(fingerprint),
+                    alike: Vec::new(),
                 });
                 TenantCommand::Admit(Box::new(admit))
             }
