@@ -275,8 +275,14 @@ impl ExportError {
                     None => failure,
                 }
             }
-            Self::QueryFailed { category, .. }
-            | Self::UnknownCategory { category }
+            Self::QueryFailed { category, reason } => {
+                let failure = failure.with("category", category);
+                match absent_column(reason) {
+                    Some(column) => failure.with("column", column),
+                    None => failure,
+                }
+            }
+            Self::UnknownCategory { category }
             | Self::PolicyChanged { category }
             | Self::ScopeUnsupported { category } => failure.with("category", category),
             Self::Artifact(_) | Self::Cancelled | Self::Internal { .. } => failure,
@@ -292,6 +298,21 @@ impl From<StorageError> for ExportError {
 
 fn beyond(column: Option<&str>) -> String {
     column.map_or_else(String::new, |column| format!(", with column {column}"))
+}
+
+/// The column that a query names and its source hasn't, as SQLite and PostgreSQL put it. A name alone, and no other word of
+/// theirs: it stands in the configuration.
+fn absent_column(reason: &str) -> Option<&str> {
+    let (_, rest) = reason.split_once("no such column: ").or_else(|| {
+        reason
+            .split_once("column ")
+            .filter(|(_, rest)| rest.contains(" does not exist"))
+    })?;
+    let rest = rest.trim_start_matches('"');
+    let is_name = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | '$');
+    let end = rest.find(|c| !is_name(c)).unwrap_or(rest.len());
+    rest.get(..end)
+        .filter(|name| (1..=128).contains(&name.len()))
 }
 
 /// A few names, each of bounded length: events are small.

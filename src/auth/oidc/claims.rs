@@ -80,7 +80,6 @@ pub(super) fn has_begun(claims: &Map, now: Timestamp, leeway: Duration) -> Resul
         };
         let seconds = time.as_f64();
         let seconds = seconds.ok_or_else(|| unbelievable(format!("`{name}` is no time")))?;
-        #[expect(clippy::cast_precision_loss, reason = "milliseconds of this era fit")]
         let latest = now.plus(ahead).as_millis() as f64 / 1000.0;
         if seconds > latest {
             let problem = "lies ahead: the token isn't valid yet; compare the clocks here and at the provider";

@@ -294,6 +294,11 @@ async fn failures_name_what_was_wrong_and_leave_nothing() {
             Some("note"),
         ),
         ("drop table orders", "query_failed", None),
+        (
+            "alter table users rename column email to mail",
+            "query_failed",
+            Some("email"),
+        ),
     ] {
         let (failure, _fixture) = failing(tables).await;
         assert_eq!(failure.code, code, "{tables}");
