@@ -73,3 +73,37 @@ pub fn sign(auth: &Auth, request: &TokenRequest, now: Timestamp) -> Result<Strin
         &key,
     )?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Secret;
+
+    #[test]
+    fn what_would_be_refused_is_not_signed() {
+        let auth = Auth {
+            hs256_secret: Some(Secret::new("0123456789abcdef0123456789abcdef".to_owned())),
+            ..Auth::default()
+        };
+        let long = "t".repeat(200);
+        for (tenant, user, claim) in [
+            (Some(""), "ada", "tenant"),
+            (Some(long.as_str()), "ada", "tenant"),
+            (Some("acme"), "", "user"),
+            (None, "a\u{7}da", "user"),
+        ] {
+            let request = TokenRequest {
+                tenant: tenant.map(str::to_owned),
+                user: user.into(),
+                roles: vec!["client_admin".into()],
+                permissions: vec![],
+                ttl: Duration::from_secs(60),
+            };
+            let refused = sign(&auth, &request, Timestamp::EPOCH);
+            assert!(
+                matches!(refused, Err(SignError::Claim(name)) if name == claim),
+                "{tenant:?} {user:?}"
+            );
+        }
+    }
+}
