@@ -1,13 +1,11 @@
 //! `/api/operator/exports`: acts on exports.
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpResponse, web};
 
 use super::super::actions::Action;
 use super::super::answer::OperatorAct;
 use super::{Asked, Why, named};
-use crate::http::authenticate::SignedIn;
 use crate::http::problem::Problem;
-use crate::http::state::AppState;
 
 /// Sends an export back to the queue. A running attempt ends, whatever its runner still does; a waiting export starts at
 /// once; in place of a failed one another is admitted on the tenant's behalf, and `export_id` names it.
@@ -18,19 +16,7 @@ use crate::http::state::AppState;
     (status = 422, description = "unknown_category or unsupported_option"),
     (status = 503, description = "storage_unverified or intake_paused, with Retry-After"),
 ))]
-pub(crate) async fn requeue(
-    request: HttpRequest,
-    caller: SignedIn,
-    id: web::Path<String>,
-    payload: web::Payload,
-    state: web::Data<AppState>,
-) -> Result<HttpResponse, Problem> {
-    let asked = Asked {
-        request,
-        caller,
-        payload,
-        state,
-    };
+pub(crate) async fn requeue(asked: Asked, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     asked
         .carry_out_plain(|| Ok(Action::Requeue(named(&id)?)))
         .await
@@ -41,19 +27,7 @@ pub(crate) async fn requeue(
     (status = 200, description = "Done, or so already", body = OperatorAct),
     (status = 409, description = "not_possible"),
 ))]
-pub(crate) async fn fail(
-    request: HttpRequest,
-    caller: SignedIn,
-    id: web::Path<String>,
-    payload: web::Payload,
-    state: web::Data<AppState>,
-) -> Result<HttpResponse, Problem> {
-    let asked = Asked {
-        request,
-        caller,
-        payload,
-        state,
-    };
+pub(crate) async fn fail(asked: Asked, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     asked
         .carry_out_plain(|| Ok(Action::Fail(named(&id)?)))
         .await
@@ -64,19 +38,7 @@ pub(crate) async fn fail(
     (status = 200, description = "Done, or so already", body = OperatorAct),
     (status = 409, description = "not_possible"),
 ))]
-pub(crate) async fn hold(
-    request: HttpRequest,
-    caller: SignedIn,
-    id: web::Path<String>,
-    payload: web::Payload,
-    state: web::Data<AppState>,
-) -> Result<HttpResponse, Problem> {
-    let asked = Asked {
-        request,
-        caller,
-        payload,
-        state,
-    };
+pub(crate) async fn hold(asked: Asked, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     asked
         .carry_out_plain(|| Ok(Action::Hold(named(&id)?)))
         .await
@@ -88,18 +50,9 @@ pub(crate) async fn hold(
     (status = 409, description = "not_possible"),
 ))]
 pub(crate) async fn release_hold(
-    request: HttpRequest,
-    caller: SignedIn,
+    asked: Asked,
     id: web::Path<String>,
-    payload: web::Payload,
-    state: web::Data<AppState>,
 ) -> Result<HttpResponse, Problem> {
-    let asked = Asked {
-        request,
-        caller,
-        payload,
-        state,
-    };
     asked
         .carry_out_plain(|| Ok(Action::ReleaseHold(named(&id)?)))
         .await

@@ -10,14 +10,17 @@ pub(super) mod tenants;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
+use futures::future::{Ready, ready};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::access::Operator;
 use super::actions::{Action, act};
 use super::answer::answer;
+use crate::auth::Caller;
 use crate::http::authenticate::SignedIn;
 use crate::http::body;
 use crate::http::codes::Code;
@@ -33,12 +36,31 @@ pub(crate) struct Why {
     reason: String,
 }
 
-/// What every request to act has.
-struct Asked {
+/// A request to act: what every one of them has, its body not looked at yet.
+pub(crate) struct Asked {
     request: HttpRequest,
-    caller: SignedIn,
+    caller: Arc<Caller>,
     payload: web::Payload,
     state: web::Data<AppState>,
+}
+
+impl FromRequest for Asked {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let asked = || {
+            let state = request.app_data::<web::Data<AppState>>();
+            let body = web::Payload::from_request(request, payload).into_inner();
+            Ok(Self {
+                request: request.clone(),
+                caller: SignedIn::from_request(request, payload).into_inner()?.0,
+                payload: body.map_err(|error| Problem::internal("there is no body", &error))?,
+                state: state.cloned().ok_or(Code::Internal)?,
+            })
+        };
+        ready(asked())
+    }
 }
 
 impl Asked {
@@ -48,9 +70,9 @@ impl Asked {
         status: StatusCode,
         make: impl FnOnce(B) -> Result<(Action, String), Problem>,
     ) -> Result<HttpResponse, Problem> {
-        let caller = Arc::clone(&self.caller.0);
-        let operator = Operator::new(&self.state, self.caller.0, &self.request).await?;
-        csrf::check(&self.request, &caller)?;
+        let caller = Arc::clone(&self.caller);
+        let operator = Operator::new(&self.state, caller, &self.request).await?;
+        csrf::check(&self.request, &self.caller)?;
         let body = body::json(&self.request, self.payload).await?;
         let (action, reason) = make(body)?;
         let name = action.name();

@@ -1,12 +1,11 @@
 //! `/api/operator/nodes`
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpResponse, web};
 use carnet_events::ids::NodeId;
 
 use super::super::actions::Action;
 use super::super::answer::OperatorAct;
 use super::{Asked, Why, named};
-use crate::http::authenticate::SignedIn;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
 
@@ -14,19 +13,7 @@ use crate::http::state::AppState;
 #[utoipa::path(post, path = "/api/operator/nodes/{node}/drain", operation_id = "drainNode", tag = "Operators", params(("node" = String, Path, description = "The node's id, or `this`: the node that answers")), request_body = Why, responses(
     (status = 200, description = "Done, or so already", body = OperatorAct),
 ))]
-pub(crate) async fn drain(
-    request: HttpRequest,
-    caller: SignedIn,
-    node: web::Path<String>,
-    payload: web::Payload,
-    state: web::Data<AppState>,
-) -> Result<HttpResponse, Problem> {
-    let asked = Asked {
-        request,
-        caller,
-        payload,
-        state,
-    };
+pub(crate) async fn drain(asked: Asked, node: web::Path<String>) -> Result<HttpResponse, Problem> {
     let id = node_id(&asked.state, &node);
     asked.carry_out_plain(|| Ok(Action::Drain(id?))).await
 }
@@ -36,18 +23,9 @@ pub(crate) async fn drain(
     (status = 200, description = "Done, or so already", body = OperatorAct),
 ))]
 pub(crate) async fn undrain(
-    request: HttpRequest,
-    caller: SignedIn,
+    asked: Asked,
     node: web::Path<String>,
-    payload: web::Payload,
-    state: web::Data<AppState>,
 ) -> Result<HttpResponse, Problem> {
-    let asked = Asked {
-        request,
-        caller,
-        payload,
-        state,
-    };
     let id = node_id(&asked.state, &node);
     asked.carry_out_plain(|| Ok(Action::Undrain(id?))).await
 }

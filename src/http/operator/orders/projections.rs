@@ -1,14 +1,12 @@
 //! `/api/operator/projections`
 
 use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpResponse, web};
 
 use super::super::actions::Action;
 use super::super::answer::OperatorAct;
 use super::{Asked, Why, named};
-use crate::http::authenticate::SignedIn;
 use crate::http::problem::Problem;
-use crate::http::state::AppState;
 
 /// Fills a projection of the node that answers anew, from the first event on, beside the tables in use: reads go on. One at
 /// a time; the overview shows how far it is.
@@ -17,18 +15,9 @@ use crate::http::state::AppState;
     (status = 409, description = "not_possible"),
 ))]
 pub(crate) async fn rebuild(
-    request: HttpRequest,
-    caller: SignedIn,
+    asked: Asked,
     name: web::Path<String>,
-    payload: web::Payload,
-    state: web::Data<AppState>,
 ) -> Result<HttpResponse, Problem> {
-    let asked = Asked {
-        request,
-        caller,
-        payload,
-        state,
-    };
     let make = |why: Why| Ok((Action::Rebuild(named(&name)?), why.reason));
     asked.carry_out(StatusCode::ACCEPTED, make).await
 }

@@ -1,7 +1,7 @@
 //! `/api/operator/tenants`: acts on tenants.
 
 use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpResponse, web};
 use carnet_events::domain::tenant::LimitKind;
 use carnet_events::ids::{PrincipalId, Timestamp};
 use serde::Deserialize;
@@ -10,10 +10,8 @@ use uuid::Uuid;
 use super::super::actions::{Action, Exempted, Exemption, GRACE_DAYS, grace_of};
 use super::super::answer::OperatorAct;
 use super::{Asked, Why, named};
-use crate::http::authenticate::SignedIn;
 use crate::http::codes::Code;
 use crate::http::problem::Problem;
-use crate::http::state::AppState;
 
 /// What is let through beyond a limit.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
@@ -63,18 +61,9 @@ pub(crate) struct Switch {
     (status = 409, description = "not_possible"),
 ))]
 pub(crate) async fn exempt(
-    request: HttpRequest,
-    caller: SignedIn,
+    asked: Asked,
     tenant: web::Path<String>,
-    payload: web::Payload,
-    state: web::Data<AppState>,
 ) -> Result<HttpResponse, Problem> {
-    let asked = Asked {
-        request,
-        caller,
-        payload,
-        state,
-    };
     let make = |new: NewExemption| {
         let until: Timestamp = new
             .until
@@ -114,18 +103,9 @@ fn malformed(detail: &str) -> Problem {
     (status = 200, description = "Done, or so already", body = OperatorAct),
 ))]
 pub(crate) async fn close(
-    request: HttpRequest,
-    caller: SignedIn,
+    asked: Asked,
     tenant: web::Path<String>,
-    payload: web::Payload,
-    state: web::Data<AppState>,
 ) -> Result<HttpResponse, Problem> {
-    let asked = Asked {
-        request,
-        caller,
-        payload,
-        state,
-    };
     asked
         .carry_out_plain(|| Ok(Action::Close(named(&tenant)?)))
         .await
@@ -136,18 +116,9 @@ pub(crate) async fn close(
     (status = 200, description = "Done, or so already", body = OperatorAct),
 ))]
 pub(crate) async fn reopen(
-    request: HttpRequest,
-    caller: SignedIn,
+    asked: Asked,
     tenant: web::Path<String>,
-    payload: web::Payload,
-    state: web::Data<AppState>,
 ) -> Result<HttpResponse, Problem> {
-    let asked = Asked {
-        request,
-        caller,
-        payload,
-        state,
-    };
     asked
         .carry_out_plain(|| Ok(Action::Reopen(named(&tenant)?)))
         .await
@@ -159,18 +130,9 @@ pub(crate) async fn reopen(
     (status = 409, description = "not_possible"),
 ))]
 pub(crate) async fn cancel(
-    request: HttpRequest,
-    caller: SignedIn,
+    asked: Asked,
     tenant: web::Path<String>,
-    payload: web::Payload,
-    state: web::Data<AppState>,
 ) -> Result<HttpResponse, Problem> {
-    let asked = Asked {
-        request,
-        caller,
-        payload,
-        state,
-    };
     let make = |ending: Cancellation| {
         let grace = grace_of(ending.grace_days.unwrap_or(GRACE_DAYS));
         Ok((Action::CancelTenant(named(&tenant)?, grace), ending.reason))
@@ -184,18 +146,9 @@ pub(crate) async fn cancel(
     (status = 409, description = "not_possible"),
 ))]
 pub(crate) async fn reactivate(
-    request: HttpRequest,
-    caller: SignedIn,
+    asked: Asked,
     tenant: web::Path<String>,
-    payload: web::Payload,
-    state: web::Data<AppState>,
 ) -> Result<HttpResponse, Problem> {
-    let asked = Asked {
-        request,
-        caller,
-        payload,
-        state,
-    };
     asked
         .carry_out_plain(|| Ok(Action::Reactivate(named(&tenant)?)))
         .await
@@ -206,18 +159,9 @@ pub(crate) async fn reactivate(
     (status = 200, description = "Done, or so already", body = OperatorAct),
 ))]
 pub(crate) async fn switch_module(
-    request: HttpRequest,
-    caller: SignedIn,
+    asked: Asked,
     path: web::Path<(String, String)>,
-    payload: web::Payload,
-    state: web::Data<AppState>,
 ) -> Result<HttpResponse, Problem> {
-    let asked = Asked {
-        request,
-        caller,
-        payload,
-        state,
-    };
     let (tenant, module) = path.into_inner();
     let make = |switch: Switch| {
         let action = Action::SwitchModule(named(&tenant)?, module, switch.on);
