@@ -2,9 +2,8 @@
 
 use std::fmt;
 
-use aws_lc_rs::digest;
 use carnet_events::copy;
-use carnet_events::ids::{TenantId, Timestamp};
+use carnet_events::ids::{Digest, TenantId, Timestamp};
 use serde_json::{Map, Value};
 
 use super::session::SessionKey;
@@ -23,9 +22,7 @@ pub struct Fingerprint([u8; 32]);
 impl Fingerprint {
     /// The fingerprint of `token`.
     pub fn of(token: &str) -> Self {
-        let mut bytes = [0; 32];
-        bytes.copy_from_slice(digest::digest(&digest::SHA256, token.as_bytes()).as_ref());
-        Self(bytes)
+        Self(*Digest::of(token.as_bytes()).as_bytes())
     }
 
     /// Its bytes.

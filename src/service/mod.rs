@@ -12,7 +12,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use aws_lc_rs::digest::{SHA256, digest};
 use carnet_actors::ports::{Clock, Ids, RandomIds, SystemClock};
 use carnet_actors::{Keys, Options, Ports, Retry, System};
 use carnet_events::ids::{Digest, Incarnation, NodeId};
@@ -374,11 +373,9 @@ async fn record_start(
     catalog: &Catalog,
 ) -> Result<(), StartError> {
     let shown = serde_json::to_vec(&config.shown()?)?;
-    let mut bytes = [0; 32];
-    bytes.copy_from_slice(digest(&SHA256, &shown).as_ref());
     let policies = catalog.categories();
     let policies = policies.map(|category| (category.id().to_owned(), category.policy.digest()));
-    let (digest, version) = (Digest::from_bytes(bytes), env!("CARGO_PKG_VERSION"));
+    let (digest, version) = (Digest::of(&shown), env!("CARGO_PKG_VERSION"));
     system
         .configuration_applied(digest, version, &policies.collect())
         .await?;

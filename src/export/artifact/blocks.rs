@@ -29,20 +29,10 @@ const MAGIC: &[u8; 16] = b"carnet-blocks-1\n";
 const HEADER_BYTES: usize = 32;
 const DIGEST_BYTES: usize = 32;
 
-/// SHA-256 of `bytes`.
-#[must_use]
-pub fn sha256(bytes: &[u8]) -> Digest {
-    to_digest(digest(&SHA256, bytes))
-}
-
 /// The digest that a finished context came to.
 pub(crate) fn finished(context: Context) -> Digest {
-    to_digest(context.finish())
-}
-
-fn to_digest(digest: aws_lc_rs::digest::Digest) -> Digest {
     let mut bytes = [0; DIGEST_BYTES];
-    bytes.copy_from_slice(digest.as_ref());
+    bytes.copy_from_slice(context.finish().as_ref());
     Digest::from_bytes(bytes)
 }
 
@@ -148,7 +138,10 @@ impl Sidecar {
     /// Reads a sidecar, if it is the one with this root and of a file of this size.
     #[must_use]
     pub fn parse(sidecar: &Bytes, root: &Digest, stored_bytes: u64) -> Option<Self> {
-        if sidecar.len() < HEADER_BYTES || sha256(sidecar) != *root || !sidecar.starts_with(MAGIC) {
+        if sidecar.len() < HEADER_BYTES
+            || Digest::of(sidecar) != *root
+            || !sidecar.starts_with(MAGIC)
+        {
             return None;
         }
         let number = |at: usize| {
@@ -182,7 +175,7 @@ impl Sidecar {
     /// The digest that vouches for all the others.
     #[must_use]
     pub fn root(&self) -> Digest {
-        sha256(&self.to_bytes())
+        Digest::of(&self.to_bytes())
     }
 
     /// How many blocks the file has.
@@ -220,7 +213,7 @@ mod tests {
         let hashed = hashed(&data, 700_001);
         assert_eq!(
             (hashed.bytes, hashed.sha256, hashed.sidecar.blocks()),
-            (data.len() as u64, sha256(&data), 3)
+            (data.len() as u64, Digest::of(&data), 3)
         );
         let (bytes, root) = (hashed.sidecar.to_bytes(), hashed.sidecar.root());
         assert_eq!(

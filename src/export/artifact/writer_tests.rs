@@ -2,8 +2,9 @@
 
 use std::sync::{Arc, Mutex};
 
+use carnet_events::ids::Digest;
+
 use super::*;
-use crate::export::artifact::blocks::sha256;
 use crate::export::artifact::manifest::tests::sample;
 
 /// A sink that keeps what it is given.
@@ -84,11 +85,11 @@ fn the_document_is_canonical_and_its_checksum_is_that_of_the_blanked_one() {
     let (stored, finished) = small(Compression::None);
     assert_eq!(
         (finished.json_bytes, finished.json_sha256),
-        (stored.len() as u64, sha256(&stored))
+        (stored.len() as u64, Digest::of(&stored))
     );
     assert_eq!(
         (finished.stored_bytes, finished.stored_sha256),
-        (stored.len() as u64, sha256(&stored))
+        (stored.len() as u64, Digest::of(&stored))
     );
 
     let mut document: serde_json::Value = serde_json::from_slice(&stored).unwrap();
@@ -97,7 +98,7 @@ fn the_document_is_canonical_and_its_checksum_is_that_of_the_blanked_one() {
     document["manifest"]["checksum"] = "".into();
     assert_eq!(
         checksum,
-        sha256(&serde_json_canonicalizer::to_vec(&document).unwrap()).to_string()
+        Digest::of(&serde_json_canonicalizer::to_vec(&document).unwrap()).to_string()
     );
     assert_eq!(checksum, finished.checksum.to_string());
     assert_eq!(

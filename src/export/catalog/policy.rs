@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use aws_lc_rs::digest::{SHA256, digest};
 use carnet_events::ids::Digest;
 use serde_json::{Map, Value, json};
 
@@ -57,11 +56,9 @@ impl Policy {
         // The values above are texts, small numbers and null: nothing that has no canonical form.
         let written = Canonicaliser::default().write(&value.to_string(), &mut AsItIs, &mut bytes);
         debug_assert_eq!(written, Ok(()));
-        let mut sha256 = [0; 32];
-        sha256.copy_from_slice(digest(&SHA256, &bytes).as_ref());
         Self {
             document: String::from_utf8_lossy(&bytes).into_owned(),
-            digest: Digest::from_bytes(sha256),
+            digest: Digest::of(&bytes),
         }
     }
 }

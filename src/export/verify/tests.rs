@@ -2,10 +2,10 @@
 
 use std::io::{Cursor, Write};
 
+use carnet_events::ids::Digest;
 use proptest::prelude::*;
 
 use super::*;
-use crate::export::artifact::blocks::sha256;
 use crate::export::artifact::manifest::tests::sample;
 use crate::export::artifact::writer::tests::{small, write};
 
@@ -50,7 +50,7 @@ fn seal(data: &str, mut manifest: Manifest) -> Vec<u8> {
             String::from_utf8(manifest.to_canonical().unwrap()).unwrap()
         )
     };
-    manifest.checksum = Some(sha256(document(&manifest.blanked()).as_bytes()));
+    manifest.checksum = Some(Digest::of(document(&manifest.blanked()).as_bytes()));
     document(&manifest).into_bytes()
 }
 

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use actix_web::http::header::{self, HeaderName};
 use actix_web::{HttpRequest, HttpResponse, web};
-use aws_lc_rs::digest;
 use carnet_actors::{Admission, AdmitRequest};
 use carnet_events::domain::request::{ExportKind, Format, Layer, Origin, Request, Scope};
 use carnet_events::domain::tenant::{CategoryCheck, IdempotencyKey, LimitKind, Refusal};
@@ -317,12 +316,6 @@ pub(in crate::http) fn check_categories(
         digests.insert(id.clone(), category.policy.digest());
     }
     (check, digests)
-}
-
-pub(in crate::http) fn sha256(bytes: &[u8]) -> Digest {
-    let mut digest = [0; 32];
-    digest.copy_from_slice(digest::digest(&digest::SHA256, bytes).as_ref());
-    Digest::from_bytes(digest)
 }
 
 /// What a refusal at `now` is to a client; `shows` says of whose active export it may name the id.

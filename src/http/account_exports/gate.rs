@@ -1,7 +1,6 @@
 //! Whether an export's file may be had now: today's permissions, policies and tenant state against those of the
 //! export. Pure, so that what a job's links promise is what a download checks first.
 
-use aws_lc_rs::digest;
 use carnet_actors::PlatformView;
 use carnet_events::domain::export::{Deletion, Export, Published};
 use carnet_events::domain::tenant::Tenant;
@@ -108,9 +107,7 @@ pub(in crate::http) fn permissions(state: &AppState, export: &Export) -> Digest 
         .collect();
     needed.sort_unstable();
     needed.dedup();
-    let mut bytes = [0; 32];
-    bytes.copy_from_slice(digest::digest(&digest::SHA256, needed.join("\0").as_bytes()).as_ref());
-    Digest::from_bytes(bytes)
+    Digest::of(needed.join("\0").as_bytes())
 }
 
 /// Whether a category is still there, still open to the holder, and still under the policy it was exported with.

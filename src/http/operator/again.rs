@@ -4,11 +4,11 @@ use carnet_actors::{Admission, AdmitRequest, ExportView, Order, Written};
 use carnet_events::codec::DomainEvent as _;
 use carnet_events::domain::request::{Origin, Request};
 use carnet_events::domain::tenant::IdempotencyKey;
-use carnet_events::ids::ExportId;
+use carnet_events::ids::{Digest, ExportId};
 use carnet_events::stream::StreamName;
 
 use super::actions::Done;
-use crate::http::account_exports::create::{check_categories, refused, sha256};
+use crate::http::account_exports::create::{check_categories, refused};
 use crate::http::codes::Code;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
@@ -25,7 +25,7 @@ pub(super) async fn admit(
     let asked = (&then.categories[..], then.scope.is_some());
     // What an operator may see and what an export may hold are two things: nobody's permissions apply.
     let (categories, policy_digests) = check_categories(state, &then.tenant, asked, |_| true);
-    let this = sha256(format!("POST /api/operator/exports/{}/requeue", failed.id).as_bytes());
+    let this = Digest::of(format!("POST /api/operator/exports/{}/requeue", failed.id).as_bytes());
     let asked = AdmitRequest {
         request: Request {
             principal: by,

@@ -3,7 +3,7 @@
 use std::fs;
 use std::sync::Mutex;
 
-use carnet_events::ids::{ExportId, TenantId};
+use carnet_events::ids::{Digest, ExportId, TenantId};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -122,10 +122,7 @@ async fn a_download_is_the_stored_file_or_its_document() {
             let (document, result, ended) = download(|on_end| reader.json(on_end)).await;
             assert_eq!((result, ended.end), (Ok(()), End::Complete));
             assert_eq!(document.len() as u64, it.published.json_bytes);
-            assert_eq!(
-                crate::export::artifact::blocks::sha256(&document),
-                it.published.json_sha256
-            );
+            assert_eq!(Digest::of(&document), it.published.json_sha256);
         }
     }
 }

@@ -3,12 +3,11 @@
 use std::fmt;
 use std::str::FromStr;
 
-use carnet_events::ids::{ExportId, InvalidId, TenantId};
+use carnet_events::ids::{Digest, ExportId, InvalidId, TenantId};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use uuid::Uuid;
 
 use crate::export::artifact::Compression;
-use crate::export::artifact::blocks::sha256;
 
 /// Everything but letters, digits, `-` and `_` is encoded, dots too: no segment is `.` or `..`, hidden, or anything a file system minds.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_');
@@ -101,7 +100,7 @@ fn segment(tenant: &TenantId) -> String {
     if segment.len() <= MAX_SEGMENT {
         return segment;
     }
-    let digest = sha256(tenant.as_str().as_bytes()).to_string();
+    let digest = Digest::of(tenant.as_str().as_bytes()).to_string();
     format!("%{}", digest.replace(':', "-"))
 }
 

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use aws_lc_rs::digest::{SHA256, digest};
 use carnet_events::ids::Digest;
 use secrecy::SecretString;
 
@@ -63,9 +62,7 @@ impl Location {
                 format!("s3:{}\n{bucket}/{prefix}", endpoint.trim_end_matches('/'))
             }
         };
-        let mut bytes = [0; 32];
-        bytes.copy_from_slice(digest(&SHA256, place.as_bytes()).as_ref());
-        Digest::from_bytes(bytes)
+        Digest::of(place.as_bytes())
     }
 
     /// The directory, if it is one.
