@@ -13,6 +13,7 @@ macro_rules! readable {
 }
 
 mod account_exports;
+mod admission;
 mod audit_log;
 mod authenticate;
 mod body;

@@ -8,7 +8,7 @@ use carnet_events::ids::{Digest, ExportId};
 use carnet_events::stream::StreamName;
 
 use super::actions::Done;
-use crate::http::account_exports::create::{check_categories, refused};
+use crate::http::admission::{check_categories, refused};
 use crate::http::codes::Code;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
