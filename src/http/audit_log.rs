@@ -16,7 +16,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::authenticate::SignedIn;
-use super::codes::Code;
 use super::problem::Problem;
 use super::query::query;
 use super::state::AppState;
@@ -319,10 +318,7 @@ fn parse<T: std::str::FromStr<Err: std::fmt::Display>>(
 }
 
 fn wrong(name: &str, why: &str) -> Problem {
-    Problem::new(
-        Code::MalformedRequest,
-        format!("The parameter `{name}`: {why}."),
-    )
+    Problem::malformed(format!("The parameter `{name}`: {why}."))
 }
 
 impl EntryView {

@@ -48,7 +48,7 @@ pub(super) async fn nothing(request: &HttpRequest, payload: web::Payload) -> Res
 
 /// Every body of ours is an object whose fields are plain values.
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
-    let malformed = |why: String| Problem::new(Code::MalformedRequest, format!("The body: {why}"));
+    let malformed = |why: String| Problem::malformed(format!("The body: {why}"));
     // A list would be read, too: its members as the fields in their order.
     if bytes.trim_ascii_start().first() == Some(&b'[') {
         return Err(malformed("it is a list, expected an object".to_owned()));
@@ -66,11 +66,11 @@ pub(super) async fn form(
 ) -> Result<Vec<(String, String)>, Problem> {
     check_media_type(request, "application/x-www-form-urlencoded")?;
     let bytes = read(request, payload).await?;
-    let text = std::str::from_utf8(&bytes)
-        .map_err(|_| Problem::new(Code::MalformedRequest, "The form is not UTF-8."))?;
+    let text =
+        std::str::from_utf8(&bytes).map_err(|_| Problem::malformed("The form is not UTF-8."))?;
     web::Query::from_query(text)
         .map(web::Query::into_inner)
-        .map_err(|error| Problem::new(Code::MalformedRequest, format!("The form: {error}.")))
+        .map_err(|error| Problem::malformed(format!("The form: {error}.")))
 }
 
 fn check_media_type(request: &HttpRequest, expected: &str) -> Result<(), Problem> {
@@ -98,8 +98,7 @@ async fn read(request: &HttpRequest, mut payload: web::Payload) -> Result<web::B
     let mut body = web::BytesMut::new();
     let all = async {
         while let Some(chunk) = payload.next().await {
-            let chunk =
-                chunk.map_err(|_| Problem::new(Code::MalformedRequest, "The body ended early."))?;
+            let chunk = chunk.map_err(|_| Problem::malformed("The body ended early."))?;
             if body.len() + chunk.len() > MAX_BODY_BYTES {
                 return Err(Code::BodyTooLarge.into());
             }

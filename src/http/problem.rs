@@ -55,6 +55,11 @@ impl Problem {
         }
     }
 
+    /// A request that can't be read, or asks for what can't be; `detail` says why.
+    pub(super) fn malformed(detail: impl Into<String>) -> Self {
+        Self::new(Code::MalformedRequest, detail)
+    }
+
     /// Logs what failed on our side and answers `internal`, which says nothing of it.
     pub fn internal(what: &'static str, error: &dyn fmt::Display) -> Self {
         tracing::error!(error = %error, "{what}");

@@ -4,7 +4,6 @@ use actix_web::HttpRequest;
 use actix_web::web::Query;
 use serde::de::DeserializeOwned;
 
-use super::codes::Code;
 use super::problem::Problem;
 
 /// The query string as `T`.
@@ -14,10 +13,5 @@ use super::problem::Problem;
 pub(super) fn query<T: DeserializeOwned>(request: &HttpRequest) -> Result<T, Problem> {
     Query::<T>::from_query(request.query_string())
         .map(Query::into_inner)
-        .map_err(|error| {
-            Problem::new(
-                Code::MalformedRequest,
-                format!("The query string: {error}."),
-            )
-        })
+        .map_err(|error| Problem::malformed(format!("The query string: {error}.")))
 }

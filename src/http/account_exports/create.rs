@@ -116,15 +116,11 @@ fn idempotency_key(request: &HttpRequest) -> Result<Option<String>, Problem> {
     }
     let key = single(request.headers(), &IDEMPOTENCY_KEY).unwrap_or_default();
     if key.is_empty() || key.len() > MAX_KEY_BYTES || !key.bytes().all(|b| b.is_ascii_graphic()) {
-        return Err(malformed(
+        return Err(Problem::malformed(
             "`Idempotency-Key` must be one value of 1 to 255 visible ASCII characters.",
         ));
     }
     Ok(Some(key.to_owned()))
-}
-
-fn malformed(detail: impl Into<String>) -> Problem {
-    Problem::new(Code::MalformedRequest, detail)
 }
 
 async fn admission(
@@ -225,19 +221,19 @@ fn check_form(asked: &NewExport) -> Result<(), Problem> {
         || asked.categories.len() > MAX_CATEGORIES
         || !asked.categories.iter().all(name)
     {
-        return Err(malformed(format!(
+        return Err(Problem::malformed(format!(
             "`categories` must name 1 to {MAX_CATEGORIES} categories."
         )));
     }
     if asked.scope.as_ref().is_some_and(|scope| !name(scope)) {
-        return Err(malformed("`scope` must have 1 to 128 bytes."));
+        return Err(Problem::malformed("`scope` must have 1 to 128 bytes."));
     }
     if asked
         .reason
         .as_ref()
         .is_some_and(|reason| reason.len() > MAX_REASON_BYTES)
     {
-        return Err(malformed("`reason` may have 1000 bytes."));
+        return Err(Problem::malformed("`reason` may have 1000 bytes."));
     }
     Ok(())
 }

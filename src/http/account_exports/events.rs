@@ -23,7 +23,6 @@ use super::history::HistoryItem;
 use super::job::{progress_view, waiting};
 use crate::auth::Caller;
 use crate::http::authenticate::SignedIn;
-use crate::http::codes::Code;
 use crate::http::conditional::single;
 use crate::http::problem::Problem;
 use crate::http::sse;
@@ -77,12 +76,9 @@ fn last_event_id(request: &HttpRequest) -> Result<Option<u64>, Problem> {
         return Ok(None);
     }
     let parsed = single(request.headers(), &LAST_EVENT_ID).and_then(|text| text.parse().ok());
-    parsed.map(Some).ok_or_else(|| {
-        Problem::new(
-            Code::MalformedRequest,
-            "`Last-Event-ID` must be a revision.",
-        )
-    })
+    parsed
+        .map(Some)
+        .ok_or_else(|| Problem::malformed("`Last-Event-ID` must be a revision."))
 }
 
 /// One client following one export, in constant memory: what it hasn't read yet isn't made yet.

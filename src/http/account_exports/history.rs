@@ -19,7 +19,6 @@ use serde_json::{Value, json};
 
 use super::rfc3339;
 use crate::http::authenticate::SignedIn;
-use crate::http::codes::Code;
 use crate::http::problem::Problem;
 use crate::http::query::query;
 use crate::http::state::AppState;
@@ -59,12 +58,7 @@ impl FromStr for Place {
     type Err = Problem;
 
     fn from_str(text: &str) -> Result<Self, Problem> {
-        let bad = || {
-            Problem::new(
-                Code::MalformedRequest,
-                "`after` is not a `next` of this history.",
-            )
-        };
+        let bad = || Problem::malformed("`after` is not a `next` of this history.");
         let (revision, record) = match text.split_once('~') {
             None => (text, None),
             Some((revision, record)) => (revision, Some(record.parse().map_err(|_| bad())?)),
@@ -133,10 +127,9 @@ pub(super) async fn get(
     let asked: Page = query(&request)?;
     let size = asked.page_size.unwrap_or(PAGE_SIZE);
     if !(1..=MAX_PAGE_SIZE).contains(&size) {
-        return Err(Problem::new(
-            Code::MalformedRequest,
-            format!("`page_size` lies between 1 and {MAX_PAGE_SIZE}."),
-        ));
+        return Err(Problem::malformed(format!(
+            "`page_size` lies between 1 and {MAX_PAGE_SIZE}."
+        )));
     }
     let after = asked.after.as_deref();
     let page = read(&state, &viewer, found.id, "json", after, size).await?;

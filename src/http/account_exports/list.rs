@@ -11,7 +11,6 @@ use serde::{Deserialize, Serialize};
 
 use super::job::Job;
 use crate::http::authenticate::SignedIn;
-use crate::http::codes::Code;
 use crate::http::problem::Problem;
 use crate::http::query::query;
 use crate::http::state::AppState;
@@ -61,16 +60,15 @@ pub(super) async fn get(
         .status
         .map(|text| text.parse::<Status>())
         .transpose()
-        .map_err(|e| Problem::new(Code::MalformedRequest, format!("`status`: {e}.")))?;
+        .map_err(|e| Problem::malformed(format!("`status`: {e}.")))?;
     let (page, page_size) = (
         filter.page.unwrap_or(1),
         filter.page_size.unwrap_or(PAGE_SIZE),
     );
     if page == 0 || !(1..=MAX_PAGE_SIZE).contains(&page_size) {
-        return Err(Problem::new(
-            Code::MalformedRequest,
-            format!("`page` counts from 1, `page_size` lies between 1 and {MAX_PAGE_SIZE}."),
-        ));
+        return Err(Problem::malformed(format!(
+            "`page` counts from 1, `page_size` lies between 1 and {MAX_PAGE_SIZE}."
+        )));
     }
     let found = read(&state, &viewer, status, page, page_size).await?;
     let tenant = state.system.tenant(&viewer.tenant).await?.tenant;

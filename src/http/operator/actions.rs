@@ -156,7 +156,7 @@ pub(in crate::http) async fn act(
         }
         Action::CancelTenant(tenant, grace) => {
             if grace > grace_of(MAX_GRACE_DAYS) {
-                return Err(malformed(format!(
+                return Err(Problem::malformed(format!(
                     "The grace window has at most {MAX_GRACE_DAYS} days."
                 )));
             }
@@ -205,15 +205,11 @@ fn refused(error: ActorError) -> Problem {
     }
 }
 
-fn malformed(detail: impl Into<String>) -> Problem {
-    Problem::new(Code::MalformedRequest, detail)
-}
-
 /// The reason, if it is one.
 fn checked(reason: &str) -> Result<&str, Problem> {
     let reason = reason.trim();
     if reason.is_empty() || reason.len() > MAX_REASON_BYTES {
-        return Err(malformed("`reason` must have 1 to 1000 bytes."));
+        return Err(Problem::malformed("`reason` must have 1 to 1000 bytes."));
     }
     Ok(reason)
 }
@@ -258,24 +254,26 @@ async fn exempt(
     order: &Order,
 ) -> Result<TenantCommand, Problem> {
     if !(1..=MAX_EXEMPTED).contains(&exemption.count) {
-        return Err(malformed(format!(
+        return Err(Problem::malformed(format!(
             "`count` lies between 1 and {MAX_EXEMPTED}."
         )));
     }
     let now = state.clock.now();
     if exemption.until <= now || exemption.until > now.plus(LONGEST_EXEMPTION) {
-        return Err(malformed(
+        return Err(Problem::malformed(
             "`until` lies in the future, and at most 366 days ahead.",
         ));
     }
     if exemption.person.is_some() && exemption.limit == LimitKind::Tenant {
-        return Err(malformed("Only the limit `user` can be one person's."));
+        return Err(Problem::malformed(
+            "Only the limit `user` can be one person's.",
+        ));
     }
     let person = match exemption.person {
         None => None,
         Some(person) => {
             let known = known(state, tenant, person).await?;
-            let unknown = || malformed("This person has not been seen in the tenant.");
+            let unknown = || Problem::malformed("This person has not been seen in the tenant.");
             Some(known.ok_or_else(unknown)?)
         }
     };

@@ -10,7 +10,6 @@ use serde::{Deserialize, Serialize};
 use super::access::Operator;
 use super::views::ExportView;
 use crate::http::authenticate::SignedIn;
-use crate::http::codes::Code;
 use crate::http::problem::Problem;
 use crate::http::query::query;
 use crate::http::state::AppState;
@@ -59,19 +58,15 @@ pub(crate) async fn get(
     let filter: Filter = query(&request)?;
     let limit = filter.limit.unwrap_or(LIMIT);
     if !(1..=MAX_LIMIT).contains(&limit) {
-        return Err(malformed("`limit` lies between 1 and 1000."));
+        return Err(Problem::malformed("`limit` lies between 1 and 1000."));
     }
     if filter.stuck && !matches!(filter.status, None | Some(Asked::Running)) {
-        return Err(malformed("Only running exports can be stuck."));
+        return Err(Problem::malformed("Only running exports can be stuck."));
     }
     let items = find(&state, &filter, limit).await?;
     Ok(HttpResponse::Ok()
         .insert_header((header::CACHE_CONTROL, "private, no-cache"))
         .json(OperatorExports { items }))
-}
-
-fn malformed(detail: &str) -> Problem {
-    Problem::new(Code::MalformedRequest, detail)
 }
 
 async fn find(state: &AppState, filter: &Filter, limit: u32) -> Result<Vec<ExportView>, Problem> {

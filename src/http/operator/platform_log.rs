@@ -11,7 +11,6 @@ use serde_json::{Value, json};
 
 use super::access::Operator;
 use crate::http::authenticate::SignedIn;
-use crate::http::codes::Code;
 use crate::http::problem::Problem;
 use crate::http::query::query;
 use crate::http::state::AppState;
@@ -69,7 +68,7 @@ pub(crate) async fn get(
     let size = filter.page_size.unwrap_or(PAGE_SIZE);
     if !(1..=MAX_PAGE_SIZE).contains(&size) {
         let detail = "`page_size` lies between 1 and 1000.";
-        return Err(Problem::new(Code::MalformedRequest, detail));
+        return Err(Problem::malformed(detail));
     }
     let entries = state
         .system

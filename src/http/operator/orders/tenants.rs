@@ -10,7 +10,6 @@ use uuid::Uuid;
 use super::super::actions::{Action, Exempted, Exemption, GRACE_DAYS, grace_of};
 use super::super::answer::OperatorAct;
 use super::{Asked, Why, named};
-use crate::http::codes::Code;
 use crate::http::problem::Problem;
 
 /// What is let through beyond a limit.
@@ -65,10 +64,9 @@ pub(crate) async fn exempt(
     tenant: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
     let make = |new: NewExemption| {
-        let until: Timestamp = new
-            .until
-            .parse()
-            .map_err(|_| malformed("`until` must be a time as in 2026-01-31T12:00:00Z."))?;
+        let until: Timestamp = new.until.parse().map_err(|_| {
+            Problem::malformed("`until` must be a time as in 2026-01-31T12:00:00Z.")
+        })?;
         let exemption = Exemption {
             id: new.id.map(|id| id.to_string()),
             limit: new.limit,
@@ -87,15 +85,12 @@ fn person(user: Option<String>, principal: Option<String>) -> Result<Option<Exem
         (Some(user), None) => Ok(Some(Exempted::User(user))),
         (None, Some(principal)) => {
             let principal = PrincipalId::new(principal);
-            let principal = principal.map_err(|_| malformed("`principal` must be a pseudonym."))?;
+            let principal =
+                principal.map_err(|_| Problem::malformed("`principal` must be a pseudonym."))?;
             Ok(Some(Exempted::Principal(principal)))
         }
-        (Some(_), Some(_)) => Err(malformed("Name `user` or `principal`, not both.")),
+        (Some(_), Some(_)) => Err(Problem::malformed("Name `user` or `principal`, not both.")),
     }
-}
-
-fn malformed(detail: &str) -> Problem {
-    Problem::new(Code::MalformedRequest, detail)
 }
 
 /// Stops a tenant's exports and downloads.

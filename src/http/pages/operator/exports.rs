@@ -47,7 +47,7 @@ impl Asked {
     }
 
     fn query(&self) -> Result<EverywhereQuery, Problem> {
-        let bad = |what: &str| Problem::new(Code::MalformedRequest, what);
+        let bad = |what: &str| Problem::malformed(what);
         let filled = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
         let status = filled(&self.status).map(|text| text.parse::<Status>());
         let tenant = filled(&self.tenant).map(TenantId::new);

@@ -109,12 +109,9 @@ fn part(status: Option<&str>, page: Option<u32>) -> Result<Part, Problem> {
     let status = status
         .map(str::parse::<Status>)
         .transpose()
-        .map_err(|error| Problem::new(Code::MalformedRequest, format!("`status`: {error}.")))?;
+        .map_err(|error| Problem::malformed(format!("`status`: {error}.")))?;
     match page.unwrap_or(1) {
-        0 => Err(Problem::new(
-            Code::MalformedRequest,
-            "`page` counts from 1.",
-        )),
+        0 => Err(Problem::malformed("`page` counts from 1.")),
         page => Ok(Part { status, page }),
     }
 }

@@ -12,7 +12,6 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use super::{Wanted, complete, return_to};
 use crate::auth::{Identity, Way};
 use crate::demo::{PEOPLE, Person};
-use crate::http::codes::Code;
 use crate::http::pages::form::Form;
 use crate::http::pages::frame::bare;
 use crate::http::pages::problems::as_pages;
@@ -105,7 +104,7 @@ async fn post(
     let person = PEOPLE
         .iter()
         .find(|person| person.name() == chosen)
-        .ok_or_else(|| Problem::new(Code::MalformedRequest, "There is no such person here."))?;
+        .ok_or_else(|| Problem::malformed("There is no such person here."))?;
     let wanted = form.get("return_to").and_then(return_to::checked);
     let who = identity(person)?;
     complete(&request, &state, SignInBy::Demo, who, None, wanted).await

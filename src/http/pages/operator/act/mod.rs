@@ -143,15 +143,11 @@ fn named<T: std::str::FromStr>(text: Option<&str>) -> Result<T, Problem> {
     read.ok_or_else(|| Code::NotFound.into())
 }
 
-fn malformed(detail: &str) -> Problem {
-    Problem::new(Code::MalformedRequest, detail)
-}
-
 fn exemption(form: &Form) -> Result<Exemption, Problem> {
     let limit = match form.get("limit") {
         Some("user") => LimitKind::User,
         Some("tenant") => LimitKind::Tenant,
-        _ => return Err(malformed(words::LIMIT_MISSING)),
+        _ => return Err(Problem::malformed(words::LIMIT_MISSING)),
     };
     let count = form.filled("count").and_then(|text| text.parse().ok());
     let until = form.filled("until").and_then(moment);
@@ -172,8 +168,8 @@ fn exemption(form: &Form) -> Result<Exemption, Problem> {
     Ok(Exemption {
         id: once.map(|id| id.to_string()),
         limit,
-        count: count.ok_or_else(|| malformed(words::COUNT_MISSING))?,
-        until: until.ok_or_else(|| malformed(words::UNTIL_MISSING))?,
+        count: count.ok_or_else(|| Problem::malformed(words::COUNT_MISSING))?,
+        until: until.ok_or_else(|| Problem::malformed(words::UNTIL_MISSING))?,
         person,
     })
 }
@@ -181,7 +177,7 @@ fn exemption(form: &Form) -> Result<Exemption, Problem> {
 fn grace(form: &Form) -> Result<Duration, Problem> {
     let days = form.filled("grace_days").and_then(|text| text.parse().ok());
     days.map(actions::grace_of)
-        .ok_or_else(|| malformed(words::GRACE_MISSING))
+        .ok_or_else(|| Problem::malformed(words::GRACE_MISSING))
 }
 
 pub(super) async fn ask(
@@ -218,7 +214,7 @@ pub(super) async fn carry_out(
     let act = Act::read(&name, &subject)?;
     let place = act.on().page();
     let outcome = match form.filled("reason") {
-        None => Err(malformed(words::REASON_MISSING)),
+        None => Err(Problem::malformed(words::REASON_MISSING)),
         Some(reason) => match Act::read(&name, &subject)?.action(&form) {
             Ok(action) => actions::act(&state, &operator, action, reason).await,
             Err(problem) => Err(problem),
