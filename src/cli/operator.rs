@@ -57,7 +57,7 @@ pub(super) struct Common {
 pub(super) struct Act {
     #[command(flatten)]
     common: Common,
-    /// Why: 1 to 1000 bytes, kept apart from the log
+    /// Why: 1 to 1000 characters, kept apart from the log
     #[arg(long)]
     reason: String,
 }

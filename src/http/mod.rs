@@ -34,6 +34,7 @@ mod pages;
 mod problem;
 mod problem_pages;
 mod query;
+mod reason;
 mod server;
 mod sessions;
 mod sse;

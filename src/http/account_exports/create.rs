@@ -19,6 +19,7 @@ use crate::http::codes::Code;
 use crate::http::conditional::single;
 use crate::http::csrf;
 use crate::http::problem::Problem;
+use crate::http::reason;
 use crate::http::state::AppState;
 use crate::http::viewer::{Right, Viewer};
 
@@ -27,8 +28,6 @@ const MAX_KEY_BYTES: usize = 255;
 /// More categories than any catalog has.
 const MAX_CATEGORIES: usize = 256;
 const MAX_NAME_BYTES: usize = 128;
-/// A reason is a sentence or two.
-const MAX_REASON_BYTES: usize = 1_000;
 
 /// What is asked for.
 #[derive(Debug, Clone, Deserialize, Serialize, utoipa::ToSchema)]
@@ -228,12 +227,12 @@ fn check_form(asked: &NewExport) -> Result<(), Problem> {
     if asked.scope.as_ref().is_some_and(|scope| !name(scope)) {
         return Err(Problem::malformed("`scope` must have 1 to 128 bytes."));
     }
-    if asked
-        .reason
-        .as_ref()
-        .is_some_and(|reason| reason.len() > MAX_REASON_BYTES)
-    {
-        return Err(Problem::malformed("`reason` may have 1000 bytes."));
+    let reason = asked.reason.as_deref();
+    if reason.is_some_and(|reason| !reason::fits(reason)) {
+        return Err(Problem::malformed(format!(
+            "`reason` may have {} characters.",
+            reason::MAX_CHARACTERS
+        )));
     }
     Ok(())
 }

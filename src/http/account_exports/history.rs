@@ -9,7 +9,7 @@ use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use carnet_actors::HistoryEntry;
 use carnet_events::codec::DomainEvent as _;
-use carnet_events::domain::access::{AccessEvent, AuditRead};
+use carnet_events::domain::access::AccessEvent;
 use carnet_events::domain::export::{Export, ExportEvent};
 use carnet_events::ids::{ExportId, TenantId, Timestamp};
 use carnet_projections::ProjectionName;
@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::rfc3339;
+use crate::http::audit_log::record_read;
 use crate::http::authenticate::SignedIn;
 use crate::http::problem::Problem;
 use crate::http::query::query;
@@ -150,13 +151,7 @@ pub(in crate::http) async fn read(
 ) -> Result<HistoryPage, Problem> {
     // What can't be read is said before anything is recorded.
     let _: Option<Place> = after.map(str::parse).transpose()?;
-    let read = AuditRead {
-        principal: viewer.principal.clone(),
-        export: Some(export),
-        format: format.to_owned(),
-        filters: BTreeMap::new(),
-    };
-    viewer.record(state, AccessEvent::AuditRead(read)).await?;
+    record_read(state, viewer, Some(export), format, BTreeMap::new()).await?;
     read_page(state, &viewer.tenant, export, after, size).await
 }
 

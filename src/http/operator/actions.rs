@@ -12,10 +12,9 @@ use super::access::Operator;
 use super::again;
 use crate::http::codes::Code;
 use crate::http::problem::Problem;
+use crate::http::reason;
 use crate::http::state::AppState;
 
-/// A reason is a sentence or two.
-const MAX_REASON_BYTES: usize = 1_000;
 /// More requests than anybody is let through beyond a limit at once.
 const MAX_EXEMPTED: u32 = 1_000;
 /// An exemption that holds for longer is a limit to be configured.
@@ -208,8 +207,11 @@ fn refused(error: ActorError) -> Problem {
 /// The reason, if it is one.
 fn checked(reason: &str) -> Result<&str, Problem> {
     let reason = reason.trim();
-    if reason.is_empty() || reason.len() > MAX_REASON_BYTES {
-        return Err(Problem::malformed("`reason` must have 1 to 1000 bytes."));
+    if reason.is_empty() || !reason::fits(reason) {
+        return Err(Problem::malformed(format!(
+            "`reason` must have 1 to {} characters.",
+            reason::MAX_CHARACTERS
+        )));
     }
     Ok(reason)
 }

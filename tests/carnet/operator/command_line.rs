@@ -120,7 +120,7 @@ async fn every_act_works_from_the_command_line() {
 
     let text = said(&run(&site, &server, &["fail", id, "--reason", " "]));
     assert!(
-        text.contains("`reason` must have 1 to 1000 bytes"),
+        text.contains("`reason` must have 1 to 1000 characters"),
         "{text}"
     );
     let text = said(&run(&site, &server, &["requeue", id, "--reason", "x"]));

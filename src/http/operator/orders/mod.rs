@@ -32,7 +32,7 @@ use crate::http::state::AppState;
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Why {
-    /// 1 to 1000 bytes in the operator's own words; kept in a directory, never in an event.
+    /// 1 to 1000 characters in the operator's own words; kept in a directory, never in an event.
     reason: String,
 }
 

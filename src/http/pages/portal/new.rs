@@ -17,6 +17,7 @@ use crate::http::account_exports::create::NewExport;
 use crate::http::pages::form::{Form, csrf_field};
 use crate::http::pages::units::grouped;
 use crate::http::pages::words::portal as words;
+use crate::http::reason;
 use crate::http::state::AppState;
 use crate::http::viewer::Viewer;
 
@@ -134,7 +135,7 @@ pub(super) fn render(
                 }
                 div.field.wide {
                     label for="reason" { (words::REASON) }
-                    input #reason type="text" name="reason" maxlength="500" value=[&filled.reason] aria-describedby="reason-hint" autocomplete="off";
+                    input #reason type="text" name="reason" maxlength=(reason::MAX_CHARACTERS) value=[&filled.reason] aria-describedby="reason-hint" autocomplete="off";
                     span.hint #reason-hint { (words::REASON_HINT) }
                 }
             }

@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use super::admit;
 use super::parts::tenant_address;
+use crate::http::audit_log::is_pseudonym;
 use crate::http::authenticate::SignedIn;
 use crate::http::codes::Code;
 use crate::http::operator::access::Operator;
@@ -27,10 +28,6 @@ use crate::http::problem::Problem;
 use crate::http::query::query;
 use crate::http::state::AppState;
 use sheet::Sheet;
-
-/// How the pseudonym of a tenant's person begins; 32 hexadecimal digits follow.
-const PSEUDONYM: &str = "p-";
-const PSEUDONYM_DIGITS: usize = 32;
 
 /// What an act is done to; each takes one of them.
 #[derive(Debug, Default, Deserialize)]
@@ -151,10 +148,6 @@ fn exemption(form: &Form) -> Result<Exemption, Problem> {
     };
     let count = form.filled("count").and_then(|text| text.parse().ok());
     let until = form.filled("until").and_then(moment);
-    let is_pseudonym = |text: &str| {
-        let digits = text.strip_prefix(PSEUDONYM).unwrap_or("");
-        digits.len() == PSEUDONYM_DIGITS && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
-    };
     let person = form
         .filled("person")
         .map(|text| match PrincipalId::new(text) {

@@ -17,6 +17,7 @@ use crate::http::operator::actions::{GRACE_DAYS, MAX_GRACE_DAYS};
 use crate::http::pages::form::{Form, csrf_field};
 use crate::http::pages::words::operator::acts as words;
 use crate::http::problem::Problem;
+use crate::http::reason;
 use crate::http::state::AppState;
 
 /// How long an exemption holds, unless another time is chosen: a week.
@@ -57,7 +58,7 @@ impl Sheet<'_> {
                     @if let Some(fields) = self.fields(state.clock.now()) { (fields) }
                     div.field {
                         label for="reason" { (words::REASON) }
-                        textarea #reason name="reason" rows="3" required maxlength="1000" aria-describedby="reason-hint" { (self.sent("reason")) }
+                        textarea #reason name="reason" rows="3" required maxlength=(reason::MAX_CHARACTERS) aria-describedby="reason-hint" { (self.sent("reason")) }
                         span.hint #reason-hint { (words::REASON_HINT) }
                     }
                     div.actions {
