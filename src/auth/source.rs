@@ -221,6 +221,7 @@ impl UrlSource {
         let generation = self.known().generation + 1;
         let fetched = fetch::get(&self.client, &self.url)
             .await
+            .map_err(|problem| problem.to_string())
             .and_then(|json| KeySet::parse(&json, generation));
         match fetched {
             Ok(keys) => {

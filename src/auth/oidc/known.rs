@@ -9,7 +9,8 @@ use openidconnect::{
     ProviderMetadataWithLogout,
 };
 
-use super::{OidcError, http};
+use super::OidcError;
+use crate::auth::fetch;
 use crate::config;
 
 /// It is asked anew at most this often, whatever tokens don't verify.
@@ -106,7 +107,7 @@ impl Known {
         &self,
         client: &reqwest::Client,
     ) -> Result<ProviderMetadataWithLogout, OidcError> {
-        let send = |request| http::send(client, request);
+        let send = |request| fetch::send(client, request);
         let discovered =
             ProviderMetadataWithLogout::discover_async(self.issuer.clone(), &send).await;
         discovered.map_err(|error| {
@@ -159,7 +160,7 @@ mod tests {
     async fn a_provider_that_does_not_answer_is_not_asked_for_everybody_who_comes() {
         let (address, asked) = broken().await;
         let known = Known::new(&address, Duration::from_secs(600)).unwrap();
-        let client = http::client().unwrap();
+        let client = fetch::client().unwrap();
         let answers = join_all((0..20).map(|_| known.get(&client))).await;
         assert!(answers.iter().all(Result::is_err));
         let at_once = *lock(&asked);

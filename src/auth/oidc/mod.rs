@@ -4,7 +4,6 @@
 //! is asked of the provider and how often (`known`), and who comes out of it.
 
 mod claims;
-mod http;
 mod known;
 mod pending;
 
@@ -18,6 +17,7 @@ use openidconnect::{
 
 use tokio::sync::Semaphore;
 
+use super::fetch::{self, FetchError};
 use super::session::Identity;
 use crate::config::{self, Claims};
 use crate::recent::Recent;
@@ -90,7 +90,7 @@ impl Provider {
             leeway: auth.leeway.get(),
             config,
             public_url,
-            http: http::client()?,
+            http: fetch::client()?,
             used: Recent::new(USED),
             turns: Semaphore::new(AT_ONCE),
         })
@@ -143,7 +143,7 @@ impl Provider {
         self.used.insert(pending.state.clone(), ());
         let provided = self.known.get(&self.http).await?;
         let client = self.client(&provided)?;
-        let http = |request| http::send(&self.http, request);
+        let http = |request| fetch::send(&self.http, request);
         let answer = client
             .exchange_code(AuthorizationCode::new(code))
             .map_err(unavailable)?
@@ -172,7 +172,7 @@ impl Provider {
     ) -> Result<Vouched, OidcError> {
         let provided = self.known.get(&self.http).await?;
         let client = self.client(&provided)?;
-        let http = |request| http::send(&self.http, request);
+        let http = |request| fetch::send(&self.http, request);
         let token = RefreshToken::new(refresh.to_owned());
         let answer = client
             .exchange_refresh_token(&token)
@@ -250,7 +250,7 @@ impl Provider {
         if complete || provided.userinfo_endpoint().is_none() {
             return Ok(claims);
         }
-        let http = |request| http::send(&self.http, request);
+        let http = |request| fetch::send(&self.http, request);
         let token = answer.access_token().clone();
         claims::with_user_info(&self.client(provided)?, token, claims, &http).await
     }
@@ -287,7 +287,7 @@ fn verdict(code: &str) -> OidcError {
 /// Why the provider gave no tokens.
 fn refused(
     error: RequestTokenError<
-        http::FetchError,
+        FetchError,
         openidconnect::StandardErrorResponse<CoreErrorResponseType>,
     >,
 ) -> OidcError {
