@@ -290,7 +290,7 @@ impl Runner for Exporter {
             + Duration::from_millis(u64::try_from(before.as_millis()).unwrap_or(0));
         let (mut report, mut failed) = (SweepReport::default(), None);
         for storage in self.parts.storages.all() {
-            let swept = match storage.sweep(&mut asking, Duration::ZERO, before).await {
+            let swept = match storage.sweep(&mut asking, before).await {
                 Ok(swept) => swept,
                 // The others are swept all the same.
                 Err(error) => {

@@ -65,7 +65,7 @@ async fn whatever_a_tenant_is_called_its_object_is_under_its_key() {
             );
         }
     }
-    let swept = store.sweep(&mut Book, DAY, in_days(2)).await.unwrap();
+    let swept = store.sweep(&mut Book, in_days(2) - DAY).await.unwrap();
     assert_eq!((swept.removed, swept.unknown), (0, 0), "{swept:?}");
 }
 
@@ -228,10 +228,10 @@ async fn the_sweep_removes_what_is_old_and_given_up_and_nothing_else() {
         put(&store, key, b"data", Some(b"sidecar")).await.unwrap();
     }
     let before = server.objects("exports");
-    let young = store.sweep(&mut Book, DAY, in_days(0)).await.unwrap();
+    let young = store.sweep(&mut Book, in_days(0) - DAY).await.unwrap();
     assert_eq!((young.removed, young.unknown), (0, 2), "{young:?}");
     assert_eq!(server.objects("exports"), before);
-    let swept = store.sweep(&mut Book, DAY, in_days(2)).await.unwrap();
+    let swept = store.sweep(&mut Book, in_days(2) - DAY).await.unwrap();
     assert_eq!((swept.removed, swept.unknown), (1, 2), "{swept:?}");
     let gone = |object: &String| !object.contains(&superseded.to_string());
     assert!(server.objects("exports").keys().all(gone));
@@ -255,7 +255,7 @@ async fn an_object_that_cant_be_deleted_doesnt_end_the_sweep_of_a_bucket() {
         usize::MAX,
         move |asked| asked.method == "DELETE" && asked.uri.contains(&locked),
     );
-    let swept = store.sweep(&mut Book, DAY, in_days(2)).await.unwrap();
+    let swept = store.sweep(&mut Book, in_days(2) - DAY).await.unwrap();
     assert_eq!(swept.removed, 3);
     assert!(
         matches!(swept.failure, Some(StorageError::Denied { .. })),
@@ -291,10 +291,10 @@ async fn the_sweep_forgets_uploads_that_a_killed_process_left_half_done() {
     server.lists_uploads(true);
     let store = open(server.location("exports", "carnet")).await;
     half_an_upload(&server, 1).await;
-    let young = store.sweep(&mut Book, DAY, in_days(0)).await.unwrap();
+    let young = store.sweep(&mut Book, in_days(0) - DAY).await.unwrap();
     assert_eq!((young.temporaries, young.unlisted), (0, false));
     assert!(!server.unfinished().is_empty());
-    let swept = store.sweep(&mut Book, DAY, in_days(2)).await.unwrap();
+    let swept = store.sweep(&mut Book, in_days(2) - DAY).await.unwrap();
     assert_eq!(swept.temporaries, 1, "{swept:?}");
     assert!(server.unfinished().is_empty(), "{:?}", server.unfinished());
 }
@@ -304,6 +304,6 @@ async fn a_bucket_that_lists_no_uploads_is_said_to_need_a_rule_of_its_own() {
     let server = Buckets::start(&["exports"]);
     let store = open(server.location("exports", "carnet")).await;
     half_an_upload(&server, 1).await;
-    let swept = store.sweep(&mut Book, DAY, in_days(2)).await.unwrap();
+    let swept = store.sweep(&mut Book, in_days(2) - DAY).await.unwrap();
     assert_eq!((swept.temporaries, swept.unlisted), (0, true));
 }

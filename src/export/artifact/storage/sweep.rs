@@ -1,6 +1,6 @@
 //! The sweep: removes what crashes left behind, and only that.
 
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 
@@ -89,50 +89,50 @@ impl Swept {
     }
 }
 
-/// Whether something was last written long enough ago.
-struct Ages<'a> {
+/// What was last written no later than this was written long enough ago.
+#[derive(Clone, Copy)]
+struct Ages {
     /// For what nobody can ever publish.
-    old: &'a (dyn Fn(SystemTime) -> bool + Sync),
-    /// For what may be in use, at least [`WRITING`].
-    forgotten: &'a (dyn Fn(SystemTime) -> bool + Sync),
+    old: SystemTime,
+    /// For what may be in use: [`WRITING`] earlier.
+    forgotten: SystemTime,
+}
+
+impl Ages {
+    /// Whether what was half-written, and of which this was decided, is left for good.
+    fn is_abandoned(self, decision: Decision, modified: SystemTime) -> bool {
+        match decision {
+            Decision::Remove => modified <= self.old,
+            // Written even now, perhaps by another node; or left between being published and being tidied away.
+            Decision::Keep => modified <= self.forgotten,
+            Decision::Unknown => false,
+        }
+    }
 }
 
 impl ArtifactStore {
-    /// Removes artifacts that `judge` gives up and half-written files of exports it knows, all of them untouched for `older_than` at `now`. What can't be
-    /// removed is left for the next sweep, and told by [`Swept::failure`].
+    /// Removes artifacts that `judge` gives up and half-written files of exports it knows, all of them untouched since `before`; what may yet be
+    /// published, since a day earlier. What can't be removed is left for the next sweep, and told by [`Swept::failure`].
     ///
     /// # Errors
     /// When it isn't this log's storage, or can't be told to be.
     pub async fn sweep(
         &self,
         judge: &mut dyn Judge,
-        older_than: Duration,
-        now: SystemTime,
+        before: SystemTime,
     ) -> Result<Swept, StorageError> {
         // What another log's export left is not this log's to remove.
         self.still_ours().await?;
         let mut swept = Swept::default();
-        let untouched = |modified: SystemTime, at_least: Duration| {
-            now.duration_since(modified)
-                .is_ok_and(|age| age >= at_least)
-        };
-        let old = |modified: SystemTime| untouched(modified, older_than);
-        // Written even now, perhaps by another node; or left between being published and being tidied away.
-        let forgotten = |modified: SystemTime| untouched(modified, older_than.max(WRITING));
         let ages = Ages {
-            old: &old,
-            forgotten: &forgotten,
+            old: before,
+            forgotten: before.checked_sub(WRITING).unwrap_or(UNIX_EPOCH),
         };
-        let listed = self.sweep_objects(judge, &ages, &mut swept).await;
+        let listed = self.sweep_objects(judge, ages, &mut swept).await;
         if let Err(error) = listed {
             swept.failure.get_or_insert(error);
         }
-        let abandoned = |decision: Decision, modified: SystemTime| match decision {
-            Decision::Remove => old(modified),
-            Decision::Keep => forgotten(modified),
-            Decision::Unknown => false,
-        };
-        if let Err(error) = self.sweep_temporaries(judge, &abandoned, &mut swept).await {
+        if let Err(error) = self.sweep_temporaries(judge, ages, &mut swept).await {
             swept.failure.get_or_insert(error);
         }
         Ok(swept)
@@ -141,7 +141,7 @@ impl ArtifactStore {
     async fn sweep_objects(
         &self,
         judge: &mut dyn Judge,
-        ages: &Ages<'_>,
+        ages: Ages,
         swept: &mut Swept,
     ) -> Result<(), StorageError> {
         let mut objects = self.list();
@@ -156,7 +156,7 @@ impl ArtifactStore {
                 continue;
             }
             if name.starts_with(PROBE) {
-                if (ages.forgotten)(object.last_modified.into())
+                if SystemTime::from(object.last_modified) <= ages.forgotten
                     && swept.done(name, self.remove(&object.location).await)
                 {
                     swept.temporaries += 1;
@@ -170,7 +170,7 @@ impl ArtifactStore {
             match judge.judge(&key).await {
                 Decision::Keep => {}
                 Decision::Unknown => swept.report(name),
-                Decision::Remove if (ages.old)(object.last_modified.into()) => {
+                Decision::Remove if SystemTime::from(object.last_modified) <= ages.old => {
                     if swept.done(name, self.delete_objects(&key).await)
                         && last.as_ref() != Some(&key)
                     {
@@ -187,21 +187,19 @@ impl ArtifactStore {
     async fn sweep_temporaries(
         &self,
         judge: &mut dyn Judge,
-        abandoned: &(dyn Fn(Decision, SystemTime) -> bool + Sync),
+        ages: Ages,
         swept: &mut Swept,
     ) -> Result<(), StorageError> {
         match &self.place {
-            Place::Directory(directory) => {
-                Self::sweep_files(directory, judge, abandoned, swept).await
-            }
-            Place::Bucket(bucket) => Self::sweep_uploads(bucket, judge, abandoned, swept).await,
+            Place::Directory(directory) => Self::sweep_files(directory, judge, ages, swept).await,
+            Place::Bucket(bucket) => Self::sweep_uploads(bucket, judge, ages, swept).await,
         }
     }
 
     async fn sweep_files(
         directory: &Directory,
         judge: &mut dyn Judge,
-        abandoned: &(dyn Fn(Decision, SystemTime) -> bool + Sync),
+        ages: Ages,
         swept: &mut Swept,
     ) -> Result<(), StorageError> {
         let (calls, walked) = (directory.calls(), directory.clone());
@@ -210,7 +208,7 @@ impl ArtifactStore {
                 let decision = judge.judge(&file.key).await;
                 if decision == Decision::Unknown {
                     swept.report(&file.path.to_string_lossy());
-                } else if abandoned(decision, file.modified) {
+                } else if ages.is_abandoned(decision, file.modified) {
                     let (directory, name) = (directory.clone(), file.path.clone());
                     let removed = calls.blocking(move || {
                         gone(std::fs::remove_file(&file.path))
@@ -230,7 +228,7 @@ impl ArtifactStore {
     async fn sweep_uploads(
         bucket: &Bucket,
         judge: &mut dyn Judge,
-        abandoned: &(dyn Fn(Decision, SystemTime) -> bool + Sync),
+        ages: Ages,
         swept: &mut Swept,
     ) -> Result<(), StorageError> {
         let Some(pending) = bucket.pending().await? else {
@@ -247,7 +245,7 @@ impl ArtifactStore {
             };
             if decision == Decision::Unknown {
                 swept.report(&upload.key);
-            } else if abandoned(decision, last_written(decision, upload.begun))
+            } else if ages.is_abandoned(decision, last_written(decision, upload.begun))
                 && swept.done(&upload.key, bucket.forget(&upload).await)
             {
                 swept.temporaries += 1;
