@@ -1,5 +1,6 @@
 //! Composition: the one place that knows every concrete part, puts them together, and takes them apart in order.
 
+mod kept;
 mod log;
 mod node;
 mod ready;
@@ -8,14 +9,14 @@ mod worklist;
 
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
 use carnet_actors::ports::{Clock, Ids, RandomIds, SystemClock};
-use carnet_actors::{Keys, Options, Ports, Retry, System};
+use carnet_actors::{Options, Ports, Retry, System};
 use carnet_events::ids::{Digest, Incarnation, NodeId};
-use carnet_events::store::{self, Access, EventStore, StoreError};
+use carnet_events::store::{self, StoreError};
 use carnet_projections::Projections;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::Semaphore;
@@ -27,8 +28,9 @@ use crate::config::{Config, ConfigError, Inspection};
 use crate::export::catalog::Catalog;
 use crate::export::{Exporter, Parts, StoragesError};
 use crate::http::{AppState, Server, ServerError, Streams};
-use crate::keys::{KeyError, KeyRing};
+use crate::keys::KeyError;
 
+use kept::Kept;
 pub use log::open_log;
 use node::Node;
 pub use node::NodeError;
@@ -125,61 +127,39 @@ impl Service {
     /// # Errors
     /// Whatever keeps it from working, with what to do about it.
     pub async fn start(mut config: Config, around: Around) -> Result<Self, StartError> {
-        let (clock, ids) = (Arc::clone(&around.clock), Arc::clone(&around.ids));
         // What can be refused without touching anything comes first, and the address before anything is written, so that
         // a second process on the same configuration changes nothing.
         refuse_unfit(&config).await?;
         let catalog = Arc::new(config.catalog()?);
         let verifier = Verifier::new(&config.auth).map_err(StartError::Auth)?;
+        let way_in = way_in(&config, around.demo)?;
         let server = Server::bind(&config.server)?;
         let address = server.address().map_err(ServerError::Serve)?;
-        let store = open_log(&config.store.url, Access::ReadWrite).await?;
-        let keys = Arc::new(open_keys(&config)?);
-        let node = Node::open(&data_directory(&config), config.store.is_shared())?;
-        let log_id = carnet_actors::log_id(store.as_ref(), ids.as_ref(), clock.as_ref()).await?;
-        check_keys(&config, &keys, node.id, store.as_ref(), &around).await?;
-        let storages = storage::open(&config, log_id, store.as_ref(), &around).await?;
-        storages.verify(clock.now()).await;
-        let claims = storage::Claims::new(&store, &storages, node.id, &around);
-        claims.record().await?;
+        let kept = Kept::open(&config, &around).await?;
         let projections = carnet_projections::Options::new(config.projections.path.clone())
             .of_store(store::identity(&config.store.url));
-        let projections = Projections::start(Arc::clone(&store), projections).await?;
-        let runner = Exporter::new(
-            Arc::clone(&catalog),
-            Parts {
-                storages: Arc::clone(&storages),
-                keys: Arc::clone(&keys),
-                clock: Arc::clone(&clock),
-                compress_threads: compress_threads(config.workers.max_running),
-            },
-        )?;
-        let worklist = worklist::Projected::new(projections.worklist(), Arc::clone(&clock));
-        let ports = Ports {
-            store: Arc::clone(&store),
-            clock: Arc::clone(&clock),
-            ids: Arc::clone(&ids),
-            runner: Arc::new(runner),
-            worklist: Arc::new(worklist),
-        };
-        let options = options(&config, node.id, ids.as_ref());
-        // Claims are made as soon as the actors start, and name policies.
-        carnet_actors::publish_policies(&options, &ports, policies(&catalog)).await?;
-        let system = System::start(options, ports).await?;
+        let projections = Projections::start(Arc::clone(&kept.store), projections).await?;
+        let system = start_actors(&config, &kept, &catalog, &projections).await?;
         record_start(&system, &config, &catalog).await?;
         verifier.warm_up().await;
         let verifier = Arc::new(verifier);
-        let sessions = Sessions::new(
-            Arc::clone(&keys),
-            Arc::clone(&store),
-            config.auth.session,
-            way_in(&config, around.demo)?,
-        );
+        let ready = ready::checks(&kept, &system, &projections, &verifier);
+        let Kept {
+            store,
+            keys,
+            node,
+            storages,
+            claims,
+            clock,
+            ..
+        } = kept;
+        let (session, open) = (config.auth.session, Arc::clone(&store));
+        let sessions = Sessions::new(Arc::clone(&keys), open, session, way_in);
         // A port that the system chose is known only now; links name it.
         config.server.listen = address;
         let state = Arc::new(AppState {
             sessions: Arc::new(sessions),
-            ready: ready::checks(&store, &storages, &system, &projections, &clock, &verifier),
+            ready,
             failing: Default::default(),
             verifier,
             keys,
@@ -280,6 +260,33 @@ fn broken_off(config: &Config, error: &JoinError) -> Inspection {
     }
 }
 
+/// Starts the actors, and with them the runner of exports. Claims are made at once.
+async fn start_actors(
+    config: &Config,
+    kept: &Kept,
+    catalog: &Arc<Catalog>,
+    projections: &Projections,
+) -> Result<System, StartError> {
+    let parts = Parts {
+        storages: Arc::clone(&kept.storages),
+        keys: Arc::clone(&kept.keys),
+        clock: Arc::clone(&kept.clock),
+        compress_threads: compress_threads(config.workers.max_running),
+    };
+    let worklist = worklist::Projected::new(projections.worklist(), Arc::clone(&kept.clock));
+    let ports = Ports {
+        store: Arc::clone(&kept.store),
+        clock: Arc::clone(&kept.clock),
+        ids: Arc::clone(&kept.ids),
+        runner: Arc::new(Exporter::new(Arc::clone(catalog), parts)?),
+        worklist: Arc::new(worklist),
+    };
+    let options = options(config, kept.node.id, ports.ids.as_ref());
+    // Claims name policies.
+    carnet_actors::publish_policies(&options, &ports, policies(catalog)).await?;
+    Ok(System::start(options, ports).await?)
+}
+
 /// How people sign in.
 fn way_in(config: &Config, demo: bool) -> Result<Way, StartError> {
     Ok(match &config.auth.oidc {
@@ -317,38 +324,6 @@ fn compress_threads(max_running: u32) -> NonZeroUsize {
     let processors = std::thread::available_parallelism().map_or(2, NonZeroUsize::get);
     let share = processors.div_ceil(max_running.max(1) as usize).clamp(1, 4);
     NonZeroUsize::new(share).unwrap_or(NonZeroUsize::MIN)
-}
-
-/// Where the node's id is kept: beside the event store if that is a file, else beside its read models, which are this node's
-/// alone too; keys may be on a disk that nodes share.
-fn data_directory(config: &Config) -> PathBuf {
-    let store = config.store.url.strip_prefix("sqlite:");
-    let file = store.map_or(config.projections.path.as_path(), Path::new);
-    file.parent().unwrap_or(Path::new(".")).to_owned()
-}
-
-fn open_keys(config: &Config) -> Result<KeyRing, KeyError> {
-    match config.store.is_shared() {
-        true => KeyRing::open_existing(&config.keys.file),
-        false => KeyRing::open(&config.keys.file),
-    }
-}
-
-/// Refuses keys that are not this log's.
-async fn check_keys(
-    config: &Config,
-    keys: &KeyRing,
-    node: NodeId,
-    store: &dyn EventStore,
-    around: &Around,
-) -> Result<(), StartError> {
-    let (ids, clock) = (around.ids.as_ref(), around.clock.as_ref());
-    let fingerprints = keys.fingerprints()?;
-    let replace = around.replace_keys;
-    match carnet_actors::apply_keys(store, ids, clock, node, &fingerprints, replace).await? {
-        Keys::Known => Ok(()),
-        Keys::Foreign => Err(StartError::ForeignKeys(config.keys.file.clone())),
-    }
 }
 
 /// The policies that this process serves with: digest, category, canonical JSON.

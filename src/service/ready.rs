@@ -10,28 +10,27 @@ use carnet_events::store::EventStore;
 use carnet_projections::{Projections, RunState};
 use tokio::sync::Mutex;
 
+use super::kept::Kept;
 use crate::auth::Verifier;
 use crate::export::Storages;
 use crate::http::ReadyCheck;
 
 /// All checks of the service.
 pub(super) fn checks(
-    store: &Arc<dyn EventStore>,
-    storages: &Arc<Storages>,
+    kept: &Kept,
     system: &System,
     projections: &Projections,
-    clock: &Arc<dyn Clock>,
     verifier: &Arc<Verifier>,
 ) -> Vec<Arc<dyn ReadyCheck>> {
     vec![
         Arc::new(Store {
-            store: Arc::clone(store),
+            store: Arc::clone(&kept.store),
             newest: Mutex::default(),
         }),
-        Arc::new(Artifacts(Arc::clone(storages))),
+        Arc::new(Artifacts(Arc::clone(&kept.storages))),
         Arc::new(Clocks(system.clone())),
         Arc::new(Identity(system.clone())),
-        Arc::new(ReadModels(projections.clone(), Arc::clone(clock))),
+        Arc::new(ReadModels(projections.clone(), Arc::clone(&kept.clock))),
         Arc::new(TokenKeys(Arc::clone(verifier))),
     ]
 }
