@@ -27,49 +27,74 @@ pub(in crate::http) struct Blocked {
     pub(in crate::http) categories: Vec<String>,
 }
 
-/// The published file, or why it can't be had. The order is that of the answers: 403, 410, 409. Whether the file is whole only its storage can
-/// say, and one that was found damaged may have been restored: whoever wants it is answered after a look.
-pub(in crate::http) fn check<'a>(
-    state: &AppState,
-    tenant: &Tenant,
-    platform: &PlatformView,
-    export: &'a Export,
-    holder: &Holder<'_>,
-    now: Timestamp,
-) -> Result<&'a Published, Blocked> {
-    let blocked = |code| Blocked {
-        code,
-        categories: Vec::new(),
-    };
-    if !tenant.serves_at(now) {
-        return Err(blocked(Code::AccessChanged));
+/// How things stand now, which an export is held against.
+pub(in crate::http) struct Gate<'a> {
+    pub(in crate::http) state: &'a AppState,
+    pub(in crate::http) tenant: &'a Tenant,
+    /// What stands in the log of the policies that are served with, on whichever node.
+    pub(in crate::http) platform: &'a PlatformView,
+    pub(in crate::http) holder: &'a Holder<'a>,
+    pub(in crate::http) now: Timestamp,
+}
+
+impl Gate<'_> {
+    /// The published file, or why it can't be had. The order is that of the answers: 403, 410, 409. Whether the file is whole only its storage can
+    /// say, and one that was found damaged may have been restored: whoever wants it is answered after a look.
+    pub(in crate::http) fn check<'e>(&self, export: &'e Export) -> Result<&'e Published, Blocked> {
+        let blocked = |code| Blocked {
+            code,
+            categories: Vec::new(),
+        };
+        if !self.tenant.serves_at(self.now) {
+            return Err(blocked(Code::AccessChanged));
+        }
+        let categories = export.request.categories.iter();
+        let changed = categories.filter(|id| !self.is_unchanged(export, id));
+        let changed: Vec<String> = changed.cloned().collect();
+        let lost = match self.holder {
+            Holder::Link(had) => *had != permissions(self.state, export),
+            Holder::Caller(_) => false,
+        };
+        if lost || !changed.is_empty() {
+            return Err(Blocked {
+                code: Code::AccessChanged,
+                categories: changed,
+            });
+        }
+        let published = export.published().ok_or(blocked(Code::NotReady))?;
+        if published.is_over(self.now) {
+            return Err(blocked(Code::Expired));
+        }
+        // Whatever it was deleted for, and however far that is: the file is not to be had any more.
+        if export.deletion != Deletion::Kept {
+            return Err(blocked(Code::Expired));
+        }
+        Ok(published)
     }
-    let changed: Vec<String> = export
-        .request
-        .categories
-        .iter()
-        .filter(|id| !is_unchanged(state, tenant, platform, export, holder, id))
-        .cloned()
-        .collect();
-    let lost = match holder {
-        Holder::Link(had) => *had != permissions(state, export),
-        Holder::Caller(_) => false,
-    };
-    if lost || !changed.is_empty() {
-        return Err(Blocked {
-            code: Code::AccessChanged,
-            categories: changed,
+
+    /// Whether a category is still there, still open to the holder, and still under the policy it was exported with.
+    fn is_unchanged(&self, export: &Export, id: &str) -> bool {
+        let Some(category) = self.state.catalog.get(id) else {
+            return false;
+        };
+        let permitted = match self.holder {
+            Holder::Caller(caller) => may_export(caller, category),
+            Holder::Link(_) => true,
+        };
+        // Before there is a file, there is nothing a changed policy could have spoilt.
+        let same_policy = export.published().is_none_or(|published| {
+            let then = published
+                .categories
+                .get(id)
+                .map(|result| result.policy_digest);
+            // Another node may have begun to serve with another policy: the latest counts, as soon as it stands in the log.
+            let applied = &self.platform.policies;
+            then == Some(category.policy.digest())
+                && (applied.is_empty() || applied.get(id) == then.as_ref())
         });
+        let tenant = &export.request.tenant;
+        permitted && same_policy && is_on(self.state, self.tenant, tenant, category)
     }
-    let published = export.published().ok_or(blocked(Code::NotReady))?;
-    if published.is_over(now) {
-        return Err(blocked(Code::Expired));
-    }
-    // Whatever it was deleted for, and however far that is: the file is not to be had any more.
-    if export.deletion != Deletion::Kept {
-        return Err(blocked(Code::Expired));
-    }
-    Ok(published)
 }
 
 /// The same for what is offered without a look at the storage or at other nodes: a file that was found damaged isn't.
@@ -80,14 +105,14 @@ pub(in crate::http) fn offer<'a>(
     holder: &Holder<'_>,
     now: Timestamp,
 ) -> Result<&'a Published, Blocked> {
-    let published = check(
+    let gate = Gate {
         state,
         tenant,
-        &state.system.platform_known(),
-        export,
+        platform: &state.system.platform_known(),
         holder,
         now,
-    )?;
+    };
+    let published = gate.check(export)?;
     if export.damaged {
         return Err(Blocked {
             code: Code::ArtifactDamaged,
@@ -108,36 +133,6 @@ pub(in crate::http) fn permissions(state: &AppState, export: &Export) -> Digest 
     needed.sort_unstable();
     needed.dedup();
     Digest::of(needed.join("\0").as_bytes())
-}
-
-/// Whether a category is still there, still open to the holder, and still under the policy it was exported with.
-fn is_unchanged(
-    state: &AppState,
-    tenant: &Tenant,
-    platform: &PlatformView,
-    export: &Export,
-    holder: &Holder<'_>,
-    id: &str,
-) -> bool {
-    let Some(category) = state.catalog.get(id) else {
-        return false;
-    };
-    let permitted = match holder {
-        Holder::Caller(caller) => may_export(caller, category),
-        Holder::Link(_) => true,
-    };
-    // Before there is a file, there is nothing a changed policy could have spoilt.
-    let same_policy = export.published().is_none_or(|published| {
-        let then = published
-            .categories
-            .get(id)
-            .map(|result| result.policy_digest);
-        // Another node may have begun to serve with another policy: the latest counts, as soon as it stands in the log.
-        let applied = &platform.policies;
-        then == Some(category.policy.digest())
-            && (applied.is_empty() || applied.get(id) == then.as_ref())
-    });
-    permitted && same_policy && is_on(state, tenant, &export.request.tenant, category)
 }
 
 /// Whether `caller` may export `category`.

@@ -133,21 +133,37 @@ pub(super) async fn get(
         )));
     }
     let after = asked.after.as_deref();
-    let page = read(&state, &viewer, found.id, "json", after, size).await?;
+    let reading = Reading {
+        format: "json",
+        after,
+        size,
+    };
+    let page = read(&state, &viewer, found.id, reading).await?;
     Ok(HttpResponse::Ok()
         .insert_header((header::CACHE_CONTROL, "private, no-cache"))
         .json(page))
 }
 
-/// A page of the history of an export that the viewer has found, beginning after the `next` of the page before. That it
-/// was read, and in which `format`, is recorded first.
+/// Which page of a history is read.
+pub(in crate::http) struct Reading<'a> {
+    /// What it is shown as.
+    pub(in crate::http) format: &'a str,
+    /// The `next` of the page before.
+    pub(in crate::http) after: Option<&'a str>,
+    /// Events on it.
+    pub(in crate::http) size: usize,
+}
+
+/// A page of the history of an export that the viewer has found. That it is read is recorded first.
 pub(in crate::http) async fn read(
     state: &AppState,
     viewer: &Viewer,
     export: ExportId,
-    format: &str,
-    after: Option<&str>,
-    size: usize,
+    Reading {
+        format,
+        after,
+        size,
+    }: Reading<'_>,
 ) -> Result<HistoryPage, Problem> {
     // What can't be read is said before anything is recorded.
     let _: Option<Place> = after.map(str::parse).transpose()?;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use carnet_actors::{ExportView, QueuePosition};
-use carnet_events::domain::export::{Export, Parameters, Progress, Stage, Status};
+use carnet_events::domain::export::{Parameters, Progress, Stage, Status};
 use carnet_events::domain::request::{ExportKind, Layer, Origin};
 use carnet_events::domain::tenant::Tenant;
 use carnet_events::ids::{ExportId, Timestamp};
@@ -122,15 +122,7 @@ impl Job {
             | Status::Cancelled
             | Status::Expired => (None, None),
         };
-        let mut job = Self::new(
-            state,
-            viewer,
-            &tenant,
-            found.id,
-            &found.export,
-            found.revision,
-        )
-        .waiting(waits, listed);
+        let mut job = Self::new(state, viewer, &tenant, found).waiting(waits, listed);
         if let (Stage::Running(_), Some(progress)) =
             (&found.export.stage, state.system.live_progress(found.id))
         {
@@ -144,10 +136,9 @@ impl Job {
         state: &AppState,
         viewer: &Viewer,
         tenant: &Tenant,
-        id: ExportId,
-        export: &Export,
-        revision: u64,
+        found: &ExportView,
     ) -> Self {
+        let (id, export) = (found.id, &*found.export);
         let now = state.clock.now();
         let request = &export.request;
         Self {
@@ -174,8 +165,8 @@ impl Job {
                 .map(|attempt| progress_view(&attempt.progress)),
             queue_position: None,
             artifact: export.published().map(artifact),
-            version: revision,
-            links: links(state, viewer, tenant, id, export, now),
+            version: found.revision,
+            links: links(state, viewer, tenant, found, now),
         }
     }
 
@@ -197,10 +188,10 @@ fn links(
     state: &AppState,
     viewer: &Viewer,
     tenant: &Tenant,
-    id: ExportId,
-    export: &Export,
+    found: &ExportView,
     now: Timestamp,
 ) -> BTreeMap<&'static str, String> {
+    let (id, export) = (found.id, &*found.export);
     let own = format!("/api/account-exports/{id}");
     let mut links = BTreeMap::from([
         ("history", format!("{own}/history")),

@@ -9,7 +9,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::download::{self, Downloader};
-use super::gate::{self, Holder};
+use super::gate::{self, Gate, Holder};
 use super::rfc3339;
 use crate::http::authenticate::SignedIn;
 use crate::http::body;
@@ -74,7 +74,14 @@ pub(in crate::http) async fn issue(
     };
     let holder = Holder::Caller(&viewer.caller);
     let platform = state.system.platform().await?;
-    let ends = match gate::check(state, &tenant, &platform, &found.export, &holder, now) {
+    let gate = Gate {
+        state,
+        tenant: &tenant,
+        platform: &platform,
+        holder: &holder,
+        now,
+    };
+    let ends = match gate.check(&found.export) {
         Ok(published) if !found.export.damaged => published.expires_at,
         // It may have been restored since.
         Ok(published) => {

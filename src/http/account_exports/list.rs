@@ -1,9 +1,11 @@
 //! `GET /api/account-exports`
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
+use carnet_actors::ExportView;
 use carnet_events::domain::export::Status;
 use carnet_projections::ProjectionName;
 use carnet_projections::exports::{ExportPage, ExportQuery, MAX_PAGE_SIZE};
@@ -72,10 +74,16 @@ pub(super) async fn get(
     }
     let found = read(&state, &viewer, status, page, page_size).await?;
     let tenant = state.system.tenant(&viewer.tenant).await?.tenant;
-    let mut items = Vec::with_capacity(found.rows.len());
-    for row in &found.rows {
-        let job = Job::new(&state, &viewer, &tenant, row.id, &row.export, row.revision);
-        let waits = match row.export.status() {
+    let (rows, total) = (found.rows, found.total);
+    let mut items = Vec::with_capacity(rows.len());
+    for row in rows {
+        let listed = ExportView {
+            id: row.id,
+            export: Arc::new(row.export),
+            revision: row.revision,
+        };
+        let job = Job::new(&state, &viewer, &tenant, &listed);
+        let waits = match listed.export.status() {
             Status::Queued => state.system.queue_position(row.id).await,
             _ => None,
         };
@@ -85,7 +93,7 @@ pub(super) async fn get(
         items,
         page,
         page_size,
-        total: found.total,
+        total,
     };
     Ok(HttpResponse::Ok()
         .insert_header((header::CACHE_CONTROL, "private, no-cache"))

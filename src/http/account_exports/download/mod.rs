@@ -22,7 +22,7 @@ use carnet_events::ids::{ExportId, PrincipalId, TenantId};
 use futures::StreamExt as _;
 use serde::Deserialize;
 
-use super::gate::{self, Blocked, Holder};
+use super::gate::{Blocked, Gate, Holder};
 use super::presigned;
 use crate::export::artifact::read::{ArtifactReader, ByteStream, Published as Stored, ReadError};
 use crate::http::authenticate::SignedIn;
@@ -106,8 +106,15 @@ pub(super) async fn send(
     holder: &Holder<'_>,
 ) -> Result<HttpResponse, Problem> {
     let tenant = state.system.tenant(&downloader.tenant).await?.tenant;
-    let (platform, now) = (state.system.platform().await?, state.clock.now());
-    let published = match gate::check(state, &tenant, &platform, export, holder, now) {
+    let platform = state.system.platform().await?;
+    let gate = Gate {
+        state,
+        tenant: &tenant,
+        platform: &platform,
+        holder,
+        now: state.clock.now(),
+    };
+    let published = match gate.check(export) {
         Ok(published) => published,
         Err(blocked) => return Err(refuse(state, &downloader, id, blocked).await),
     };

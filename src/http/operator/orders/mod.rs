@@ -49,7 +49,7 @@ impl FromRequest for Asked {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let asked = || {
+        let mut asked = || {
             let state = request.app_data::<web::Data<AppState>>();
             let body = web::Payload::from_request(request, payload).into_inner();
             Ok(Self {

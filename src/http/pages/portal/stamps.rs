@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::people::People;
 use super::present::title;
-use crate::http::account_exports::history::{self, HistoryItem};
+use crate::http::account_exports::history::{self, HistoryItem, Reading};
 use crate::http::pages::units::{bytes, grouped, precise};
 use crate::http::pages::words::failures::explain;
 use crate::http::pages::words::portal as portal_words;
@@ -43,7 +43,12 @@ impl Booklet {
         viewer: &Viewer,
         export: ExportId,
     ) -> Result<Self, Problem> {
-        let page = history::read(state, viewer, export, "html", None, MOST).await?;
+        let reading = Reading {
+            format: "html",
+            after: None,
+            size: MOST,
+        };
+        let page = history::read(state, viewer, export, reading).await?;
         let mut people = People::new(state, viewer);
         let mut stamps = Vec::new();
         for item in &page.items {
