@@ -8,14 +8,12 @@ use carnet_projections::operations::{
     ClosedTenant, DepthPoint, Exemption, Grain, Intake, NodeRow, Overview, SeriesPoint, Stuck,
 };
 use carnet_projections::{Error, Status};
-use futures::future::join_all;
 use serde::{Deserialize, Serialize};
 
 use crate::export::StorageView;
+use crate::http::health;
 use crate::http::state::AppState;
 
-/// A check that takes longer has failed.
-const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
 /// Rows of the board's tables.
 const ROWS: u32 = 20;
 
@@ -172,12 +170,10 @@ impl Figures {
 }
 
 async fn checks(state: &AppState) -> BTreeMap<&'static str, Option<String>> {
-    let ask = state.ready.iter().map(|check| async move {
-        let outcome = tokio::time::timeout(CHECK_TIMEOUT, check.check()).await;
-        let outcome = outcome.unwrap_or_else(|_| Err("took too long".to_owned()));
-        (check.name(), outcome.err())
-    });
-    join_all(ask).await.into_iter().collect()
+    let outcomes = health::outcomes(state).await.into_iter();
+    outcomes
+        .map(|(name, outcome)| (name, outcome.err()))
+        .collect()
 }
 
 #[cfg(test)]
