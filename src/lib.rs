@@ -7,7 +7,6 @@ pub mod demo;
 pub mod export;
 pub mod http;
 pub mod keys;
-mod recent;
 mod sealed;
 pub mod service;
 pub mod telemetry;

@@ -14,6 +14,7 @@ use carnet_events::domain::directory::{
     Directory, DirectoryEvent, KeyCreated, PersonSeen, ReasonGiven,
 };
 use carnet_events::ids::{Digest, ExportId, PrincipalId, TenantId};
+use carnet_events::recent::Recent;
 use carnet_events::store::{Expected, StoreError};
 use carnet_events::stream::StreamName;
 use uuid::Uuid;
@@ -21,7 +22,6 @@ use uuid::Uuid;
 use crate::api::{Cause, Order};
 use crate::error::Error;
 use crate::folded::{Folded, Kept};
-use crate::recent::Recent;
 use crate::shared::Shared;
 
 /// Bytes of the HMAC that make a principal id.

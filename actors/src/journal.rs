@@ -10,6 +10,7 @@ use carnet_events::codec::{Context, DomainEvent, decode, encode};
 use carnet_events::domain::{Decider, Decision, Timed, export, tenant};
 use carnet_events::envelope::NewEvent;
 use carnet_events::ids::TenantId;
+use carnet_events::recent::Recent;
 use carnet_events::store::{Expected, StoreError};
 use carnet_events::stream::StreamName;
 use uuid::Uuid;
@@ -19,7 +20,6 @@ use crate::calls::Calls;
 use crate::error::Error;
 use crate::gate::Gate;
 use crate::ports::Clock;
-use crate::recent::Recent;
 
 /// Conflicts after which a command is given up: each means that somebody else got on.
 const MAX_CONFLICTS: usize = 64;

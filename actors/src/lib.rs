@@ -9,7 +9,7 @@
 //! | [`System`], [`Options`], [`Error`], `api` | the handle, its settings, its refusals to work, what goes in and out |
 //! | [`ports`] | clock, ids, runner of exports, worklist |
 //! | `shared`, `gate`, `log`, `key_check` | what all parts have in common; whether this node may decide; the log's id and keys |
-//! | `journal`, `calls`, `recent` | load, decide, append, evolve; calls with deadlines; what is kept in memory |
+//! | `journal`, `calls` | load, decide, append, evolve; calls with deadlines |
 //! | `export`, `tenant`, `registry`, `thread` | the actors of the two aggregates, and what brings them to life |
 //! | `admission`, `reconciler` | two streams without a transaction, and what makes up for a crash between them |
 //! | `dispatcher`, `queue`, `attempt`, `live`, `takeover` | who runs what, in fair order, and what if a runner is gone |
@@ -41,7 +41,6 @@ mod platform;
 pub mod ports;
 mod purge;
 mod queue;
-mod recent;
 mod reconciler;
 mod registry;
 mod rotation;

@@ -9,9 +9,9 @@ use std::sync::Arc;
 
 use actix::dev::ToEnvelope;
 use actix::{Actor, Addr, ArbiterHandle, Context, Handler, Message};
+use carnet_events::recent::Recent;
 
 use crate::error::Error;
-use crate::recent::Recent;
 use crate::shared::Shared;
 
 /// An actor that stands for one stream.

@@ -12,6 +12,7 @@ use std::time::Duration;
 use carnet_events::domain::access::AccessEvent;
 use carnet_events::domain::export::{self, ExportCommand, Progress};
 use carnet_events::ids::{Digest, ExportId, PrincipalId, TenantId};
+use carnet_events::recent::Recent;
 use carnet_events::store::EventStore;
 use tokio::sync::watch;
 
@@ -22,7 +23,6 @@ use crate::dispatcher::{Forget, WhereIs};
 use crate::error::Error;
 use crate::journal::Command;
 use crate::ports::{Clock, Ids, Runner, Worklist};
-use crate::recent::Recent;
 use crate::shared::Shared;
 use crate::thread::Home;
 

@@ -6,6 +6,7 @@
 //! | [`codec`] | between domain events and stored bytes, old versions included |
 //! | [`envelope`], [`stream`], [`ids`] | the words that all of it is written in |
 //! | [`store`] | the event store's contract and its backends |
+//! | [`recent`] | what was used lately, in bounded memory; here because all that remember something rest on this crate |
 //! | `conformance` (a feature) | that contract as a suite of tests for every backend |
 //! | `standin` (a feature) | a stand-in for a KurrentDB cluster, for tests |
 //!
@@ -18,6 +19,7 @@ pub mod copy;
 pub mod domain;
 pub mod envelope;
 pub mod ids;
+pub mod recent;
 #[cfg(feature = "standin")]
 pub mod standin;
 pub mod store;

@@ -16,7 +16,6 @@
 //! their effects, so a crash neither loses nor repeats one.
 
 pub mod audit_log;
-mod cache;
 mod database;
 mod error;
 pub mod exports;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use carnet_events::ids::Timestamp;
+use carnet_events::recent::Recent;
 use jsonwebtoken::Validation;
 use serde_json::{Map, Value};
 
@@ -12,7 +13,6 @@ use super::caller::{Caller, Fingerprint};
 use super::jwks::KeySet;
 use super::source::{FileSource, KeySource, UrlSource};
 use crate::config::{Auth, Claims};
-use crate::recent::Recent;
 
 /// Longer tokens wouldn't fit in a request's head anyway.
 const MAX_TOKEN_BYTES: usize = 16 * 1024;

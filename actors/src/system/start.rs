@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Actor, ArbiterHandle};
+use carnet_events::recent::Recent;
 
 use super::{Inner, Ports, System};
 use crate::dispatcher::{Dispatcher, Stop};
 use crate::error::{Error, StartError};
 use crate::log::log_id;
 use crate::options::Options;
-use crate::recent::Recent;
 use crate::rounds;
 use crate::shared::Shared;
 use crate::thread::{ActorThread, Home};

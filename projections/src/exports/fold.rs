@@ -3,13 +3,14 @@
 use carnet_events::domain::export::{Deletion, ExportDecider, ExportEvent, ExportState};
 use carnet_events::domain::{Decider, Timed};
 use carnet_events::ids::{ExportId, Timestamp};
+use carnet_events::recent::Cache;
 use foldhash::HashMap;
+use foldhash::fast::RandomState;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::counts::Counts;
 use super::last_rows::Newest;
 use super::tables::{code, failure, open_until, read_state, write_state};
-use crate::cache::Cache;
 use crate::database::names::Names;
 use crate::database::{from_sql, to_sql};
 use crate::fact::{Event, Fact, Known};
@@ -24,7 +25,7 @@ const UNWRITTEN: usize = 16_384;
 
 /// The fold behind the tables.
 pub(super) struct Fold {
-    cached: Cache<ExportId, Entry>,
+    cached: Cache<ExportId, Entry, RandomState>,
     unwritten: HashMap<ExportId, Entry>,
     state: Vec<u8>,
     counts: Counts,

@@ -3,14 +3,15 @@
 use carnet_events::domain::export::Outcome;
 use carnet_events::domain::tenant::TenantEvent;
 use carnet_events::ids::{ExportId, Incarnation, NodeId, TenantId, Timestamp};
+use carnet_events::recent::Cache;
 use carnet_events::stream::StreamKind;
 use foldhash::HashMap;
+use foldhash::fast::RandomState;
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
 use uuid::Uuid;
 
 use super::item::{Item, Stage};
 use crate::ProjectionName;
-use crate::cache::Cache;
 use crate::database::names::Names;
 use crate::database::{from_sql, to_sql};
 use crate::fact::{Event, Fact, Known};
@@ -83,7 +84,7 @@ const ENDS: &str = "INSERT OR REPLACE INTO worklist_endings (tenant, grace_until
 const ENDS_NOT: &str = "DELETE FROM worklist_endings WHERE tenant = ?";
 
 struct Fold {
-    cached: Cache<ExportId, Item>,
+    cached: Cache<ExportId, Item, RandomState>,
     unwritten: HashMap<ExportId, Touched>,
 }
 

@@ -8,6 +8,7 @@ mod known;
 mod pending;
 
 use carnet_events::ids::Timestamp;
+use carnet_events::recent::Recent;
 use openidconnect::core::{CoreAuthenticationFlow, CoreErrorResponseType, CoreTokenResponse};
 use openidconnect::{
     AuthorizationCode, ClientId, CsrfToken, LogoutRequest, Nonce, OAuth2TokenResponse as _,
@@ -20,7 +21,6 @@ use tokio::sync::Semaphore;
 use super::fetch::{self, FetchError};
 use super::session::Identity;
 use crate::config::{self, Claims};
-use crate::recent::Recent;
 use known::{Known, Provided};
 
 pub(crate) use pending::{Callback, PATIENCE, Pending};

@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use carnet_events::ids::Timestamp;
+use carnet_events::recent::Recent;
 use uuid::Uuid;
 
 use super::{RefreshToken, Session, Sessions, Way};
 use crate::auth::oidc::{OidcError, Provider};
-use crate::recent::Recent;
 
 /// Sessions whose renewal is remembered, for requests that were under way with the cookie from before it.
 const REMEMBERED: usize = 10_000;
