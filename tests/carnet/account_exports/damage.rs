@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use reqwest::Method;
 use rusqlite::Connection;
@@ -259,11 +259,7 @@ async fn a_storage_that_is_away_damages_nothing() {
     ada.download(id, &[]).await.expect(200);
     assert!(ada.audit("artifact_damaged").await.is_empty());
     // It is soon found to work again.
-    let patience = Instant::now() + Duration::from_secs(120);
-    while ada.get("/readyz").await.status.as_u16() != 200 {
-        assert!(Instant::now() < patience, "never ready again");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+    ada.becomes_ready().await;
     ada.create(&["tickets"]).await.expect(202);
 }
 

@@ -179,13 +179,13 @@ async fn credentials_that_expire_fail_the_export_with_a_reason_and_lose_nothing(
     let failed = ada.export(&["users"]).await;
     assert_eq!(failed["status"], "failed", "{failed}");
     assert_eq!(failed["reason"]["code"], "storage_denied", "{failed}");
-    let log = server.log();
-    assert!(log.contains("have expired: renew them"), "{log}");
+    server.logged("have expired: renew them").await;
     let refused = ada.download(&id(&before), &[]).await.expect(503);
     assert_eq!(refused.code(), "storage_unavailable");
 
     buckets.heal();
     ada.download(&id(&before), &[]).await.expect(200);
+    ada.becomes_ready().await;
     let after = ada.export(&["users"]).await;
     assert_eq!(after["status"], "completed", "{after}");
     assert_eq!(artifacts(&buckets, "exports").len(), 2);

@@ -167,6 +167,15 @@ impl Client {
         }
     }
 
+    /// Waits until the service says that it is ready, as after a storage works again.
+    pub(crate) async fn becomes_ready(&self) {
+        let patience = Instant::now() + Duration::from_secs(120);
+        while self.get("/readyz").await.status != StatusCode::OK {
+            assert!(Instant::now() < patience, "never ready");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
     /// `POST` with a JSON body.
     pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
         self.send(Method::POST, path, &[], Some(body.to_string()))
