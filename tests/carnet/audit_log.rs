@@ -20,7 +20,8 @@ async fn page(client: &Client, query: &str) -> Value {
 async fn what_happened_is_filtered_paged_and_written_as_csv_and_ndjson() {
     let site = Site::new(3);
     let server = Server::start(&site);
-    let ada = server.client(&site.token("acme", "ada"));
+    // A name that no digest can hold by chance.
+    let ada = server.client(&site.token("acme", "lovelace"));
     let mut ids = Vec::new();
     for _ in 0..3 {
         let id = ada.export(&["tickets"]).await["id"]
@@ -51,7 +52,7 @@ async fn what_happened_is_filtered_paged_and_written_as_csv_and_ndjson() {
         assert!(kinds.contains(kind), "{kind}: {kinds:?}");
     }
     assert!(all.is_sorted_by(|a, b| a["at"].as_str() >= b["at"].as_str()));
-    for private in ["ada", "person 1", "ticket 1", "select ", "eyJ"] {
+    for private in ["lovelace", "person 1", "ticket 1", "select ", "eyJ"] {
         assert!(!format!("{all:?}").contains(private), "{private}");
     }
 

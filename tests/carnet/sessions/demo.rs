@@ -96,7 +96,7 @@ async fn the_cookie_is_for_this_host_this_browser_and_nothing_else() {
     let (name, rest) = cookie.split_once('=').unwrap();
     assert_eq!(name, "__Host-carnet");
     let (value, attributes) = rest.split_once(';').unwrap();
-    assert!(!value.contains("ada") && !value.contains("acme"));
+    assert!(!value.contains("admin") && !value.contains("acme"));
     assert_eq!(attributes, " Path=/; Secure; HttpOnly; SameSite=Lax");
     let page = browser.get("/settings").await.expect(200);
     assert_eq!(page.header("cache-control"), "no-store");
