@@ -66,7 +66,7 @@ async fn all(shared: &Arc<Shared>, action: DueAction, due: Vec<Due>) {
     let (waiting, is_deletion) = (&AtomicUsize::new(0), action != DueAction::Expire);
     stream::iter(due)
         .for_each_concurrent(AT_ONCE, |due| async move {
-            if is_deletion && !shared.ports.runner.storage_verified(&due.tenant).await {
+            if is_deletion && !shared.ports.runner.storage_answers(&due.tenant) {
                 waiting.fetch_add(1, Ordering::Relaxed);
                 return;
             }
@@ -85,7 +85,10 @@ async fn all(shared: &Arc<Shared>, action: DueAction, due: Vec<Due>) {
         .await;
     let files = waiting.load(Ordering::Relaxed);
     if files > 0 {
-        tracing::warn!(files, "due files are left until their storage works again");
+        tracing::warn!(
+            files,
+            "due files are left until their storage answers again"
+        );
     }
 }
 
@@ -106,8 +109,8 @@ pub(crate) async fn delete(
         return Ok(());
     };
     // Told from memory. One storage that doesn't answer would keep everybody's files, a minute for each of its own.
-    if !shared.ports.runner.storage_verified(tenant).await {
-        return Err(Error::unavailable("the artifact storage doesn't work"));
+    if !shared.ports.runner.storage_answers(tenant) {
+        return Err(Error::unavailable("the artifact storage doesn't answer"));
     }
     let begin = ExportCommand::StartDeletion { cause };
     command(shared, tenant, export, begin).await?;

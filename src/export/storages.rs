@@ -152,9 +152,21 @@ impl Storages {
         self.is_there(self.place(tenant)).await
     }
 
+    /// Whether a tenant's storage answered when it was last tried, even if it refused to be written to.
+    pub fn answers(&self, tenant: &TenantId) -> bool {
+        let last = self.place(tenant).last();
+        let problem = last.as_ref().and_then(|trial| trial.works.as_ref().err());
+        !problem.is_some_and(StorageError::is_away)
+    }
+
+    /// Whether a storage worked when it was last tried. A directory is looked at again, which costs next to nothing: a volume may have been unmounted
+    /// since.
     async fn is_there(&self, place: &Place) -> bool {
-        let there = place.is_there().await;
-        if !there {
+        if !place.verified.load(Ordering::Relaxed) {
+            return false;
+        }
+        let there = place.store.still_ours().await.is_ok();
+        if !there && place.verified.swap(false, Ordering::Relaxed) {
             self.doubt();
         }
         there
@@ -238,15 +250,6 @@ impl Place {
             }),
             Err(source) => Err(StoragesError { key, source }),
         }
-    }
-
-    /// Whether it worked when it was last tried. A directory is looked at again, which costs next to nothing: a volume may have been unmounted since.
-    async fn is_there(&self) -> bool {
-        let there = self.verified.load(Ordering::Relaxed) && self.store.still_ours().await.is_ok();
-        if !there {
-            self.verified.store(false, Ordering::Relaxed);
-        }
-        there
     }
 
     async fn verify(&self, now: Timestamp) {

@@ -136,8 +136,12 @@ pub trait Runner: Send + Sync {
         categories: &[String],
     ) -> Result<BTreeMap<String, Digest>, RunFailure>;
 
-    /// Whether the tenant's artifact storage is configured and was verified. Asked at every admission: answer from memory.
+    /// Whether the tenant's artifact storage is configured and was verified. Asked at every admission: answer from memory, or nearly so.
     async fn storage_verified(&self, tenant: &TenantId) -> bool;
+
+    /// Whether the tenant's artifact storage answered when it was last tried. One that is full, or may not be written to, still lets files be
+    /// deleted. Asked for every deletion: answer from memory.
+    fn storage_answers(&self, tenant: &TenantId) -> bool;
 
     /// Makes and stores the artifact. Keeps `progress` current, and ends soon after `cancel`. Whatever is sent is a sign that it is alive (see the
     /// stall limit): a change of rows, bytes, category or phase, or the same once more by a runner that waits for something which has a limit of

@@ -37,6 +37,7 @@ pub struct FakeRunner {
     pub objects: Mutex<BTreeSet<String>>,
     pub deleted: Mutex<Vec<String>>,
     pub verified: Mutex<bool>,
+    pub answers: Mutex<bool>,
     pub delete_fails: Mutex<bool>,
     /// Keys of objects that can't be deleted.
     pub stuck: Mutex<BTreeSet<String>>,
@@ -55,6 +56,7 @@ impl FakeRunner {
             objects: Mutex::default(),
             deleted: Mutex::default(),
             verified: Mutex::new(true),
+            answers: Mutex::new(true),
             delete_fails: Mutex::new(false),
             stuck: Mutex::default(),
             progress: Mutex::default(),
@@ -154,6 +156,10 @@ impl Runner for FakeRunner {
 
     async fn storage_verified(&self, _: &TenantId) -> bool {
         *self.verified.lock().unwrap()
+    }
+
+    fn storage_answers(&self, _: &TenantId) -> bool {
+        *self.answers.lock().unwrap()
     }
 
     async fn run(

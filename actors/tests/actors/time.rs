@@ -275,11 +275,11 @@ async fn what_a_node_with_a_wrong_clock_records_as_it_starts_is_dated_by_the_sto
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn files_of_a_storage_that_doesnt_work_are_left_until_it_does() {
+async fn files_of_a_storage_that_doesnt_answer_are_left_until_it_does() {
     let world = World::new();
     let system = world.start(1).await;
     let (export, key) = completed(&system).await;
-    *world.runner.verified.lock().unwrap() = false;
+    *world.runner.answers.lock().unwrap() = false;
     let expired = || async {
         world
             .kinds(export)
@@ -298,7 +298,9 @@ async fn files_of_a_storage_that_doesnt_work_are_left_until_it_does() {
             .any(|kind| kind == "deletion_started")
     );
     assert!(world.runner.has(&key));
-    *world.runner.verified.lock().unwrap() = true;
+    // One that is full isn't verified, and is emptied all the same.
+    *world.runner.verified.lock().unwrap() = false;
+    *world.runner.answers.lock().unwrap() = true;
     world
         .advance_until(MINUTE, || is_deleted(&system, export))
         .await;

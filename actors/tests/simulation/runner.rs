@@ -141,6 +141,10 @@ impl Runner for SimulatedRunner {
         Ok(categories.iter().map(|id| (id.clone(), POLICY)).collect())
     }
 
+    fn storage_answers(&self, _: &TenantId) -> bool {
+        true
+    }
+
     async fn storage_verified(&self, _: &TenantId) -> bool {
         true
     }

@@ -201,7 +201,7 @@ fn is_secret(value: &[u8], name: &str, sign: Sign) -> bool {
         return false;
     }
     if is_code(name) {
-        return (3..=8).contains(&value.len()) && value.iter().all(u8::is_ascii_digit);
+        return is_digits(value);
     }
     let one_word = !value.contains(&b' ');
     match sign {
@@ -209,6 +209,11 @@ fn is_secret(value: &[u8], name: &str, sign: Sign) -> bool {
         Sign::Tight => one_word && value.len() >= 4,
         Sign::Loose | Sign::Word => one_word && value.len() >= 6 && is_mixed(value),
     }
+}
+
+/// As many digits as a code has that people type in.
+fn is_digits(value: &[u8]) -> bool {
+    (3..=8).contains(&value.len()) && value.iter().all(u8::is_ascii_digit)
 }
 
 /// Has what words don't have: digits, or capitals after small letters.
@@ -304,6 +309,8 @@ pub enum KeyMeaning {
         /// Whether even a number is one.
         password: bool,
     },
+    /// The value is a short code, such as a PIN, if it is one of digits.
+    Code,
     /// The value is a phone number if it has a phone number's digits.
     Phone,
 }
@@ -319,8 +326,29 @@ impl KeyMeaning {
                 password: true,
             } => is_any(value).then_some(kind),
             Self::Credential { kind, .. } => (!is_placeholder(value)).then_some(kind),
+            Self::Code => is_digits(value.as_bytes()).then_some(Kind::Secret),
             Self::Phone => is_bare_number(value).then_some(Kind::Phone),
         }
+    }
+
+    /// What holds in an object under a key that means `own`, within one in which `outer` holds: the nearest credential, but no token, which may be
+    /// told from other texts, where there is something stricter.
+    #[must_use]
+    pub fn within(outer: Option<Self>, own: Option<Self>) -> Option<Self> {
+        let is_token = |meaning: &Self| {
+            matches!(
+                meaning,
+                Self::Credential {
+                    kind: Kind::BearerToken,
+                    ..
+                }
+            )
+        };
+        let own = own.filter(|meaning| matches!(meaning, Self::Credential { .. }));
+        own.filter(|meaning| !is_token(meaning))
+            .or(outer.filter(|meaning| !is_token(meaning)))
+            .or(own)
+            .or(outer)
     }
 
     /// What a text is to be replaced as that stands further down, in an object under this key.
@@ -332,7 +360,7 @@ impl KeyMeaning {
                 ..
             } => (value.len() >= 6 && is_mixed(value.as_bytes())).then_some(Kind::BearerToken),
             Self::Credential { .. } => self.of_text(value),
-            Self::Phone => None,
+            Self::Code | Self::Phone => None,
         }
     }
 
@@ -341,6 +369,7 @@ impl KeyMeaning {
     pub fn of_number(self, literal: &str) -> Option<Kind> {
         match self {
             Self::Credential { kind, password } => password.then_some(kind),
+            Self::Code => is_digits(literal.as_bytes()).then_some(Kind::Secret),
             Self::Phone => is_bare_number(literal).then_some(Kind::Phone),
         }
     }
@@ -357,10 +386,13 @@ pub fn key_meaning(key: &str) -> Option<KeyMeaning> {
         .strip_suffix('s')
         .filter(|name| credential(name).is_some() || is_phone(name))
         .unwrap_or(&name);
+    if is_code(name) {
+        return Some(KeyMeaning::Code);
+    }
     if let Some(kind) = credential(name) {
         return Some(KeyMeaning::Credential {
             kind,
-            password: is_password(name) || is_code(name),
+            password: is_password(name),
         });
     }
     name.split('_')

@@ -5,6 +5,9 @@ use super::Kind;
 /// Whether the name is that of a short code of digits that one person knows.
 pub(super) fn is_code(name: &str) -> bool {
     const CODES: &[&str] = &["pin", "otp", "cvv", "cvc"];
+    let name = name
+        .trim_end_matches(|c: char| c.is_ascii_digit())
+        .trim_end_matches('_');
     CODES.contains(&name.rsplit('_').next().unwrap_or(name))
 }
 

@@ -82,7 +82,7 @@ impl TextWriter {
         }
         let document = std::str::from_utf8(bytes).map_err(|_| ValueError::Utf8)?;
         self.cleaner.scan = scan;
-        self.cleaner.within = None;
+        self.cleaner.within.clear();
         Ok(self.canonicaliser.write(document, &mut self.cleaner, out)?)
     }
 }
@@ -107,8 +107,8 @@ struct Cleaner {
     counts: Counts,
     neutralised: u64,
     scan: Scan,
-    /// What the key says that the outermost of the objects being read under a credential's key belongs to, and how many they are.
-    within: Option<(KeyMeaning, usize)>,
+    /// For each of the objects being read, outermost first, what the nearest key of a credential above its members says.
+    within: Vec<Option<KeyMeaning>>,
 }
 
 impl Default for Cleaner {
@@ -118,7 +118,7 @@ impl Default for Cleaner {
             counts: Counts::default(),
             neutralised: 0,
             scan: Scan::No,
-            within: None,
+            within: Vec::new(),
         }
     }
 }
@@ -161,8 +161,8 @@ impl Rewrite for Cleaner {
     fn value(&mut self, key: Option<&str>, text: &str, out: &mut String) -> bool {
         let said = self.meaning(key).and_then(|meaning| meaning.of_text(text));
         let further_up = || {
-            self.within
-                .and_then(|(meaning, _)| meaning.of_text_within(text))
+            let meaning = self.within.last().copied().flatten()?;
+            meaning.of_text_within(text)
         };
         match said.or_else(further_up) {
             Some(kind) => self.replace(kind, out),
@@ -175,17 +175,13 @@ impl Rewrite for Cleaner {
     }
 
     fn enter(&mut self, key: Option<&str>) {
-        self.within = match self.within {
-            Some((meaning, depth)) => Some((meaning, depth + 1)),
-            None => self.meaning(key).map(|meaning| (meaning, 1)),
-        };
+        let outer = self.within.last().copied().flatten();
+        self.within
+            .push(KeyMeaning::within(outer, self.meaning(key)));
     }
 
     fn leave(&mut self) {
-        self.within = self
-            .within
-            .filter(|(_, depth)| *depth > 1)
-            .map(|(meaning, depth)| (meaning, depth - 1));
+        self.within.pop();
     }
 
     fn number(&mut self, key: Option<&str>, literal: &str, out: &mut String) -> bool {

@@ -135,6 +135,18 @@ fn keys_say_what_values_are_further_down() {
         .0,
         r#"{"a":1,"secret":{"at":[{"k":"[redacted:secret]"}],"n":7,"ok":true,"value":"[redacted:secret]"},"token":{"type":"access","value":"[redacted:bearer_token]"},"z":"hunter"}"#
     );
+    for nested in [
+        r#"{"call":{"secret":{"value":"[redacted:secret]"}}}"#,
+        r#"{"token":{"password":{"value":"[redacted:secret]"}}}"#,
+        r#"{"password":{"token":{"value":"[redacted:secret]"}}}"#,
+    ] {
+        assert_eq!(
+            json(&nested.replace("[redacted:secret]", "hunter"), SCAN).0,
+            nested
+        );
+    }
+    let pins = r#"{"map_pin":"Berlin office","pin":13,"pins":[{"label":"HQ"}]}"#;
+    assert_eq!(json(pins, SCAN).0, pins);
     assert_eq!(
         json(r#"{"password":"x","pin":1234,"pwd":"***"}"#, SCAN).0,
         r#"{"password":"[redacted:secret]","pin":"[redacted:secret]","pwd":"***"}"#

@@ -243,6 +243,10 @@ impl Runner for Exporter {
             .map_err(|error| error.failure())
     }
 
+    fn storage_answers(&self, tenant: &TenantId) -> bool {
+        self.parts.storages.answers(tenant)
+    }
+
     async fn storage_verified(&self, tenant: &TenantId) -> bool {
         self.parts.storages.is_verified(tenant).await
     }

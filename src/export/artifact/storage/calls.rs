@@ -4,13 +4,14 @@
 //! and one in which several hang isn't asked for more until they come back. All places together leave room in the pool of threads that read models
 //! are read on, too.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit, mpsc, oneshot};
 
 use super::{blocking, failed};
 use crate::export::artifact::StorageError;
@@ -66,6 +67,22 @@ impl Default for Calls {
     }
 }
 
+/// One more call that is late, for as long as it goes on.
+struct Overdue(Arc<AtomicUsize>);
+
+impl Overdue {
+    fn count(overdue: Arc<AtomicUsize>) -> Self {
+        overdue.fetch_add(1, Ordering::Relaxed);
+        Self(overdue)
+    }
+}
+
+impl Drop for Overdue {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 impl Calls {
     /// Takes a small step.
     ///
@@ -108,21 +125,25 @@ impl Calls {
         let deadline = tokio::time::Instant::now() + limit;
         let turn = tokio::time::timeout_at(deadline, self.turn());
         let turn = turn.await.map_err(|_| StorageError::Silent)??;
-        // A task of its own, so that the turn ends with the work and not with whoever waits for it.
-        let mut working = tokio::spawn(async move {
+        // A task of its own, so that the turn ends with the work and not with whoever waits for it, and what is late counts whoever waits.
+        let overdue = Arc::clone(&self.overdue);
+        let (late, told) = oneshot::channel();
+        let working = tokio::spawn(async move {
             let _turn = turn;
+            let mut work = pin!(work);
+            if let Ok(done) = tokio::time::timeout(limit, &mut work).await {
+                return done;
+            }
+            let _overdue = Overdue::count(overdue);
+            let _ = late.send(());
             work.await
         });
-        if let Ok(done) = tokio::time::timeout_at(deadline, &mut working).await {
-            return done.unwrap_or_else(|error| Err(failed(&error)));
+        tokio::select! {
+            biased;
+            done = working => done.unwrap_or_else(|error| Err(failed(&error))),
+            // The work may have ended meanwhile, without having been late.
+            Ok(()) = told => Err(StorageError::Silent),
         }
-        let overdue = Arc::clone(&self.overdue);
-        overdue.fetch_add(1, Ordering::Relaxed);
-        tokio::spawn(async move {
-            let _ = working.await;
-            overdue.fetch_sub(1, Ordering::Relaxed);
-        });
-        Err(StorageError::Silent)
     }
 
     /// A list that is read ahead by a task of its own. Whoever stops waiting for it leaves one call hanging at most.

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::local::{Directory, gone, temporaries};
 use super::s3::Bucket;
-use super::{ArtifactKey, ArtifactStore, MARKER, PROBE, Place};
+use super::{ArtifactKey, ArtifactStore, MARKER, PROBE, Place, blocking};
 use crate::export::artifact::StorageError;
 
 /// Longer than any export takes: a category may be read for seven days.
@@ -204,7 +204,13 @@ impl ArtifactStore {
     ) -> Result<(), StorageError> {
         let (calls, walked) = (directory.calls(), directory.clone());
         for tenant in calls.blocking(move || walked.tenants()).await? {
-            for file in calls.blocking(move || temporaries(&tenant)).await? {
+            // A tenant of many exports takes a while; one that takes too long keeps no other's from being swept.
+            let found = calls.sync(blocking(move || temporaries(&tenant))).await;
+            let files = found.unwrap_or_else(|error| {
+                swept.failure.get_or_insert(error);
+                Vec::new()
+            });
+            for file in files {
                 let decision = judge.judge(&file.key).await;
                 if decision == Decision::Unknown {
                     swept.report(&file.path.to_string_lossy());

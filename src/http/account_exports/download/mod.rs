@@ -221,7 +221,10 @@ pub(super) async fn open(
             if export.damaged {
                 tracing::info!(export_id = %id, "a damaged artifact was restored");
                 let cause = downloader.cause.clone();
-                state.system.record_restoration(id, cause).await?;
+                // A whole file is served whether that can be recorded now or not.
+                if let Err(error) = state.system.record_restoration(id, cause).await {
+                    tracing::warn!(export_id = %id, %error, "the restoration couldn't be recorded");
+                }
             }
             Ok(reader)
         }
