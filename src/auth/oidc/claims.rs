@@ -69,12 +69,13 @@ pub(super) fn verified(
     serde_json::from_slice(&payload).map_err(unbelievable)
 }
 
-/// How far ahead the provider's clock may be when it says that it made a token just now.
-const ISSUED_AHEAD: Duration = Duration::from_secs(60);
+/// How far ahead the provider's clock may be when it says that it made a token just now, and that it is good from now on.
+const AHEAD: Duration = Duration::from_secs(60);
 
 /// Whether a verified token holds already: the library looks at its end alone.
 pub(super) fn has_begun(claims: &Map, now: Timestamp, leeway: Duration) -> Result<(), OidcError> {
-    for (name, ahead) in [("nbf", leeway), ("iat", leeway.max(ISSUED_AHEAD))] {
+    let ahead = leeway.max(AHEAD);
+    for name in ["nbf", "iat"] {
         let Some(time) = claims.get(name) else {
             continue;
         };
@@ -155,14 +156,15 @@ mod tests {
             (json!({}), 0, true),
             (json!({"nbf": at(0), "iat": at(0)}), 0, true),
             (json!({"nbf": at(-100), "iat": at(-100)}), 0, true),
-            (json!({"nbf": at(1)}), 0, false),
+            (json!({"nbf": at(60)}), 0, true),
+            (json!({"nbf": at(61)}), 0, false),
             (json!({"nbf": at(100)}), 99, false),
             (json!({"nbf": at(100)}), 100, true),
             (json!({"iat": at(60)}), 0, true),
             (json!({"iat": at(61)}), 0, false),
             (json!({"iat": at(1000)}), 0, false),
             (json!({"iat": at(90)}), 90, true),
-            (json!({"nbf": 1_800_000_000.5}), 0, false),
+            (json!({"nbf": 1_800_000_060.5}), 0, false),
             (json!({"nbf": "soon"}), 0, false),
         ] {
             assert_eq!(verdict(claims.clone(), leeway), good, "{claims}, {leeway}");

@@ -101,8 +101,8 @@ impl Address {
         self.open(None, None).await
     }
 
-    /// Connects, and takes no message beyond `limits`: the connection ends before it is read, and [`Connection::refused`] says why. A Unix socket
-    /// has no limits.
+    /// Connects, and takes no message beyond `limits`: the connection ends before it is read, and [`Connection::refused`] says why. Unix
+    /// sockets have no limits, and neither have hosts that are given by their address alone (`hostaddr`).
     ///
     /// # Errors
     /// As [`connect`](Self::connect).
