@@ -99,6 +99,8 @@ pub struct Standing {
     pub windows: Windows,
     /// What a request would be refused for now, categories and idempotency aside.
     pub blocked_by: Option<Refusal>,
+    /// The active exports that were not settled at that same look, oldest id first.
+    pub under_way: Vec<ExportView>,
 }
 
 /// One event of an export's history.

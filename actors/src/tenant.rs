@@ -112,15 +112,15 @@ async fn add_evidence(
 
 /// What the streams of a tenant's active exports say.
 #[derive(Default)]
-pub(crate) struct Evidence {
+struct Evidence {
     /// Those that are settled, and how.
-    pub(crate) settled: BTreeMap<ExportId, Outcome>,
+    settled: BTreeMap<ExportId, Outcome>,
     /// Those that have no stream yet.
-    pub(crate) missing: Vec<ExportId>,
+    missing: Vec<ExportId>,
 }
 
 /// Reads the streams of the tenant's active exports; there are few, by the limits.
-pub(crate) async fn evidence(shared: &Arc<Shared>, tenant: &Tenant) -> Result<Evidence, Error> {
+async fn evidence(shared: &Arc<Shared>, tenant: &Tenant) -> Result<Evidence, Error> {
     let mut evidence = Evidence::default();
     for export in tenant.active.keys() {
         let fold = shared.exports.load(&StreamName::export(*export)).await?;

@@ -3,7 +3,9 @@ import { readFileSync } from "node:fs";
 import { test, expect, serve } from "./support/test.js";
 import { PORTAL, start, press, completed, row, job, newest } from "./support/portal.js";
 
-const server = serve({ CARNET__LIMITS__PER_USER__ACCEPTED: "9" });
+/** How many exports a person may start. */
+const LIMIT = 9;
+const server = serve({ CARNET__LIMITS__PER_USER__ACCEPTED: String(LIMIT) });
 /** Enough rows that an export of them is seen while it runs. */
 const MANY = 150_000;
 
@@ -132,9 +134,9 @@ test("the history is filtered by status, and the filter is in the address", asyn
 
 test("when the limit is reached the button is disabled, with the last and the next time", async ({ visit }) => {
   const page = await visit(server, "client_admin@acme");
-  await page.goto(PORTAL);
-  while ((await page.locator("#start[aria-disabled]").count()) === 0) {
+  for (let left = await unused(page); left > 0; left -= 1) {
     await completed(page, await start(page, ["configurations"]));
+    await expect(page.locator(".limits")).toContainText(`${left - 1} of ${LIMIT} left`);
   }
   const button = page.getByRole("button", { name: "Start export" });
   await expect(button).toHaveAttribute("aria-disabled", "true");
@@ -146,8 +148,15 @@ test("when the limit is reached the button is disabled, with the last and the ne
   await button.click({ force: true });
   expect(page.url()).toBe(before);
   await page.reload();
-  await expect(page.locator(".limits")).toContainText("0 of 9 left");
+  await expect(page.locator(".limits")).toContainText(`0 of ${LIMIT} left`);
 });
+
+/** How many exports this person may still start. */
+async function unused(page) {
+  await page.goto(PORTAL);
+  const [, left] = new RegExp(`(\\d+) of ${LIMIT} left`).exec(await page.locator(".limits").textContent());
+  return Number(left);
+}
 
 test("who isn't an admin finds nothing, and so does another tenant", async ({ visit }) => {
   const admin = await visit(server, "client_admin@acme");

@@ -1,5 +1,6 @@
 //! Linearizable reads: they rest on the stream's head, not on the actors.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use carnet_events::codec::decode;
@@ -14,7 +15,6 @@ use carnet_events::stream::StreamName;
 use super::System;
 use crate::api::{ExportView, HistoryEntry, Standing, TenantView};
 use crate::error::Error;
-use crate::tenant;
 
 impl System {
     /// The export as its stream says, linearizable: every event acknowledged before the call is in it. About a
@@ -73,7 +73,17 @@ impl System {
     ) -> Result<Standing, Error> {
         let shared = self.shared();
         let view = self.tenant(tenant).await?;
-        let settled = tenant::evidence(shared, &view.tenant).await?.settled;
+        let mut settled = BTreeMap::new();
+        let mut under_way = Vec::new();
+        for id in view.tenant.active.keys() {
+            let Some(found) = self.export(*id).await? else {
+                continue;
+            };
+            match found.export.outcome() {
+                Some(outcome) => drop(settled.insert(*id, outcome)),
+                None => under_way.push(found),
+            }
+        }
         let verified = shared.ports.runner.storage_verified(tenant).await;
         let paused = self.platform().await?.intake_paused.is_some();
         let now = shared.ports.clock.now();
@@ -85,6 +95,7 @@ impl System {
         Ok(Standing {
             windows: windows(&view.tenant, limits, principal, now),
             blocked_by,
+            under_way,
             view,
         })
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use carnet_actors::{QueuePosition, Standing};
+use carnet_actors::{ExportView, QueuePosition, Standing};
 use carnet_events::domain::export::{Export, Progress, Status};
 use carnet_events::domain::request::Request;
 use carnet_events::domain::tenant::Refusal;
@@ -62,12 +62,8 @@ impl Present {
         let tenant = &standing.view.tenant;
         let mut people = People::new(state, viewer);
         let mut active = Vec::new();
-        for id in tenant.active.keys().take(MOST) {
-            if let Some(found) = system.export(*id).await?
-                && found.export.outcome().is_none()
-            {
-                active.push(under_way(state, viewer, &mut people, *id, found.export).await?);
-            }
+        for found in standing.under_way.iter().take(MOST) {
+            active.push(under_way(state, viewer, &mut people, found).await?);
         }
         let has_categories = catalog::open_to(state, viewer, tenant).next().is_some();
         Ok(Self {
@@ -97,9 +93,9 @@ async fn under_way(
     state: &AppState,
     viewer: &Viewer,
     people: &mut People<'_>,
-    id: ExportId,
-    export: Arc<Export>,
+    found: &ExportView,
 ) -> Result<Active, Problem> {
+    let ExportView { id, export, .. } = found.clone();
     if !viewer.may_see(&export) {
         return Ok(Active::Hidden);
     }
