@@ -35,7 +35,7 @@ async fn a_paused_intake_takes_no_requests_until_it_is_resumed() {
 async fn a_drained_node_takes_no_work_until_it_may_again() {
     let site = Site::new(3);
     let service = Inside::start(&site);
-    let operator = Client::new(service.address(), &site.operator_token("olga"));
+    let operator = Client::new(service.address(), &service.operator_token("olga"));
     let admin = service.admin("acme", "ada");
     done(&operator, "/nodes/this/drain", "drain_started").await;
     unchanged(&operator, "/nodes/this/drain").await;
