@@ -74,6 +74,13 @@ impl Schema {
         self.within(&shared::url_of(user, password))
     }
 
+    /// Where its owner finds it, at a place that is given by parameters.
+    pub(crate) fn url_at(&self, place: &str) -> String {
+        let url = self.url();
+        let here = format!("127.0.0.1:{}", shared::port());
+        format!("{}&{place}", url.replace(&here, ""))
+    }
+
     fn within(&self, url: &str) -> String {
         format!("{url}?options=-c%20search_path%3D{}%2Cpublic", self.0)
     }

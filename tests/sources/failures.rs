@@ -1,5 +1,7 @@
 //! Failures that an operator has to mend: each says what to do, at start and in the export's reason, and publishes nothing.
 
+use std::io::Write as _;
+
 use carnet::config::{Config, Inspection};
 use carnet::export::catalog::SourceConfig;
 use carnet::export::error::ExportError;
@@ -192,6 +194,17 @@ async fn a_server_that_lets_nobody_in_is_named_and_the_password_is_not() {
         .unwrap()
         .local_addr()
         .unwrap();
+    // A stand-in for whatever else listens on a port.
+    let foreign = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mail = foreign.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in foreign.incoming() {
+            let _ = stream.unwrap().write_all(b"220 mail.example ESMTP\r\n");
+        }
+    });
+    let full = Schema::new(TABLE);
+    let role = full.role();
+    full.sql(&format!("alter role {role} connection limit 0"));
     for (url, code, said, retryable) in [
         (
             shared::url_of("carnet", "s3cret-word"),
@@ -221,6 +234,18 @@ async fn a_server_that_lets_nobody_in_is_named_and_the_password_is_not() {
             format!("{}?sslmode=require", shared::url()),
             "source_unavailable",
             "sslmode",
+            true,
+        ),
+        (
+            full.url_of(&role, "reader"),
+            "source_unavailable",
+            "it is tried again",
+            true,
+        ),
+        (
+            format!("postgres://me:s3cret-word@{mail}/x"),
+            "source_unavailable",
+            "is no PostgreSQL server",
             true,
         ),
     ] {

@@ -5,6 +5,7 @@ use std::fs;
 use carnet_actors::ports::RunFailure;
 
 use crate::desk::{Desk, Schema, category};
+use crate::server::shared;
 
 /// What an export may take above idle, in KiB.
 const PROMISED: u64 = 64 * 1024;
@@ -40,12 +41,19 @@ async fn a_row_of_200_mb_is_refused_by_name_before_postgresql_has_sent_it() {
     let schema = Schema::new(
         "create table t (tenant text, n int); insert into t values ('acme', 1), ('acme', 2)",
     );
+    // By name, by address alone, and over a Unix socket.
+    let port = shared::port();
+    let ways = [
+        schema.url(),
+        schema.url_at(&format!("hostaddr=127.0.0.1&port={port}")),
+        schema.url_at(&format!("host={}&port={port}", shared::socket().display())),
+    ];
     // Within the first row; after rows that are small; over many columns, none of which is too large by itself.
     let large = "select n, repeat('x', 200000000) as pad from t where tenant = :tenant order by n";
     let later = "select n, repeat('x', case n when 1 then 1000 else 200000000 end) as pad from t where tenant = :tenant order by n";
-    for query in [large, later] {
+    for (url, query) in ways.iter().flat_map(|url| [(url, large), (url, later)]) {
         let columns = "n = { type = 'integer' }\npad = { type = 'text' }";
-        let desk = Desk::new(&schema.url(), &category("c", query, columns)).await;
+        let desk = Desk::new(url, &category("c", query, columns)).await;
         blamed(&failing(&desk).await, "pad");
     }
     let (mut list, mut columns) = (String::new(), String::new());

@@ -17,6 +17,7 @@ mod guards;
 mod heads;
 mod nodes;
 mod pooled;
+mod refusals;
 mod roles;
 mod settings;
 mod support;

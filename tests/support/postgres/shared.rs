@@ -53,6 +53,11 @@ pub fn port() -> u16 {
     server().port
 }
 
+/// The directory of its Unix socket.
+pub fn socket() -> &'static Path {
+    &server().directory
+}
+
 fn server() -> &'static Server {
     static SHARED: OnceLock<Shared> = OnceLock::new();
     let shared = SHARED.get_or_init(|| match attach() {

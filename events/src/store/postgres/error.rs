@@ -89,6 +89,7 @@ impl From<ConnectError> for StoreError {
             | ConnectError::ReadOnly { .. }
             | ConnectError::Denied { .. }
             | ConnectError::NoDatabase { .. }
+            | ConnectError::NotPostgres { .. }
             | ConnectError::Tls { .. }
             | ConnectError::Other { .. } => Self::unavailable(error.to_string()),
         }

@@ -52,7 +52,8 @@ impl Origin<'_> {
         }
     }
 
-    /// No connection came about.
+    /// No connection came about. What the server itself denies stays denied; all else is tried again, for a server that is away may be stood
+    /// in for by a proxy that answers something else.
     pub(super) fn unconnected(&self, error: &ConnectError) -> ExportError {
         match error {
             ConnectError::Denied { .. }

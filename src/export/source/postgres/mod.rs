@@ -12,7 +12,7 @@
 //! we encode, the server goes on until the socket is full, so the two overlap within a category already.
 //!
 //! **How large a row may be.** The driver takes a whole one from the socket before its values are looked at. So the connection looks at the
-//! head of each as it comes, and one beyond 32 MiB ends the export, by the name of its column, before it is taken in. Over a Unix socket, or to a bare `hostaddr`, that can't be done.
+//! head of each as it comes, and one beyond 32 MiB ends the export, by the name of its column, before it is taken in.
 //!
 //! **How long a query may give no row.** Where the source's `statement_timeout` is set, as long as that: while the server is waited for, which
 //! ends a statement by itself when its time is over, the export says that it is alive. Elsewhere as long as `workers.stall_after`.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio_postgres::error::SqlState;
 
-use super::Address;
+use super::gauged::{Ended, Verdicts};
 
 /// Why there is no connection. Every message names its remedy; none holds a password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -55,6 +55,16 @@ pub enum ConnectError {
         /// What the server said.
         reason: String,
     },
+    /// Something answers there, and it is no PostgreSQL server.
+    #[error(
+        "{at} is no PostgreSQL server: {reason}; check host and port in the URL, and what listens there"
+    )]
+    NotPostgres {
+        /// Hosts and database.
+        at: String,
+        /// What it answered.
+        reason: String,
+    },
     /// It can't be reached over TLS as the URL demands.
     #[error(
         "{at} can't be reached over TLS: {reason}; check `sslmode` and `sslrootcert` in the URL, and the server's certificate"
@@ -96,33 +106,97 @@ pub fn describe(error: &tokio_postgres::Error) -> String {
     }
 }
 
-pub(super) fn silent(address: &Address, after: Duration) -> ConnectError {
-    ConnectError::Unreachable {
-        at: address.shown(),
-        reason: format!("no answer within {} s", after.as_secs()),
+/// What went wrong on the way to a connection.
+#[derive(Debug)]
+pub(super) enum Trouble {
+    /// Nobody is there.
+    Absent(io::Error),
+    /// Somebody is there and said nothing in time.
+    Silent(Duration),
+    /// Somebody was there, and broke off.
+    Hung(io::Error),
+    /// The server refused before there was TLS, with this SQLSTATE.
+    Refused(Option<String>),
+    /// The answer began with this byte, which no PostgreSQL server's does.
+    Foreign(u8),
+    /// It said that there is TLS, and what came was none.
+    Garbled,
+    /// There is no TLS as it is asked for.
+    Tls(String),
+    /// What the driver met.
+    Driver(tokio_postgres::Error),
+    /// It takes no writes, and that is asked for.
+    ReadOnly,
+    /// It takes writes, and one is asked for that doesn't.
+    Primary,
+}
+
+impl Trouble {
+    /// What the driver met on a connection that may have been ended from this side.
+    pub(super) fn met(error: tokio_postgres::Error, ended: &Verdicts) -> Self {
+        match ended.get() {
+            // A server that can't begin a process for us says so before all protocol.
+            Some(Ended::Foreign(b'E')) => Self::Refused(None),
+            Some(Ended::Foreign(byte)) => Self::Foreign(*byte),
+            Some(Ended::TooLarge(_)) | None => Self::Driver(error),
+        }
     }
 }
 
-pub(super) fn translate(address: &Address, error: &tokio_postgres::Error) -> ConnectError {
-    let (at, reason) = (address.shown(), describe(error));
+pub(super) fn translate(at: String, trouble: Trouble) -> ConnectError {
+    match trouble {
+        Trouble::Absent(error) => ConnectError::Unreachable {
+            at,
+            reason: error.to_string(),
+        },
+        Trouble::Silent(after) => ConnectError::Unreachable {
+            at,
+            reason: format!("no answer within {} s", after.as_secs()),
+        },
+        Trouble::Hung(error) => ConnectError::Busy {
+            at,
+            reason: format!("it broke off the connection ({error})"),
+        },
+        Trouble::Refused(code) => {
+            let code = code.map_or_else(String::new, |code| format!(" (SQLSTATE {code})"));
+            ConnectError::Busy {
+                at,
+                reason: format!("it refuses connections{code}; its own log says why"),
+            }
+        }
+        Trouble::Foreign(byte) => ConnectError::NotPostgres {
+            at,
+            reason: format!("its answer begins with the byte 0x{byte:02x}"),
+        },
+        Trouble::Garbled => ConnectError::NotPostgres {
+            at,
+            reason: "it was asked for TLS and answered something else".into(),
+        },
+        Trouble::Tls(reason) => ConnectError::Tls { at, reason },
+        Trouble::ReadOnly => ConnectError::ReadOnly { at },
+        Trouble::Primary => ConnectError::Other {
+            at,
+            reason:
+                "it takes writes, and `target_session_attrs` in the URL asks for one that doesn't"
+                    .into(),
+        },
+        Trouble::Driver(error) => from_driver(at, &error),
+    }
+}
+
+fn from_driver(at: String, error: &tokio_postgres::Error) -> ConnectError {
+    let reason = describe(error);
     if let Some(said) = error.as_db_error() {
         return from_server(at, reason, said);
     }
-    let io = error
-        .source()
-        .and_then(|cause| cause.downcast_ref::<io::Error>());
-    match io.map(io::Error::kind) {
-        _ if reason.contains("TLS") => ConnectError::Tls { at, reason },
-        // What the library says of a server that only reads.
-        Some(io::ErrorKind::PermissionDenied) if reason.contains("does not allow writes") => {
-            ConnectError::ReadOnly { at }
-        }
-        Some(_) => ConnectError::Unreachable { at, reason },
-        None if reason.contains("password") || reason.contains("authentication") => {
+    let is_io = error.source().is_some_and(|cause| cause.is::<io::Error>());
+    match () {
+        // It was there a moment ago.
+        () if is_io || error.is_closed() => ConnectError::Busy { at, reason },
+        () if reason.contains("password") || reason.contains("authentication") => {
             ConnectError::Denied { at, reason }
         }
-        None if error.is_closed() => ConnectError::Busy { at, reason },
-        None => ConnectError::Other { at, reason },
+        () => ConnectError::Other { at, reason },
     }
 }
 

@@ -12,6 +12,20 @@ pub struct Limits {
     pub value: u32,
 }
 
+impl Limits {
+    /// None.
+    pub(super) const NONE: Self = Self {
+        message: u32::MAX,
+        value: u32::MAX,
+    };
+}
+
+/// How a server may begin: with asking who we are, with an error, a notice, or the version that it speaks.
+const BEGINNINGS: &[u8] = b"RENv";
+
+/// How large its first message may be. Other protocols' words, taken for one, tell of hundreds of megabytes.
+const FIRST: u32 = 64 * 1024;
+
 /// What became of the bytes so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
@@ -21,6 +35,8 @@ pub(super) enum Verdict {
     Undecided,
     /// They may not, because of this column, from 0; `None`: because of no one in particular.
     Refused(Option<usize>),
+    /// They come from no PostgreSQL server, whose first message can't begin with this byte, or not be that large.
+    Foreign(u8),
 }
 
 /// Follows one connection from the server's first message on.
@@ -29,6 +45,8 @@ pub(super) struct Gauge {
     limits: Limits,
     head: Few<5>,
     at: At,
+    /// The first message's head was seen.
+    begun: bool,
 }
 
 #[derive(Debug)]
@@ -50,6 +68,7 @@ enum At {
         sum: u64,
     },
     Refused(Option<usize>),
+    Foreign(u8),
 }
 
 /// A few bytes, until all are there.
@@ -85,6 +104,7 @@ impl Gauge {
             limits,
             head: Few::NONE,
             at: At::Head,
+            begun: false,
         }
     }
 
@@ -95,7 +115,14 @@ impl Gauge {
                 At::Head => {
                     if let Some([tag, length @ ..]) = self.head.fill(&mut bytes) {
                         self.head = Few::NONE;
-                        self.at = self.limits.begin(tag, u32::from_be_bytes(length));
+                        let length = u32::from_be_bytes(length);
+                        let is_foreign =
+                            !self.begun && (!BEGINNINGS.contains(&tag) || length > FIRST);
+                        self.begun = true;
+                        self.at = match is_foreign {
+                            true => At::Foreign(tag),
+                            false => self.limits.begin(tag, length),
+                        };
                     }
                 }
                 At::Body(left) => {
@@ -139,13 +166,14 @@ impl Gauge {
                         }
                     }
                 }
-                At::Refused(_) => break,
+                At::Refused(_) | At::Foreign(_) => break,
             }
         }
         match self.at {
             At::Head | At::Body(_) => Verdict::Passes,
             At::Columns(_) | At::Value { .. } => Verdict::Undecided,
             At::Refused(column) => Verdict::Refused(column),
+            At::Foreign(byte) => Verdict::Foreign(byte),
         }
     }
 }
@@ -194,10 +222,17 @@ mod tests {
         message(b'D', &body)
     }
 
+    /// After the server's first message.
+    fn begun() -> Gauge {
+        let mut gauge = Gauge::new(LIMITS);
+        assert_eq!(gauge.take(&message(b'R', &[0; 4])), Verdict::Passes);
+        gauge
+    }
+
     /// What is said after all bytes, however they are cut; and how many were looked at until then.
     fn judged(bytes: &[u8]) -> Verdict {
         let all = |piece: usize| {
-            let mut gauge = Gauge::new(LIMITS);
+            let mut gauge = begun();
             let verdicts = bytes.chunks(piece).map(|piece| gauge.take(piece));
             verdicts.last().unwrap_or(Verdict::Passes)
         };
@@ -234,7 +269,7 @@ mod tests {
             assert_eq!(judged(&bytes), Verdict::Refused(Some(column)), "{values:?}");
         }
         // Its head is enough to stop it.
-        let mut gauge = Gauge::new(LIMITS);
+        let mut gauge = begun();
         let bytes = row(&[Some(1000)]);
         assert_eq!(gauge.take(&bytes[..5]), Verdict::Undecided);
         assert_eq!(gauge.take(&bytes[5..11]), Verdict::Refused(Some(0)));
@@ -247,5 +282,27 @@ mod tests {
         let more = [nulls, row(&[Some(1)])].concat();
         assert_eq!(judged(&more), Verdict::Refused(None));
         assert_eq!(judged(&message(b'E', &[b'x'; 101])), Verdict::Refused(None));
+    }
+
+    #[test]
+    fn what_no_postgresql_begins_with_is_foreign() {
+        for foreign in [
+            &b"HTTP/1.1 400 Bad Request\r\n"[..],
+            b"SSH-2.0-OpenSSH\r\n",
+            b"220 mail.example ESMTP\r\n",
+            b"\x15\x03\x01\x00\x02\x02\x46",
+            // As a server says it that can't begin a process for us.
+            b"Ecould not fork new process for connection\n\0",
+        ] {
+            for piece in 1..8 {
+                let mut gauge = Gauge::new(LIMITS);
+                let verdict = foreign.chunks(piece).map(|piece| gauge.take(piece)).last();
+                assert_eq!(verdict, Some(Verdict::Foreign(foreign[0])), "{piece}");
+            }
+        }
+        for tag in *b"RENv" {
+            let mut gauge = Gauge::new(LIMITS);
+            assert_eq!(gauge.take(&message(tag, &[0; 90])), Verdict::Passes);
+        }
     }
 }

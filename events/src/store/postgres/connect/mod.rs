@@ -13,27 +13,36 @@
 //! | `verify-full` | that, and that it is for this host |
 //!
 //! `sslrootcert=FILE` holds the roots as PEM; without it they are the system's. `sslrootcert=system` says so, and that the
-//! server is verified: it means `verify-full`, and goes with nothing less.
+//! server is verified: it means `verify-full`, and goes with nothing less. A Unix socket is never encrypted, whatever is asked.
+//!
+//! The driver speaks PostgreSQL's protocol and nothing before it: addresses, sockets and TLS are here. It would tell a server that refuses, and
+//! something that is no PostgreSQL, from one without TLS by nothing; and it lets nobody see a row before it has taken it in whole.
 
-mod bounded;
 mod error;
 mod gauge;
+mod gauged;
+mod greeting;
+mod places;
 mod tls;
 mod url;
 
 pub use self::error::{ConnectError, describe};
 pub use self::gauge::Limits;
 
-use std::sync::Arc;
+use std::io;
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::UnixStream;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tokio_postgres::config::{Host, SslMode, SslNegotiation, TargetSessionAttrs};
-use tokio_postgres::{AsyncMessage, Client, Notification};
+use tokio::time::timeout;
+use tokio_postgres::config::TargetSessionAttrs;
+use tokio_postgres::tls::NoTlsStream;
+use tokio_postgres::{AsyncMessage, Client, NoTls, Notification, SimpleQueryMessage};
 
-use self::bounded::BoundedTls;
+use self::error::{Trouble, translate};
+use self::gauged::{Ended, Gauged, Verdicts, Wire};
+use self::places::{Endpoint, Place, in_turn};
 use self::tls::{Mode, Tls};
 
 /// How long connecting to one host may take when the URL doesn't say (`connect_timeout`).
@@ -49,8 +58,10 @@ const UNHEARD: Duration = Duration::from_secs(15);
 #[derive(Clone)]
 pub struct Address {
     config: tokio_postgres::Config,
+    places: Vec<Place>,
     tls: Tls,
     mode: Mode,
+    direct: bool,
 }
 
 impl Address {
@@ -61,12 +72,20 @@ impl Address {
     pub fn parse(url: &str, own: &[&str]) -> Result<(Self, Vec<(String, String)>), ConnectError> {
         let url::Parts {
             config,
+            places,
             mode,
+            direct,
             roots,
             own,
         } = url::parse(url, own)?;
-        let tls = Tls::new(mode, roots.as_deref())?;
-        Ok((Self { config, tls, mode }, own))
+        let address = Self {
+            config,
+            places,
+            tls: Tls::new(mode, roots.as_deref())?,
+            mode,
+            direct,
+        };
+        Ok((address, own))
     }
 
     /// The name that this side goes by in the server's lists (`pg_stat_activity`), unless the URL gives one.
@@ -98,18 +117,14 @@ impl Address {
     /// # Errors
     /// Whatever is in the way, with its remedy. It never takes longer than 20 seconds, 5 for a single host.
     pub async fn connect(&self) -> Result<Connection, ConnectError> {
-        self.open(None, None).await
+        self.open(None, Limits::NONE).await
     }
 
-    /// Connects, and takes no message beyond `limits`: the connection ends before it is read, and [`Connection::refused`] says why. Unix
-    /// sockets have no limits, and neither have hosts that are given by their address alone (`hostaddr`).
+    /// Connects, and takes no message beyond `limits`: the connection ends before it is read, and [`Connection::refused`] says why.
     ///
     /// # Errors
     /// As [`connect`](Self::connect).
     pub async fn connect_bounded(&self, limits: Limits) -> Result<Connection, ConnectError> {
-        let hosts = self.config.get_hosts();
-        let named = |host: &Host| matches!(host, Host::Tcp(_));
-        let limits = Some(limits).filter(|_| !hosts.is_empty() && hosts.iter().all(named));
         self.open(None, limits).await
     }
 
@@ -121,54 +136,111 @@ impl Address {
         &self,
         notifications: mpsc::Sender<Notification>,
     ) -> Result<Connection, ConnectError> {
-        self.open(Some(notifications), None).await
+        self.open(Some(notifications), Limits::NONE).await
     }
 
     async fn open(
         &self,
         notifications: Option<mpsc::Sender<Notification>>,
-        limits: Option<Limits>,
+        limits: Limits,
     ) -> Result<Connection, ConnectError> {
-        let hosts = u32::try_from(self.config.get_hosts().len()).unwrap_or(u32::MAX);
-        let each = self.config.get_connect_timeout().copied();
-        // The library's limit holds for reaching a host only, not for what is said there.
-        let deadline = each
-            .unwrap_or(PATIENCE)
-            .saturating_mul(hosts.max(1))
-            .clamp(Duration::from_secs(1), PATIENCE_IN_ALL);
-        let bounded = limits.map(|limits| BoundedTls {
-            tls: self.tls.clone(),
-            mode: self.mode,
-            direct: self.config.get_ssl_negotiation() == SslNegotiation::Direct,
-            limits,
-            refused: Arc::default(),
-        });
+        let each = self.patience();
+        let mut trouble = Trouble::Silent(PATIENCE_IN_ALL);
         let connecting = async {
-            Ok(match &bounded {
-                None => {
-                    let (client, connection) = self.config.connect(self.tls.clone()).await?;
-                    (client, tokio::spawn(drive(connection, notifications)))
+            for place in in_turn(self.places.iter().collect(), &self.config) {
+                let connected = self.connect_to(place, notifications.as_ref(), limits);
+                match timeout(each, connected).await {
+                    Ok(Ok(connection)) => return Some(connection),
+                    Ok(Err(error)) => trouble = error,
+                    Err(_) => trouble = Trouble::Silent(each),
                 }
-                Some(bounded) => {
-                    let mut config = self.config.clone();
-                    // The only way by which the driver lets others have a word.
-                    config.ssl_mode(SslMode::Require);
-                    config.ssl_negotiation(SslNegotiation::Direct);
-                    let (client, connection) = config.connect(bounded.clone()).await?;
-                    (client, tokio::spawn(drive(connection, notifications)))
-                }
-            })
+            }
+            None
         };
-        let (client, task) = match tokio::time::timeout(deadline, connecting).await {
-            Ok(Ok(connected)) => connected,
-            Ok(Err(error)) => return Err(error::translate(self, &error)),
-            Err(_) => return Err(error::silent(self, deadline)),
-        };
-        Ok(Connection {
+        match timeout(PATIENCE_IN_ALL, connecting).await {
+            Ok(Some(connection)) => Ok(connection),
+            Ok(None) | Err(_) => Err(translate(self.shown(), trouble)),
+        }
+    }
+
+    /// How long one host may take, with all that is said there.
+    fn patience(&self) -> Duration {
+        let said = self.config.get_connect_timeout().copied();
+        said.unwrap_or(PATIENCE)
+            .clamp(Duration::from_secs(1), PATIENCE_IN_ALL)
+    }
+
+    /// Connects to one place: to the first of its addresses that will have us.
+    async fn connect_to(
+        &self,
+        place: &Place,
+        notifications: Option<&mpsc::Sender<Notification>>,
+        limits: Limits,
+    ) -> Result<Connection, Trouble> {
+        let endpoints = place.endpoints().await.map_err(Trouble::Absent)?;
+        let mut trouble = Trouble::Absent(io::ErrorKind::AddrNotAvailable.into());
+        for endpoint in in_turn(endpoints, &self.config) {
+            let connected = self.connect_at(endpoint, notifications.cloned(), limits);
+            match connected.await {
+                Ok(connection) => return Ok(connection),
+                Err(error) => trouble = error,
+            }
+        }
+        Err(trouble)
+    }
+
+    async fn connect_at(
+        &self,
+        endpoint: Endpoint,
+        notifications: Option<mpsc::Sender<Notification>>,
+        limits: Limits,
+    ) -> Result<Connection, Trouble> {
+        let ended = Verdicts::default();
+        let stream = Gauged::new(self.reach(&endpoint).await?, limits, ended.clone());
+        let (client, connection) = self
+            .config
+            .connect_raw(stream, NoTls)
+            .await
+            .map_err(|error| Trouble::met(error, &ended))?;
+        let connection = Connection {
             client,
-            task: Task(task),
-            bounded,
-        })
+            task: Task(tokio::spawn(drive(connection, notifications))),
+            endpoint,
+            ended,
+        };
+        self.suits(&connection).await?;
+        Ok(connection)
+    }
+
+    /// A connection on which nothing was said but about TLS.
+    async fn reach(&self, endpoint: &Endpoint) -> Result<Box<dyn Wire>, Trouble> {
+        match endpoint {
+            Endpoint::Tcp(address, name) => {
+                let dialled = places::dial(*address, &self.config).await;
+                let stream = dialled.map_err(Trouble::Absent)?;
+                greeting::encrypt(stream, name, (&self.tls, self.mode, self.direct)).await
+            }
+            Endpoint::Unix(path) => match UnixStream::connect(path).await {
+                Ok(stream) => Ok(Box::new(stream)),
+                Err(error) => Err(Trouble::Absent(error)),
+            },
+        }
+    }
+
+    /// Whether it takes writes, where the URL or the caller asks for one that does, or for one that doesn't.
+    async fn suits(&self, connection: &Connection) -> Result<(), Trouble> {
+        let (reads_only, unlike) = match self.config.get_target_session_attrs() {
+            TargetSessionAttrs::ReadWrite => ("off", Trouble::ReadOnly),
+            TargetSessionAttrs::ReadOnly => ("on", Trouble::Primary),
+            _ => return Ok(()),
+        };
+        let asked = connection.simple_query("SHOW transaction_read_only").await;
+        let answer = asked.map_err(|error| Trouble::met(error, &connection.ended))?;
+        let is_said = |message: &SimpleQueryMessage| match message {
+            SimpleQueryMessage::Row(row) => row.get(0) == Some(reads_only),
+            _ => false,
+        };
+        answer.iter().any(is_said).then_some(()).ok_or(unlike)
     }
 
     /// Asks the server to end what a connection made here has it do. Whether it did shows there.
@@ -176,33 +248,25 @@ impl Address {
     /// # Errors
     /// When the server can't be asked.
     pub async fn cancel(&self, connection: &Connection) -> Result<(), ConnectError> {
-        let token = connection.cancel_token();
-        let asked = match &connection.bounded {
-            None => token.cancel_query(self.tls.clone()).await,
-            Some(bounded) => token.cancel_query(bounded.clone()).await,
+        let asking = async {
+            let wire = self.reach(&connection.endpoint).await?;
+            let token = connection.cancel_token();
+            let asked = token.cancel_query_raw(wire, NoTls).await;
+            asked.map_err(Trouble::Driver)
         };
-        asked.map_err(|error| error::translate(self, &error))
+        let patience = self.patience();
+        let asked = match timeout(patience, asking).await {
+            Ok(asked) => asked,
+            Err(_) => Err(Trouble::Silent(patience)),
+        };
+        asked.map_err(|trouble| translate(self.shown(), trouble))
     }
 
     /// The hosts and the database, for messages.
     #[must_use]
     pub fn shown(&self) -> String {
-        let ports = self.config.get_ports();
-        let host = |(n, host): (usize, &Host)| match host {
-            Host::Tcp(name) => {
-                let port = ports.get(n).or_else(|| ports.first()).copied();
-                format!("{name}:{}", port.unwrap_or(5432))
-            }
-            Host::Unix(path) => path.display().to_string(),
-        };
-        let hosts: Vec<String> = self
-            .config
-            .get_hosts()
-            .iter()
-            .enumerate()
-            .map(host)
-            .collect();
-        format!("{}/{}", hosts.join(","), self.database())
+        let places: Vec<String> = self.places.iter().map(ToString::to_string).collect();
+        format!("{}/{}", places.join(","), self.database())
     }
 
     /// The database's name; without one it is called like the user.
@@ -219,13 +283,10 @@ impl std::fmt::Debug for Address {
 }
 
 /// Drives a connection until it ends.
-async fn drive<S, T>(
-    mut connection: tokio_postgres::Connection<S, T>,
+async fn drive(
+    mut connection: tokio_postgres::Connection<Gauged, NoTlsStream>,
     notifications: Option<mpsc::Sender<Notification>>,
-) where
-    S: AsyncRead + AsyncWrite + Unpin,
-    T: AsyncRead + AsyncWrite + Unpin,
-{
+) {
     while let Some(Ok(message)) =
         std::future::poll_fn(|context| connection.poll_message(context)).await
     {
@@ -240,7 +301,9 @@ async fn drive<S, T>(
 pub struct Connection {
     client: Client,
     task: Task,
-    bounded: Option<BoundedTls>,
+    /// Where the server is that has it.
+    endpoint: Endpoint,
+    ended: Verdicts,
 }
 
 impl std::fmt::Debug for Connection {
@@ -253,7 +316,10 @@ impl Connection {
     /// Why it ended, if that was for a message beyond its limits: the column of a row, from 0, or `None` within when it wasn't one column, or no row.
     #[must_use]
     pub fn refused(&self) -> Option<Option<usize>> {
-        self.bounded.as_ref()?.refused.get().copied()
+        match self.ended.get()? {
+            Ended::TooLarge(column) => Some(*column),
+            Ended::Foreign(_) => None,
+        }
     }
 
     /// Takes leave of the server once it has answered everything; it needn't find out by itself.

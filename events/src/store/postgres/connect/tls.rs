@@ -1,15 +1,12 @@
 //! TLS as libpq's `sslmode` words it, done by rustls.
 
-use std::future::Future;
 use std::path::Path;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::{fmt, io};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio_postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect, TlsStream};
-use tokio_rustls::client::TlsStream as Stream;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::client::danger::{
     HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier,
 };
@@ -23,13 +20,12 @@ use tokio_rustls::rustls::server::ParsedCertificate;
 use tokio_rustls::rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
 };
-use tokio_rustls::{Connect, TlsConnector};
 
 use super::error::ConnectError;
 use super::url::invalid;
 
-/// What is asked of the server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What is asked of the server, from little to much.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Mode {
     Disable,
     Prefer,
@@ -67,6 +63,18 @@ impl Tls {
             .with_no_client_auth();
         config.alpn_protocols = vec![b"postgresql".to_vec()];
         Ok(Self(TlsConnector::from(Arc::new(config))))
+    }
+
+    /// Speaks TLS on `stream` with the server of that name.
+    pub(super) async fn connect(
+        &self,
+        name: &str,
+        stream: TcpStream,
+    ) -> io::Result<TlsStream<TcpStream>> {
+        let name = ServerName::try_from(name.to_owned()).map_err(|_| {
+            io::Error::other(Error::General("no certificate is for such a host".into()))
+        })?;
+        self.0.connect(name, stream).await
     }
 }
 
@@ -198,81 +206,5 @@ impl ServerCertVerifier for Verifier {
         self.provider
             .signature_verification_algorithms
             .supported_schemes()
-    }
-}
-
-impl<S: AsyncRead + AsyncWrite + Unpin> MakeTlsConnect<S> for Tls {
-    type Stream = Encrypted<S>;
-    type TlsConnect = Handshake;
-    type Error = io::Error;
-
-    fn make_tls_connect(&mut self, domain: &str) -> Result<Handshake, io::Error> {
-        // Asked for every host; a Unix socket has no name, and no handshake follows there.
-        let domain = if domain.is_empty() {
-            "localhost"
-        } else {
-            domain
-        };
-        let name = ServerName::try_from(domain.to_owned()).map_err(io::Error::other)?;
-        Ok(Handshake(self.0.clone(), name))
-    }
-}
-
-pub(super) struct Handshake(TlsConnector, ServerName<'static>);
-
-impl<S: AsyncRead + AsyncWrite + Unpin> TlsConnect<S> for Handshake {
-    type Stream = Encrypted<S>;
-    type Error = io::Error;
-    type Future = Shaking<S>;
-
-    fn connect(self, stream: S) -> Shaking<S> {
-        Shaking(self.0.connect(self.1, stream))
-    }
-}
-
-pub(super) struct Shaking<S>(Connect<S>);
-
-impl<S: AsyncRead + AsyncWrite + Unpin> Future for Shaking<S> {
-    type Output = io::Result<Encrypted<S>>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.0).poll(context).map_ok(Encrypted)
-    }
-}
-
-pub(super) struct Encrypted<S>(Stream<S>);
-
-impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream for Encrypted<S> {
-    fn channel_binding(&self) -> ChannelBinding {
-        // What it would add, `verify-full` has: that nobody stands between.
-        ChannelBinding::none()
-    }
-}
-
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Encrypted<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(context, buffer)
-    }
-}
-
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Encrypted<S> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(context, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(context)
     }
 }

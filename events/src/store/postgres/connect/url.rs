@@ -5,15 +5,19 @@ use std::str::FromStr;
 
 use percent_encoding::percent_decode_str;
 use tokio_postgres::Config;
-use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres::config::{SslMode, SslNegotiation};
 
 use super::error::ConnectError;
+use super::places::{Place, places};
 use super::tls::Mode;
 use super::{PATIENCE, UNHEARD};
 
 pub(super) struct Parts {
     pub(super) config: Config,
+    pub(super) places: Vec<Place>,
     pub(super) mode: Mode,
+    /// The server speaks TLS from the first byte and isn't asked.
+    pub(super) direct: bool,
     pub(super) roots: Option<PathBuf>,
     pub(super) own: Vec<(String, String)>,
 }
@@ -65,18 +69,16 @@ pub(super) fn parse(url: &str, own: &[&str]) -> Result<Parts, ConnectError> {
         let cause = std::error::Error::source(&error).map(ToString::to_string);
         invalid(cause.unwrap_or_else(|| error.to_string()))
     })?;
-    if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
-        return Err(invalid("it names no host"));
+    let places = places(&config)?;
+    let direct = config.get_ssl_negotiation() == SslNegotiation::Direct;
+    if direct && mode < Mode::Require {
+        return Err(invalid(
+            "`sslnegotiation=direct` goes with `sslmode=require` or more only",
+        ));
     }
-    let hosts = config.get_hosts();
-    let only_sockets = !hosts.is_empty() && hosts.iter().all(|host| matches!(host, Host::Unix(_)));
-    config.ssl_mode(match mode {
-        // Nothing is encrypted on the way to the same machine, whatever is asked: as in libpq.
-        _ if only_sockets => SslMode::Disable,
-        Mode::Disable => SslMode::Disable,
-        Mode::Prefer => SslMode::Prefer,
-        Mode::Require | Mode::VerifyCa | Mode::VerifyFull => SslMode::Require,
-    });
+    // The driver gets a connection that is encrypted already, where it is.
+    config.ssl_mode(SslMode::Disable);
+    config.ssl_negotiation(SslNegotiation::Postgres);
     let said = |name: &str| {
         let mut names = passed.iter().filter_map(|part| part.split_once('='));
         names.any(|(given, _)| given == name)
@@ -95,7 +97,9 @@ pub(super) fn parse(url: &str, own: &[&str]) -> Result<Parts, ConnectError> {
     let roots = roots.filter(|_| !by_the_system).map(PathBuf::from);
     Ok(Parts {
         config,
+        places,
         mode,
+        direct,
         roots,
         own: owned,
     })
@@ -140,6 +144,8 @@ mod tests {
         assert!(!format!("{address:?}").contains("ss@"));
         let (address, _) = Address::parse("postgresql://me@/x?host=/run/pg", &[]).unwrap();
         assert_eq!(address.shown(), "/run/pg/x");
+        let (address, _) = Address::parse("postgres://me@/x?hostaddr=127.0.0.1", &[]).unwrap();
+        assert_eq!(address.shown(), "127.0.0.1:5432/x");
     }
 
     #[test]
@@ -167,6 +173,9 @@ mod tests {
             ("postgres://me:secret@h/x?schema", "no `=`"),
             ("postgres://me:secret@h:port/x", "port"),
             ("postgres:///x", "no host"),
+            ("postgres://me@a,b/x?hostaddr=127.0.0.1", "hostaddr"),
+            ("postgres://me@a,b,c/x?port=1,2", "ports"),
+            ("postgres://me@h/x?sslnegotiation=direct", "sslmode=require"),
             (
                 "postgres://me:secret@h/x?sslmode=verify-ca&sslrootcert=/nowhere",
                 "/nowhere",
