@@ -44,6 +44,23 @@ async fn a_second_process_is_refused_and_told_who_holds_it() {
     directory.store();
 }
 
+/// A file has one lock, whatever names lead to it, one that will only lead to it included.
+#[tokio::test]
+async fn a_second_process_is_refused_by_another_name_of_the_file_too() {
+    let directory = Sqlite::new();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let link = elsewhere.path().join("link.db");
+    std::os::unix::fs::symlink(directory.path(), &link).unwrap();
+    let store = SqliteStore::open(&link).unwrap();
+    let error = SqliteStore::open(directory.path()).unwrap_err();
+    assert!(matches!(error, StoreError::Refused { .. }), "{error:?}");
+    drop(store);
+    let store = directory.store();
+    let error = SqliteStore::open(&link).unwrap_err();
+    assert!(matches!(error, StoreError::Refused { .. }), "{error:?}");
+    drop(store);
+}
+
 #[tokio::test]
 async fn dropping_it_ends_subscriptions_with_an_error() {
     let directory = filled().await;

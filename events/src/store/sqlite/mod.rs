@@ -21,7 +21,9 @@ mod tests;
 mod thread;
 mod writer;
 
-use std::path::Path;
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -68,21 +70,17 @@ impl SqliteStore {
     /// commits there would not be durable; `Corrupt` when it is damaged; `Unavailable` when it can't be reached or made.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         let path = path.as_ref();
-        let directory = path
-            .parent()
-            .filter(|parent| !parent.as_os_str().is_empty())
-            .unwrap_or(Path::new("."));
         let cannot = |error| {
-            StoreError::unavailable(format!("{} can't be made: {error}", directory.display()))
+            StoreError::unavailable(format!("{} can't be made: {error}", path.display()))
         };
-        std::fs::create_dir_all(directory).map_err(cannot)?;
-        let lock = Lock::acquire(path)?;
-        let conn = schema::open_writer(path)?;
+        let path = made(path).map_err(cannot)?;
+        let lock = Lock::acquire(&path)?;
+        let conn = schema::open_writer(&path)?;
         // A file just made is only there for good when its directory's entry is.
-        std::fs::File::open(directory)
+        File::open(directory(&path))
             .and_then(|directory| directory.sync_all())
             .map_err(cannot)?;
-        Self::start(path, conn, lock)
+        Self::start(&path, conn, lock)
     }
 
     fn start(path: &Path, conn: Connection, lock: Lock) -> Result<Self, StoreError> {
@@ -127,6 +125,23 @@ impl SqliteStore {
             .as_ref()
             .ok_or_else(|| StoreError::refused("it is opened for reading only"))
     }
+}
+
+/// Makes the file at `path`, empty and with its directory, unless it is there. Gives its one real name, for symbolic links
+/// may lead to it by others: the lock stands beside that one, and so does what SQLite keeps beside a database.
+fn made(path: &Path) -> io::Result<PathBuf> {
+    if !path.try_exists()? {
+        fs::create_dir_all(directory(path))?;
+        OpenOptions::new().append(true).create(true).open(path)?;
+    }
+    path.canonicalize()
+}
+
+/// Where the file at `path` is.
+fn directory(path: &Path) -> &Path {
+    path.parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+        .unwrap_or(Path::new("."))
 }
 
 #[async_trait]

@@ -154,3 +154,27 @@ async fn a_file_held_by_another_tool_is_an_error_until_it_lets_go() {
         .await
         .unwrap();
 }
+
+/// A program that keeps to no lock adds to the log: what the store knew of it is out of date, but only once.
+#[tokio::test]
+async fn what_another_tool_added_to_the_log_is_counted_after_one_error() {
+    let temporary = tempfile::tempdir().unwrap();
+    let path = temporary.path().join("events.db");
+    let store = SqliteStore::open(&path).unwrap();
+    let name: StreamName = "shared".parse().unwrap();
+    store
+        .append(&name, Expected::NoStream, event(10))
+        .await
+        .unwrap();
+
+    let foreign = Connection::open(&path).unwrap();
+    let added = "insert into events select position + 1, stream, revision + 1, randomblob(16), kind, data, metadata from events";
+    foreign.execute(added, []).unwrap();
+    let error = store
+        .append(&name, Expected::Any, event(10))
+        .await
+        .unwrap_err();
+    assert!(matches!(error, StoreError::Corrupt { .. }), "{error:?}");
+    let appended = store.append(&name, Expected::Any, event(10)).await.unwrap();
+    assert_eq!(appended.first_revision, 2);
+}

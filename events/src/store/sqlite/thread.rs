@@ -156,7 +156,7 @@ impl Thread {
     fn recover(&mut self, failure: &Failure) {
         self.heads.forget();
         let usable = |conn: &Connection| conn.is_autocommit() || execute(conn, "ROLLBACK").is_ok();
-        if matches!(failure, Failure::InDoubt(_)) || !self.conn.as_ref().is_some_and(usable) {
+        if failure.leaves_doubt() || !self.conn.as_ref().is_some_and(usable) {
             self.conn = None;
         }
     }
@@ -171,6 +171,18 @@ enum Failure {
     RolledBack(StoreError),
     /// Whether it was committed is not known.
     InDoubt(StoreError),
+}
+
+impl Failure {
+    /// What is in the file may differ from what this program takes to be there, so it is to be opened anew.
+    fn leaves_doubt(&self) -> bool {
+        match self {
+            Self::InDoubt(_) => true,
+            Self::Begin(error) | Self::RolledBack(error) => {
+                matches!(error, StoreError::Corrupt { .. })
+            }
+        }
+    }
 }
 
 impl From<Failure> for StoreError {
