@@ -5,12 +5,13 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { freePort } from "./port.js";
 
 const PROGRAM = process.env.CARNET ?? new URL("../../../target/debug/carnet", import.meta.url).pathname;
 const ADDRESS = /^carnet serves (http:\/\/\S+)$/;
 const PATIENCE = 60_000;
-/** Of SQLite's recursion: some 20 ms, so that the few thousand rows of a tenant take minutes. */
-const STEPS_PER_ROW = 100_000;
+/** Of SQLite's recursion: about a second, so that the thousands of rows of a tenant take an hour, and minutes where ten times as fast. */
+const STEPS_PER_ROW = 4_000_000;
 
 /** A demo that runs, is killed, and runs again on the same files and address. */
 export class Server {
@@ -18,21 +19,20 @@ export class Server {
   constructor(settings = {}) {
     this.settings = settings;
     this.folder = mkdtempSync(join(tmpdir(), "carnet-browser-"));
-    this.listen = "127.0.0.1:0";
     this.log = [];
   }
 
   /** Starts it, and gives the address its pages have. */
   async start() {
+    this.listen ??= `127.0.0.1:${await freePort()}`;
     const args = ["demo", "--dir", this.folder, "--listen", this.listen];
     this.process = spawn(PROGRAM, args, {
       env: { ...process.env, ...this.settings },
       stdio: ["ignore", "pipe", "pipe"],
     });
     this.process.stderr.on("data", (text) => this.log.push(text.toString()));
-    this.listen = new URL(await this.#address()).host;
     // By its name, as the demo says: that is where browsers take cookies for secure places.
-    this.base = `http://localhost:${new URL(`http://${this.listen}`).port}`;
+    this.base = `http://localhost:${new URL(await this.#address()).port}`;
     return this.base;
   }
 
@@ -85,20 +85,22 @@ export class Server {
     // With a write-ahead log the table can be changed while an export reads what it was.
     this.sql(`
       pragma journal_mode = wal;
+      begin immediate;
       alter table audit_events rename to quick_audit_events;
       create view audit_events as
         select id, tenant_id, actor_id, action, trace, payload, case tenant_id when '${tenant}' then (
           with recursive n(i) as (select id union all select i + 1 from n where i < id + ${STEPS_PER_ROW})
           select substr(occurred_at, 1, max(i)) from n) else occurred_at end as occurred_at
-        from quick_audit_events`);
+        from quick_audit_events;
+      commit`);
   }
 
   /** Takes `dawdle` back, for whatever is read from now on. */
   hurry() {
-    this.sql("drop view audit_events; alter table quick_audit_events rename to audit_events");
+    this.sql("begin immediate; drop view audit_events; alter table quick_audit_events rename to audit_events; commit");
   }
 
-  /** Changes the data that tenants export. */
+  /** Changes the data that tenants export. Whoever reads meanwhile sees all of a change made in a transaction, or nothing. */
   sql(statement) {
     execFileSync("sqlite3", [join(this.folder, "tenants.db")], { input: `.timeout 5000\n.bail on\n${statement};` });
   }

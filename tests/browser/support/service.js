@@ -2,25 +2,16 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { createInterface } from "node:readline";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { freePort } from "./port.js";
 import { CLIENT } from "./provider.js";
 
 const PROGRAM = process.env.CARNET ?? new URL("../../../target/debug/carnet", import.meta.url).pathname;
 
-/** A port that nobody listens on: the provider must know the service's address before the service runs. */
-async function freePort() {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address();
-  server.close();
-  await once(server, "close");
-  return port;
-}
-
 export class Service {
+  /** Its address, which the provider must know before it runs. */
   async prepare() {
     this.folder = mkdtempSync(join(tmpdir(), "carnet-serve-"));
     this.port = await freePort();
