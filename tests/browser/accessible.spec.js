@@ -1,7 +1,7 @@
 // Every page in every state: usable with assistive technology, in light and dark, on desktop and phone, by keyboard alone.
 import { test, expect, serve } from "./support/test.js";
-import { scanEverywhere, tabTo } from "./support/axe.js";
-import { PORTAL, start, completed, row, job } from "./support/portal.js";
+import { scanEverywhere, tabTo, unfold } from "./support/axe.js";
+import { PORTAL, start, submit, completed, row, job } from "./support/portal.js";
 
 const server = serve({ CARNET__LIMITS__PER_USER__ACCEPTED: "4" });
 
@@ -13,7 +13,7 @@ test("signing in, signing out, and what isn't there", async ({ visit }) => {
   await page.goto("/demo/sign-in");
   await scanEverywhere(page, "sign-in");
   await page.locator('button[value="member@acme"]').click();
-  await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
+  await expect(page.getByRole("heading", { level: 1 })).toHaveText("Not found");
   await scanEverywhere(page, "not found");
   await page.goto("/signed-out");
   await scanEverywhere(page, "signed out");
@@ -24,6 +24,7 @@ test("the portal by keyboard alone: sign in, start, download", async ({ visit })
   await page.goto("/sign-in");
   await tabTo(page, page.locator('button[value="client_admin@acme"]'));
   await page.keyboard.press("Enter");
+  await page.waitForURL(/section=data-exports/);
   await expect(page.getByRole("heading", { level: 1, name: "Data exports" })).toBeVisible();
   await page.keyboard.press("Tab");
   await expect(page.getByRole("link", { name: /skip/i })).toBeFocused();
@@ -33,7 +34,11 @@ test("the portal by keyboard alone: sign in, start, download", async ({ visit })
   await page.reload();
   await page.getByLabel("Audit events").uncheck();
   await tabTo(page, page.getByRole("button", { name: "Start export" }));
+  // The browser saves the file by itself first.
+  const saved = page.waitForEvent("download", { timeout: 120_000 });
   await page.keyboard.press("Enter");
+  await page.waitForURL(/notice=started/);
+  await saved;
   const download = page.locator("table.history").getByRole("link", { name: "Download" }).first();
   await download.waitFor();
   await tabTo(page, download);
@@ -55,14 +60,15 @@ test("the portal: empty, under way, asking, finished, refused, used up", async (
   await page.goto(`/settings/data-exports/${long}/cancel`);
   await scanEverywhere(page, "cancelling");
   await page.getByRole("button", { name: /Cancel the export/ }).click();
+  await expect(row(page, long).locator(".status.cancelled")).toBeVisible();
   server.hurry();
 
   id = await start(page, ["configurations"]);
   await completed(page, id);
-  for (const closed of await page.locator("details:not([open]) > summary").all()) await closed.click();
+  await unfold(page);
   await scanEverywhere(page, "portal, finished");
   for (const box of await page.locator('[name="categories"]').all()) await box.uncheck();
-  await page.getByRole("button", { name: "Start export" }).click();
+  expect((await submit(page)).status()).toBe(400);
   await expect(page.getByRole("alert")).toBeVisible();
   await scanEverywhere(page, "portal, refused");
   await page.goto(`${PORTAL}&status=expired`);
@@ -84,7 +90,7 @@ test("one export's details, with a link", async ({ visit }) => {
 test("the auditor's desk: the log, a record, mistakes, nothing found, one export", async ({ visit }) => {
   const page = await visit(server, "auditor@acme", { expected: [/status of 400/] });
   await page.goto("/audit");
-  for (const closed of await page.locator("details:not([open]) > summary").all()) await closed.click();
+  await unfold(page);
   await page.locator("a.open").first().click();
   await expect(page.getByText("Schema version")).toBeVisible();
   await scanEverywhere(page, "log");

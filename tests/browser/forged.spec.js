@@ -1,7 +1,7 @@
 // What other sites make a signed-in person's browser do, and what a browser may keep: refused, each of it.
 import { test, expect, serve } from "./support/test.js";
 import { elsewhere } from "./support/elsewhere.js";
-import { PORTAL } from "./support/portal.js";
+import { PORTAL, list, submit } from "./support/portal.js";
 
 const server = serve();
 // The other site's own page may do what it likes; what counts is what comes of it.
@@ -18,15 +18,23 @@ const other = elsewhere(() => ({
   "/frame": `<iframe src="${server.base}${PORTAL}" width="800" height="600"></iframe>`,
 }));
 
-const exports = async (page) => (await (await page.request.get("/api/account-exports")).json()).total;
+const exports = async (page) => (await list(page)).total;
+
+/** Opens a page of the other site that sends a form to `action`; gives the status of the answer, once that is what is shown. */
+async function sent(page, address, action) {
+  const posted = page.waitForResponse((answer) => answer.request().method() === "POST");
+  await page.goto(address);
+  const status = (await posted).status();
+  await page.waitForURL(server.base + action);
+  return status;
+}
 
 for (const [host, what] of [["localhost", "another origin of the same site"], ["127.0.0.1", "another site"]]) {
   test(`a form that ${what} sends does nothing`, async ({ visit }) => {
     const page = await visit(server, "client_admin@acme", { expected: ANYTHING });
-    const posted = page.waitForResponse((answer) => answer.request().method() === "POST");
-    await page.goto(`${other.at(host)}/form`);
+    const status = await sent(page, `${other.at(host)}/form`, "/settings/data-exports");
     // With the cookie it is refused; where the browser keeps the cookie back, it is a stranger's.
-    expect((await posted).status()).toBe(host === "localhost" ? 403 : 401);
+    expect(status).toBe(host === "localhost" ? 403 : 401);
     expect(await exports(page)).toBe(0);
   });
 
@@ -46,10 +54,8 @@ for (const [host, what] of [["localhost", "another origin of the same site"], ["
 
   test(`${what} signs nobody in or out`, async ({ visit }) => {
     const page = await visit(server, "client_admin@acme", { expected: ANYTHING });
-    for (const path of ["/sign-in", "/sign-out"]) {
-      const posted = page.waitForResponse((answer) => answer.request().method() === "POST");
-      await page.goto(other.at(host) + path);
-      expect([401, 403]).toContain((await posted).status());
+    for (const [path, action] of [["/sign-in", "/demo/sign-in"], ["/sign-out", "/sign-out"]]) {
+      expect([401, 403]).toContain(await sent(page, other.at(host) + path, action));
     }
     await page.goto(PORTAL);
     await expect(page.locator(".top")).toContainText("acme");
@@ -73,9 +79,8 @@ test("a form without its token, or with another session's, is refused", async ({
   for (const value of ["", "x".repeat(43), token]) {
     await page.goto(PORTAL);
     await page.locator('#new-export [name="csrf"]').evaluate((field, value) => { field.value = value; }, value);
-    const posted = page.waitForResponse((answer) => answer.request().method() === "POST");
-    await page.getByRole("button", { name: "Start export" }).click();
-    expect((await posted).status()).toBe(403);
+    expect((await submit(page)).status()).toBe(403);
+    await page.waitForURL(/\/settings\/data-exports$/);
     await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
   }
   expect(await exports(page)).toBe(0);

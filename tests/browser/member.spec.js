@@ -1,6 +1,7 @@
 // Members who may export: their own exports alone, one for the whole tenant per hour, and never a word of who else asked.
 import { join } from "node:path";
 import { test, expect, serve } from "./support/test.js";
+import { follow } from "./support/click.js";
 import { carryOut } from "./support/operator.js";
 import { PORTAL, start, completed, row, job, newest } from "./support/portal.js";
 
@@ -47,7 +48,7 @@ test("a member exports what needs no permission, and others see only that somebo
   await expect(button).toHaveAccessibleDescription(/somebody else started is under way/);
   await expect(other.locator("li.job").getByRole("link")).toHaveCount(0);
   await tellsNothingOf(other, "max", first);
-  await job(elsewhere, blocking).getByRole("link", { name: "Cancel" }).click();
+  await follow(job(elsewhere, blocking).getByRole("link", { name: "Cancel" }));
   await elsewhere.getByRole("button", { name: "Cancel the export" }).click();
   await completed(member, first);
 });

@@ -3,6 +3,7 @@ import { renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test, expect, serve } from "./support/test.js";
 import { scanEverywhere } from "./support/axe.js";
+import { follow } from "./support/click.js";
 import { carryOut } from "./support/operator.js";
 import { PORTAL, start, completed, row, job } from "./support/portal.js";
 
@@ -21,7 +22,7 @@ test("intake is paused and opened again; the portal says so, the board shows the
   await admin.goto(PORTAL);
   for (const [act, event] of [["Pause", "intake_paused"], ["Resume", "intake_resumed"]]) {
     await operator.goto("/operator");
-    await operator.locator("#intake-link").filter({ hasText: act }).click();
+    await follow(operator.locator("#intake-link").filter({ hasText: act }));
     await carryOut(operator, event);
     const paused = act === "Pause";
     await expect(admin.locator("#why-not")).toHaveCount(paused ? 1 : 0);
@@ -34,7 +35,7 @@ test("a drained node starts nothing, and works again when told to", async ({ vis
   const admin = await visit(server, ADMIN);
   await operator.goto("/operator");
   const nodes = operator.locator("#nodes");
-  await nodes.getByRole("link", { name: "Drain" }).click();
+  await follow(nodes.getByRole("link", { name: "Drain" }));
   await carryOut(operator, "drain_started");
   await expect(nodes.locator(".status")).toHaveText("Draining");
   await expect(operator.locator('[sse-swap="verdict"]')).toContainText("is draining");
@@ -42,7 +43,7 @@ test("a drained node starts nothing, and works again when told to", async ({ vis
   kept = await start(admin, ["configurations"]);
   await expect(job(admin, kept).locator(".status.queued")).toBeVisible();
   await expect(job(admin, kept)).toContainText("waits: the service is being prepared for maintenance");
-  await nodes.getByRole("link", { name: "Let it work again" }).click();
+  await follow(nodes.getByRole("link", { name: "Let it work again" }));
   await carryOut(operator, "drain_ended");
   await expect(nodes.locator(".status")).toHaveText("Working");
   await completed(admin, kept);
@@ -54,7 +55,12 @@ test("an export is failed, another like it admitted, and that one requeued while
   server.dawdle("acme");
   failed = await start(admin);
   await expect(job(admin, failed).locator(".status.running")).toBeVisible();
-  await operator.goto("/operator/exports?status=running");
+  // The list may be a moment behind what happens, and doesn't renew itself.
+  const listed = async () => {
+    await operator.goto("/operator/exports?status=running");
+    return operator.locator(`#x-${failed}`).count();
+  };
+  await expect.poll(listed).toBe(1);
   await operator.locator(`#x-${failed}`).click();
   await operator.getByRole("link", { name: "Fail", exact: true }).click();
   await expect(operator.locator(".sheet .subject")).toContainText("acme");
@@ -135,7 +141,7 @@ test("a tenant is cancelled with what follows spelled out, and comes back", asyn
 test("a projection is filled again, and its board goes on meanwhile", async ({ visit }) => {
   const page = await visit(server, OPERATOR);
   await page.goto("/operator");
-  await page.locator("#rebuild-exports").click();
+  await follow(page.locator("#rebuild-exports"));
   await expect(page.locator(".sheet .subject")).toContainText("exports");
   await carryOut(page, "rebuild_requested");
   const line = page.locator("#history tbody tr").filter({ hasText: /^exports/ });
@@ -182,6 +188,7 @@ test("without scripts: an act asks for its reason, and is done with one", async 
 });
 
 test("board, lists, one export, one tenant and forms are accessible in light and dark, on desktop and phone", async ({ visit }) => {
+  test.slow();
   const page = await visit(server, OPERATOR);
   for (const [path, name] of [
     ["/operator", "board"],

@@ -29,10 +29,17 @@ test("every page is light on a first visit", async ({ visit }, info) => {
 async function weigh(page, path) {
   const client = await page.context().newCDPSession(page);
   await client.send("Network.enable");
-  await client.send("Network.clearBrowserCache");
+  await client.send("Network.setCacheDisabled", { cacheDisabled: true });
   let bytes = 0;
-  client.on("Network.loadingFinished", ({ encodedDataLength }) => { bytes += encodedDataLength; });
+  const loading = new Set();
+  // A page's stream goes on for as long as it is looked at.
+  client.on("Network.requestWillBeSent", ({ requestId, type }) => type !== "EventSource" && loading.add(requestId));
+  client.on("Network.loadingFailed", ({ requestId }) => loading.delete(requestId));
+  client.on("Network.loadingFinished", ({ requestId, encodedDataLength }) => {
+    loading.delete(requestId);
+    bytes += encodedDataLength;
+  });
   await page.goto(path);
-  await page.waitForLoadState("load");
+  await expect.poll(() => loading.size).toBe(0);
   return bytes;
 }

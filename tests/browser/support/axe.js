@@ -7,8 +7,10 @@ const DESKTOP = { width: 1280, height: 900 };
 const PHONE = { width: 390, height: 844 };
 const SMALLEST = { width: 320, height: 640 };
 
-/** Scans the page as it stands, in light and dark, on a desktop and a phone. */
+/** Scans the page as it stands, in light and dark, on a desktop and a phone. From then on it doesn't renew itself any more. */
 export async function scanEverywhere(page, name) {
+  await page.waitForLoadState();
+  await hold(page);
   for (const [size, viewport] of [["desktop", DESKTOP], ["phone", PHONE]]) {
     await page.setViewportSize(viewport);
     for (const colorScheme of ["light", "dark"]) {
@@ -19,6 +21,22 @@ export async function scanEverywhere(page, name) {
   await noSideways(page, name);
   await page.setViewportSize(DESKTOP);
   await page.emulateMedia({ colorScheme: null });
+}
+
+/** Keeps a page as it is: a part that is replaced while it is looked at would be blamed for not being there. */
+async function hold(page) {
+  await page.evaluate(() => {
+    for (const swap of ["htmx:sseBeforeMessage", "htmx:beforeSwap"]) {
+      document.addEventListener(swap, (event) => event.preventDefault());
+    }
+  });
+}
+
+/** Opens everything that is folded up. */
+export async function unfold(page) {
+  for (const details of await page.locator("details").all()) {
+    if (!(await details.evaluate(({ open }) => open))) await details.locator("> summary").click();
+  }
 }
 
 async function violations(page) {

@@ -1,0 +1,34 @@
+// Clicks on what a page may renew at any moment.
+
+/** So long after a click that had no effect it is made again. */
+const A_WHILE = 10_000;
+
+/**
+ * Clicks `target`, and waits for what comes of it. A part of the page that is renewed between the press and the release of
+ * the button takes the click with it; people click again then, and so does this.
+ */
+export async function hit(target, effect) {
+  let is = false;
+  const seen = effect.finally(() => { is = true; });
+  seen.catch(() => {});
+  while (!is) {
+    // This very element: what stands in its place on the page that the click leads to isn't to be clicked.
+    const element = await Promise.race([seen, target.elementHandle()]);
+    if (is) break;
+    await Promise.race([seen, element.click().then(pause, () => {})]);
+  }
+  return seen;
+}
+
+const pause = () => new Promise((resolve) => { setTimeout(resolve, A_WHILE).unref(); });
+
+/** Follows a link to another page. */
+export async function follow(link) {
+  const page = link.page();
+  const here = page.url();
+  await hit(link, page.waitForURL((url) => url.href !== here, { waitUntil: "commit" }));
+  await page.waitForLoadState();
+}
+
+/** Has the browser save the file that a link leads to; gives the download. */
+export const save = (link) => hit(link, link.page().waitForEvent("download"));
