@@ -117,7 +117,7 @@ pub(crate) async fn export(exporter: &Exporter, id: u128) -> PublishedArtifact {
         claim: Uuid::new_v4(),
         policy_digests,
         started_at: Timestamp::EPOCH,
-        expires_at: None,
+        ttl: None,
     };
     exporter
         .run(

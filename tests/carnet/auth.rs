@@ -90,6 +90,7 @@ async fn what_needs_no_token_shows_nothing_of_tenants() {
     let site = Site::new(1);
     let server = Server::start(&site);
     let nobody: Client = server.client("");
+    nobody.becomes_ready().await;
     for path in ["/healthz", "/readyz", "/openapi.json", "/docs", "/problems"] {
         let answer = nobody.get(path).await.expect(200);
         let text = String::from_utf8_lossy(&answer.body).into_owned();

@@ -169,7 +169,7 @@ async fn a_statement_that_takes_too_long_is_ended_by_the_server() {
     let schema = Schema::new(MANY);
     let query = marked(&schema, SLEEPING);
     let mut source = SourceConfig::new("main", &schema.url());
-    source.statement_timeout = Some(Span::seconds(1));
+    source.statement_timeout = Some(Span::seconds(3));
     let desk = Desk::over(source, &category("c", &query, COLUMNS)).await;
     let failure = desk.rows("c").await.unwrap_err();
     assert_eq!(failure.code, "source_timeout");

@@ -182,7 +182,6 @@ fn ours<'a>(
     let Some(running) = running else {
         return Claimed::Not(standing(export));
     };
-    let expires_at = shared.options.ttl.map(|ttl| running.started_at.plus(ttl));
     let attempt = Attempt {
         shared,
         tenant: waiting.tenant.clone(),
@@ -193,7 +192,6 @@ fn ours<'a>(
             incarnation: running.claim.incarnation,
         },
         failures: export.failures,
-        expires_at,
     };
     let job = Job {
         export: waiting.export,
@@ -202,7 +200,7 @@ fn ours<'a>(
         claim: shared.ports.ids.random(),
         policy_digests: running.claim.policy_digests.clone(),
         started_at: running.started_at,
-        expires_at,
+        ttl: shared.options.ttl,
     };
     Claimed::Ours(attempt, Box::new(job))
 }

@@ -40,8 +40,6 @@ struct Attempt<'a> {
     runner: Runner,
     /// Failed attempts before this one.
     failures: u32,
-    /// End of the download window, the same as in the job's manifest.
-    expires_at: Option<Timestamp>,
 }
 
 /// Claims the export, runs it and reports what came of it.

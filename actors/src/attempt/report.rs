@@ -28,7 +28,7 @@ impl Attempt<'_> {
             runner: self.runner,
             artifact: output.artifact,
             categories: output.categories,
-            expires_at: self.expires_at,
+            expires_at: output.expires_at,
         };
         let reported = self.until_definite(command).await;
         if matches!(reported, Reported::Fenced) {

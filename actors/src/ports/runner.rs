@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use carnet_events::domain::export::{CategoryResult, Parameters, Progress, PublishedArtifact};
@@ -26,8 +27,8 @@ pub struct Job {
     pub policy_digests: BTreeMap<String, Digest>,
     /// When the attempt began, as `started` says: the manifest's `generated_at`.
     pub started_at: Timestamp,
-    /// End of the download window, for the manifest; `None`: no end.
-    pub expires_at: Option<Timestamp>,
+    /// How long the artifact can be downloaded, counted from when its manifest is written; `None`: for ever.
+    pub ttl: Option<Duration>,
 }
 
 /// A stored, durable, not yet published artifact.
@@ -37,6 +38,8 @@ pub struct RunOutput {
     pub artifact: PublishedArtifact,
     /// What each category came to.
     pub categories: BTreeMap<String, CategoryResult>,
+    /// End of the download window, as the manifest says; `None`: no end.
+    pub expires_at: Option<Timestamp>,
 }
 
 /// Why an attempt came to nothing. Whoever returns it has removed what it had stored.

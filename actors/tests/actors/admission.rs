@@ -29,8 +29,8 @@ async fn a_request_becomes_a_completed_export() {
     let published = view.export.published().unwrap();
     assert!(world.runner.has(&published.artifact.key));
     let job = world.runner.jobs_of(export).remove(0);
-    assert_eq!(published.expires_at, job.expires_at);
-    assert_eq!(job.expires_at, Some(job.started_at.plus(7 * DAY)));
+    assert_eq!(job.ttl, Some(7 * DAY));
+    assert_eq!(published.expires_at, Some(job.started_at.plus(7 * DAY)));
     assert_eq!(job.policy_digests, view.export.request.policy_digests);
     until_released(&system, "acme").await;
     stop(system).await;

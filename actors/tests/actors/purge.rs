@@ -61,7 +61,10 @@ async fn people(world: &World) -> Option<u64> {
 }
 
 async fn until_purged(world: &World, system: &System) {
-    let purged = || async { lifecycle(system).await == Lifecycle::Purged };
+    let purged = || async {
+        breathe().await;
+        lifecycle(system).await == Lifecycle::Purged
+    };
     world.advance_until(SECOND, purged).await;
 }
 

@@ -152,7 +152,10 @@ async fn exports_that_run_well_elsewhere_keep_no_lost_one_from_being_taken_over(
     exports.sort();
     silenced.lock().unwrap().insert(exports[4]);
     let here = world.start_with(2, narrow).await;
-    let taken_over = || async { status_of(&here, exports[4]).await == Some(Status::Completed) };
+    let taken_over = || async {
+        breathe().await;
+        status_of(&here, exports[4]).await == Some(Status::Completed)
+    };
     world.advance_until(SECOND, taken_over).await;
     for export in &exports[..4] {
         assert_eq!(status_of(&here, *export).await, Some(Status::Running));

@@ -116,6 +116,7 @@ impl FakeRunner {
                 blocks_root: digest,
             },
             categories: job.policy_digests.iter().map(category).collect(),
+            expires_at: job.ttl.map(|ttl| job.started_at.plus(ttl)),
         }
     }
 }

@@ -100,6 +100,7 @@ impl SimulatedRunner {
                 blocks_root: sha256,
             },
             categories: job.policy_digests.iter().map(category).collect(),
+            expires_at: job.ttl.map(|ttl| job.started_at.plus(ttl)),
         };
         if self.mutation == Mutation::RunnerIgnoresFencing {
             self.publish(job, &output).await;
@@ -113,7 +114,7 @@ impl SimulatedRunner {
             attempt: job.attempt,
             artifact: output.artifact.clone(),
             categories: output.categories.clone(),
-            expires_at: job.expires_at,
+            expires_at: output.expires_at,
         });
         let (id, now) = (self.chance.random(), self.clock.now());
         let event = encode(id, now, &completed, &Context::default()).unwrap();

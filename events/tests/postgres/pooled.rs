@@ -77,7 +77,7 @@ impl Leading {
 
 /// Waits until a server answers there that follows another, or one that doesn't.
 async fn until_recovering(url: &str, wanted: bool) {
-    for _ in 0..1000 {
+    for _ in 0..3_000 {
         if let Ok(connection) = connect(url).await {
             let sql = "SELECT pg_is_in_recovery()";
             let asked = connection.query_typed_one(sql, &[]).await;

@@ -261,6 +261,7 @@ impl Runner for Exporter {
         match self.export(job, progress, cancel).await {
             Ok((artifact, outcome)) => Ok(RunOutput {
                 artifact,
+                expires_at: outcome.expires_at,
                 categories: results(outcome),
             }),
             Err(error) => {

@@ -143,7 +143,7 @@ impl Fixture {
             claim: Uuid::from_u128(9),
             policy_digests,
             started_at: Timestamp::from_millis(1_700_000_000_000),
-            expires_at: None,
+            ttl: None,
         }
     }
 

@@ -1,18 +1,27 @@
 //! Rows that come slowly, one for each step of a clock.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use tokio::sync::{Mutex, Semaphore, mpsc};
 
 use super::tests::{Fixture, Still};
 use super::*;
 use crate::export::source::{Bindings, Cell, Row, Shape, Snapshot, Visitor};
 
-/// A clock whose sleepers wake one by one.
-struct Steps(Semaphore);
+const HOUR: Duration = Duration::from_secs(3_600);
+
+/// A clock whose sleepers wake one by one, and that goes on by an hour when it is told to.
+struct Steps {
+    sleepers: Semaphore,
+    hours: AtomicU64,
+}
 
 #[async_trait]
 impl Clock for Steps {
     fn now(&self) -> Timestamp {
-        Still.now()
+        Still
+            .now()
+            .plus(HOUR * u32::try_from(self.hours.load(Ordering::SeqCst)).unwrap())
     }
 
     fn monotonic(&self) -> Duration {
@@ -20,7 +29,7 @@ impl Clock for Steps {
     }
 
     async fn sleep(&self, _: Duration) {
-        self.0.acquire().await.unwrap().forget();
+        self.sleepers.acquire().await.unwrap().forget();
     }
 }
 
@@ -95,17 +104,22 @@ async fn rows_that_come_slowly_are_told_before_a_batch_is_full() {
     let source = Trickle { numbers, taken };
     let sources = &mut fixture.exporter.sources;
     sources.insert("main".to_owned(), Arc::new(source));
-    let clock = Arc::new(Steps(Semaphore::new(0)));
+    let clock = Arc::new(Steps {
+        sleepers: Semaphore::new(0),
+        hours: AtomicU64::new(0),
+    });
     fixture.exporter.parts.clock = Arc::clone(&clock) as _;
 
     let (sender, mut progress) = watch::channel(Progress::START);
-    let job = fixture.job("acme", &["numbers"]);
+    let mut job = fixture.job("acme", &["numbers"]);
+    job.ttl = Some(HOUR);
     let run = fixture.exporter.run(job, sender, CancellationToken::new());
     let steps = async move {
         for number in 1..=3 {
             send.send(number).unwrap();
             rows.recv().await.unwrap();
-            clock.0.add_permits(1);
+            clock.hours.fetch_add(1, Ordering::SeqCst);
+            clock.sleepers.add_permits(1);
             let told = progress.wait_for(|told| told.rows == number as u64);
             let in_time = tokio::time::timeout(Duration::from_secs(120), told).await;
             let told = in_time.expect("the row is told of").unwrap();
@@ -113,5 +127,8 @@ async fn rows_that_come_slowly_are_told_before_a_batch_is_full() {
         }
     };
     let (output, ()) = tokio::join!(run, steps);
-    assert_eq!(output.unwrap().categories["numbers"].rows, 3);
+    let output = output.unwrap();
+    assert_eq!(output.categories["numbers"].rows, 3);
+    // It can be downloaded for the whole hour, however long it took to read.
+    assert_eq!(output.expires_at, Some(Still.now().plus(4 * HOUR)));
 }

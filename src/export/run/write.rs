@@ -45,6 +45,8 @@ pub struct Outcome {
     pub finished: Finished,
     /// What each category came to, by id.
     pub categories: BTreeMap<String, CategoryOutcome>,
+    /// End of the download window, as the manifest says.
+    pub expires_at: Option<Timestamp>,
 }
 
 /// What one category came to.
@@ -108,14 +110,21 @@ pub(super) fn write(
         rows: rows_before,
         bytes: writer.json_bytes(),
     });
-    let finished = writer.finish(manifest(&plan.job, &categories))?;
+    // The manifest comes last: what took long to read can be downloaded no shorter for it.
+    let expires_at = plan.job.ttl.map(|ttl| plan.clock.now().plus(ttl));
+    let finished = writer.finish(manifest(&plan.job, &categories, expires_at))?;
     Ok(Outcome {
         finished,
         categories,
+        expires_at,
     })
 }
 
-fn manifest(job: &Job, categories: &BTreeMap<String, CategoryOutcome>) -> Manifest {
+fn manifest(
+    job: &Job,
+    categories: &BTreeMap<String, CategoryOutcome>,
+    expires_at: Option<Timestamp>,
+) -> Manifest {
     let describe = |outcome: &CategoryOutcome| CategoryManifest {
         neutralised: outcome.neutralised,
         policy_digest: outcome.policy_digest,
@@ -140,7 +149,7 @@ fn manifest(job: &Job, categories: &BTreeMap<String, CategoryOutcome>) -> Manife
             .map(|(id, outcome)| (id.as_str().into(), describe(outcome)))
             .collect(),
         checksum: None,
-        expires_at: job.expires_at,
+        expires_at,
         export_id: job.export,
         generated_at: job.started_at,
         kind: kind.to_owned(),

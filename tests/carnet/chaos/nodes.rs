@@ -81,6 +81,8 @@ async fn chaos(mut engine: Engine) {
         println!("{blow:?}: {} exports accepted so far", ledger.count());
     }
 
+    // What was asked for just now may still be admitted, and only then be held to account.
+    tokio::time::sleep(2 * PATIENCE).await;
     let clients = tenants.iter().zip(&tokens);
     let clients: Vec<_> = clients
         .map(|(tenant, token)| (tenant.clone(), cluster.clients(token)))

@@ -48,7 +48,7 @@ fn refused(site: &Site) -> String {
 /// Serves; ended after a while, for a service that does start doesn't end by itself.
 fn serve(site: &Site) -> Output {
     Command::new("timeout")
-        .arg("20")
+        .arg("120")
         .arg(program())
         .args(["serve", "--config", "carnet.toml"])
         .current_dir(site.path())

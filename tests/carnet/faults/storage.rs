@@ -58,12 +58,13 @@ async fn files_that_are_lost_for_good_are_given_up_by_whoever_says_so() {
         .spawn()
         .unwrap();
     let mark = site.path().join("data/artifacts/carnet-log.json");
-    for _ in 0..1_000 {
+    for _ in 0..6_000 {
         if mark.exists() {
             break;
         }
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
+    assert!(mark.exists());
     once.kill().unwrap();
     once.wait().unwrap();
     // The new mark is as good as the old one was.

@@ -32,7 +32,10 @@ async fn the_overview_shows_exports_nodes_switches_checks_and_read_models() {
     admin.get("/api/account-exports").await.expect(200);
     let overview = loop {
         let overview = seen(&operator, "/overview").await;
-        if overview["statuses"]["queued"] == 1 && overview["running"][0]["id"] == id {
+        if overview["statuses"]["queued"] == 1
+            && overview["running"][0]["id"] == id
+            && overview["nodes"][0]["running"] == 1
+        {
             break overview;
         }
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;

@@ -1,6 +1,7 @@
 //! A browser, as far as sessions go: keeps cookies, follows nothing by itself, says where its requests come from.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use reqwest::{Method, RequestBuilder, redirect};
 
@@ -48,10 +49,17 @@ impl Browser {
         self.cookies["__Host-carnet"].clone()
     }
 
-    /// Goes to a page.
+    /// Goes to a page, again while it says that it may lack the newest: that is no failure on a busy machine.
     pub(crate) async fn get(&mut self, path: &str) -> Answer {
-        self.send(Method::GET, path, &[("accept", "text/html")], None)
-            .await
+        let patience = Instant::now() + Duration::from_secs(60);
+        loop {
+            let asked = self.send(Method::GET, path, &[("accept", "text/html")], None);
+            let answer = asked.await;
+            if !answer.is_behind() || Instant::now() > patience {
+                return answer;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
     }
 
     /// `GET`, with the body left to be read as it comes.

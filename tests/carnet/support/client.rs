@@ -55,6 +55,22 @@ impl Answer {
         self.json()["code"].as_str().unwrap().to_owned()
     }
 
+    /// It says that its read models are still catching up: as a problem, or on a page that may lack the newest.
+    pub(crate) fn is_behind(&self) -> bool {
+        let says = |words: &str| {
+            let mut places = self.body.windows(words.len());
+            places.any(|place| place == words.as_bytes())
+        };
+        match self.status {
+            StatusCode::SERVICE_UNAVAILABLE => says("\"catching_up\"") || says(" is catching up"),
+            StatusCode::OK => {
+                let page = self.header("content-type").starts_with("text/html");
+                page && says(" is catching up")
+            }
+            _ => false,
+        }
+    }
+
     /// Expects a status.
     #[track_caller]
     pub(crate) fn expect(self, status: u16) -> Self {
@@ -133,7 +149,8 @@ impl Client {
         })
     }
 
-    /// Sends any request.
+    /// Sends any request; what only reads is asked again while the service says that its read models are still catching
+    /// up, for that is no failure on a busy machine.
     pub(crate) async fn send(
         &self,
         method: Method,
@@ -141,9 +158,15 @@ impl Client {
         headers: &[(&str, &str)],
         body: Option<String>,
     ) -> Answer {
-        self.try_send(method, path, headers, body)
-            .await
-            .expect("the service answers")
+        let patience = Instant::now() + Duration::from_secs(60);
+        loop {
+            let answer = self.try_send(method.clone(), path, headers, body.clone());
+            let answer = answer.await.expect("the service answers");
+            if method != Method::GET || !answer.is_behind() || Instant::now() > patience {
+                return answer;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
     }
 
     /// `GET`, with the body left to be read as it comes.
@@ -152,19 +175,9 @@ impl Client {
         request.bearer_auth(&self.token).send().await.unwrap()
     }
 
-    /// `GET`, again while the service says that its read models are still catching up: that is no failure on a busy machine.
+    /// `GET`.
     pub(crate) async fn get(&self, path: &str) -> Answer {
-        let patience = Instant::now() + Duration::from_secs(60);
-        loop {
-            let answer = self.send(Method::GET, path, &[], None).await;
-            let behind = answer.status == StatusCode::SERVICE_UNAVAILABLE
-                && answer.header("content-type") == "application/problem+json"
-                && answer.code() == "catching_up";
-            if !behind || Instant::now() > patience {
-                return answer;
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
+        self.send(Method::GET, path, &[], None).await
     }
 
     /// Waits until the service says that it is ready, as after a storage works again.

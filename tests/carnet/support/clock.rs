@@ -15,6 +15,8 @@ const LOOK: Duration = Duration::from_millis(5);
 pub(crate) struct HandClock {
     origin: Instant,
     began: Timestamp,
+    /// Goes by itself too, as it has to where another clock is compared with it.
+    goes: bool,
     moved: Mutex<Duration>,
 }
 
@@ -24,7 +26,16 @@ impl HandClock {
         Self {
             origin: Instant::now(),
             began: SystemClock::new().now(),
+            goes: false,
             moved: Mutex::default(),
+        }
+    }
+
+    /// Goes on from the present.
+    pub(crate) fn going() -> Self {
+        Self {
+            goes: true,
+            ..Self::new()
         }
     }
 
@@ -41,7 +52,11 @@ impl HandClock {
 #[async_trait]
 impl Clock for HandClock {
     fn now(&self) -> Timestamp {
-        self.began.plus(self.moved())
+        let gone = match self.goes {
+            true => self.monotonic(),
+            false => self.moved(),
+        };
+        self.began.plus(gone)
     }
 
     fn monotonic(&self) -> Duration {

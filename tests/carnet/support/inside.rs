@@ -29,24 +29,26 @@ pub(crate) struct Inside {
 impl Inside {
     /// Starts the service on `site` with a clock that stands at the present.
     pub(crate) fn start(site: &Site) -> Self {
-        Self::begin(Config::load(&site.config()).unwrap(), false)
+        let config = Config::load(&site.config()).unwrap();
+        Self::begin(config, HandClock::new(), false)
     }
 
     /// The same as the demo: people are chosen.
     pub(crate) fn demo(site: &Site) -> Self {
-        Self::begin(Config::load(&site.config()).unwrap(), true)
+        let config = Config::load(&site.config()).unwrap();
+        Self::begin(config, HandClock::new(), true)
     }
 
-    /// One of several nodes on the event store at `url`, as the demo.
+    /// One of several nodes on the event store at `url`, as the demo. Its clock goes, for the store has one as well.
     pub(crate) fn node(site: &Site, url: &str, name: &str) -> Self {
         let mut config = Config::load(&site.config()).unwrap();
         url.clone_into(&mut config.store.url);
         config.projections.path = site.path().join(name).join("projections.db");
-        Self::begin(config, true)
+        Self::begin(config, HandClock::going(), true)
     }
 
-    fn begin(config: Config, demo: bool) -> Self {
-        let clock = Arc::new(HandClock::new());
+    fn begin(config: Config, clock: HandClock, demo: bool) -> Self {
+        let clock = Arc::new(clock);
         let (stop, stopped) = oneshot::channel();
         let (ready, started) = mpsc::channel();
         let hand: Arc<dyn Clock> = Arc::clone(&clock) as _;

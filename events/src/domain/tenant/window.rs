@@ -20,7 +20,7 @@ pub struct Window {
     pub accepted: u32,
     /// Further requests that exemptions let through.
     pub exempted: u32,
-    /// When the next request fits by itself, if none does now. `None` also when the limit is zero.
+    /// When the next request fits, if none does now. `None` also when the limit is zero.
     pub next_allowed_at: Option<Timestamp>,
 }
 
@@ -46,6 +46,7 @@ impl Window {
             .collect();
         let over = inside.len().checked_sub(quota.accepted as usize);
         let next_allowed_at = over
+            .filter(|_| exempted == 0)
             .and_then(|over| inside.get(over))
             .map(|blocking| blocking.plus(length));
         Self {

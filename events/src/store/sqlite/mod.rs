@@ -70,9 +70,8 @@ impl SqliteStore {
     /// commits there would not be durable; `Corrupt` when it is damaged; `Unavailable` when it can't be reached or made.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         let path = path.as_ref();
-        let cannot = |error| {
-            StoreError::unavailable(format!("{} can't be made: {error}", path.display()))
-        };
+        let cannot =
+            |error| StoreError::unavailable(format!("{} can't be made: {error}", path.display()));
         let path = made(path).map_err(cannot)?;
         let lock = Lock::acquire(&path)?;
         let conn = schema::open_writer(&path)?;
