@@ -88,3 +88,67 @@ async fn a_value_of_200_mb_in_sqlite_is_refused_by_name_and_not_read() {
         blamed(&failing(&desk).await, "pad");
     }
 }
+
+/// A database of its own whose table has a row of small values before one with blobs of these sizes.
+fn sqlite(sizes: &[usize]) -> (tempfile::TempDir, String) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("tenants.db");
+    let database = rusqlite::Connection::open(&path).unwrap();
+    let list = |form: &dyn Fn(usize) -> String| -> String {
+        (0..sizes.len()).map(form).collect::<Vec<_>>().join(", ")
+    };
+    let columns = list(&|at| format!("c{at} blob"));
+    let small = list(&|_| "x'61'".to_owned());
+    let large = list(&|at| format!("zeroblob({})", sizes[at]));
+    database
+        .execute_batch(&format!(
+            "create table t (tenant text, n integer, {columns});
+             insert into t values ('acme', 1, {small}), ('acme', 2, {large})"
+        ))
+        .unwrap();
+    (directory, format!("sqlite:{}", path.display()))
+}
+
+/// A category over it. All but the first are dropped, which doesn't make them smaller in the source.
+fn blobs(columns: usize, order: &str) -> String {
+    let list: Vec<String> = (0..columns).map(|at| format!("c{at}")).collect();
+    let query = format!(
+        "select n, {} from t where tenant = :tenant{order}",
+        list.join(", ")
+    );
+    let mut rules = "n = { type = 'integer' }\nc0 = { type = 'bytes' }".to_owned();
+    for name in &list[1..] {
+        rules += &format!("\n{name} = {{ type = 'bytes', rule = 'drop' }}");
+    }
+    category("c", &query, &rules)
+}
+
+#[tokio::test]
+async fn a_row_of_many_large_values_in_sqlite_is_refused_by_name_and_not_read() {
+    let (_directory, url) = sqlite(&[10_000_000; 20]);
+    for order in ["", " order by n", " order by n desc"] {
+        let desk = Desk::new(&url, &blobs(20, order)).await;
+        blamed(&failing(&desk).await, "c3");
+        // Its source knows by now.
+        blamed(&failing(&desk).await, "c3");
+    }
+}
+
+#[tokio::test]
+async fn a_row_of_large_values_in_sqlite_within_the_bound_is_exported_once() {
+    const MIB: usize = 1 << 20;
+    // Each above its share of a row, and all together as much as a row may be: beside the number, which counts for one byte.
+    let (_directory, url) = sqlite(&[MIB, 15 * MIB, 16 * MIB - 1]);
+    let (_other, beyond) = sqlite(&[MIB, 15 * MIB, 16 * MIB]);
+    for order in ["", " order by n"] {
+        let desk = Desk::new(&url, &blobs(3, order)).await;
+        for _ in 0..2 {
+            let rows = desk.rows("c").await.unwrap();
+            let numbers: Vec<_> = rows.iter().map(|row| row["n"].as_i64()).collect();
+            assert_eq!(numbers, [Some(1), Some(2)]);
+            assert_eq!(rows[1]["c0"].as_str().unwrap().len(), MIB.div_ceil(3) * 4);
+        }
+        let desk = Desk::new(&beyond, &blobs(3, order)).await;
+        blamed(&failing(&desk).await, "c2");
+    }
+}

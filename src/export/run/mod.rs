@@ -3,7 +3,7 @@
 //! Reading, encoding and hashing happen on one blocking thread, compressing on a few others, storing on the runtime. Bounded channels join
 //! them, so memory doesn't grow with the export, and the slowest part sets the pace.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -134,6 +134,32 @@ impl Exporter {
         job: Job,
         progress: watch::Sender<Progress>,
         cancel: CancellationToken,
+    ) -> Result<(PublishedArtifact, Outcome), ExportError> {
+        let mut again = BTreeSet::new();
+        loop {
+            let done = self.once(job.clone(), progress.clone(), &cancel).await;
+            match &done {
+                Err(ExportError::RowTooLarge {
+                    category,
+                    column: None,
+                }) if self.measure(category) && again.insert(category.clone()) => {}
+                _ => return done,
+            }
+        }
+    }
+
+    /// Whether a category is worth reading again in which a row was too large for nobody knows which column.
+    fn measure(&self, category: &str) -> bool {
+        let source = self.category(category).ok();
+        let source = source.and_then(|category| self.sources.get(&category.rules.source));
+        source.is_some_and(|source| source.measure(category))
+    }
+
+    async fn once(
+        &self,
+        job: Job,
+        progress: watch::Sender<Progress>,
+        cancel: &CancellationToken,
     ) -> Result<(PublishedArtifact, Outcome), ExportError> {
         // Whether this future is cancelled, fails or is dropped: the thread and the upload hear of it.
         let cancel = cancel.child_token();

@@ -2,8 +2,15 @@
 //!
 //! Every export opens its own connection, read-only, and one transaction. In WAL mode that hinders no writer; with a rollback journal,
 //! writers wait to commit until the export has read.
+//!
+//! **How large a row may be.** SQLite reads all of a row's values before anybody may look at one. It bounds each of them, so that all together stay
+//! within the bound of a row if each has its share. That is how a category is read as long as that does, which costs nothing. Once a value was larger than its
+//! share, the category's rows are measured before they are read, then and later: their lengths are looked up, which for what stands in a table
+//! doesn't read them. Only what a query computes (`DISTINCT`, `GROUP BY`, `LIMIT`, unions, functions) is then held with each value within a row's bound.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use carnet_actors::ports::Clock;
@@ -14,13 +21,15 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags, Statement};
 use tokio_util::sync::CancellationToken;
 
-use super::{Bindings, Cell, MAX_ROW, Row, Shape, Snapshot, Source, Visitor};
+use super::{Bindings, Cell, MAX_CELL, MAX_ROW, Row, Shape, Snapshot, Source, Visitor};
 use crate::export::error::ExportError;
 
 /// How long a lock is waited for.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Steps of SQLite's machine between two looks at the cancellation: well under a millisecond.
 const STEPS_BETWEEN_CHECKS: i32 = 4_000;
+/// What SQLite may need to hold a row as one value, where it sorts, beside the row's own values.
+const RECORD_HEAD: usize = 64 * 1024;
 /// SQLite's page cache, in KiB.
 const CACHE_KIB: i64 = 8_192;
 
@@ -29,7 +38,11 @@ const CACHE_KIB: i64 = 8_192;
 pub struct SqliteSource {
     name: String,
     path: PathBuf,
+    measured: Measured,
 }
+
+/// The categories that have had a value above its share of a row.
+type Measured = Arc<Mutex<BTreeSet<String>>>;
 
 impl SqliteSource {
     /// The database at `path`, known as `name`.
@@ -38,6 +51,7 @@ impl SqliteSource {
         Self {
             name,
             path: path.to_owned(),
+            measured: Measured::default(),
         }
     }
 }
@@ -63,7 +77,16 @@ impl Source for SqliteSource {
             name: self.name.clone(),
             connection,
             read_at: clock.now(),
+            measured: Arc::clone(&self.measured),
         }))
+    }
+
+    fn measure(&self, category: &str) -> bool {
+        let measured = self.measured.lock();
+        measured
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(category.to_owned());
+        true
     }
 }
 
@@ -76,11 +99,7 @@ fn connect(path: &Path, cancel: CancellationToken) -> rusqlite::Result<Connectio
     connection.pragma_update(None, "query_only", true)?;
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
-    // A cell beyond MAX_CELL is refused by name, one beyond this not even read.
-    connection.set_limit(
-        Limit::SQLITE_LIMIT_LENGTH,
-        i32::try_from(MAX_ROW).unwrap_or(i32::MAX),
-    )?;
+    connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, MAX_ROW as i32)?;
     connection.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 0)?;
     connection.progress_handler(STEPS_BETWEEN_CHECKS, Some(move || cancel.is_cancelled()))?;
     Ok(connection)
@@ -90,9 +109,24 @@ struct SqliteSnapshot {
     name: String,
     connection: Connection,
     read_at: Timestamp,
+    measured: Measured,
 }
 
 impl SqliteSnapshot {
+    /// The largest value that is read from now on.
+    fn limit(&self, bytes: usize) -> rusqlite::Result<()> {
+        let bytes = i32::try_from(bytes).unwrap_or(i32::MAX);
+        let limited = self.connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, bytes);
+        limited.map(drop)
+    }
+
+    fn is_measured(&self, category: &str) -> bool {
+        let measured = self.measured.lock();
+        measured
+            .unwrap_or_else(PoisonError::into_inner)
+            .contains(category)
+    }
+
     fn prepare(&self, category: &str, query: &str) -> Result<Statement<'_>, ExportError> {
         self.connection
             .prepare(query)
@@ -140,63 +174,83 @@ impl Snapshot for SqliteSnapshot {
         bind(&mut statement, bindings).map_err(failed)?;
         let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
         visitor.columns(&names.iter().map(String::as_str).collect::<Vec<_>>())?;
+        if self.is_measured(category) {
+            self.limit(MAX_ROW + RECORD_HEAD).map_err(failed)?;
+            self.measure(category, query, bindings, &names)?;
+        } else {
+            self.limit(MAX_ROW / names.len().max(1)).map_err(failed)?;
+        }
         let mut rows = statement.raw_query();
         loop {
             match rows.next() {
                 Ok(Some(row)) => visitor.row(&SqliteRow(row))?,
                 Ok(None) => return Ok(()),
-                Err(error) => break Err(self.failed(category, query, bindings, &names, &error)),
+                Err(error) => return Err(failed(error)),
             }
         }
     }
 }
 
 impl SqliteSnapshot {
-    /// A query failed while its rows were read.
-    fn failed(
+    /// Looks for a row that is too large, by the lengths of its values. Ordering by their sum makes SQLite leave out the query's own order, for which it
+    /// would read the values.
+    ///
+    /// # Errors
+    /// [`ExportError::RowTooLarge`] with the column by which it became so.
+    fn measure(
         &self,
         category: &str,
         query: &str,
         bindings: &Bindings<'_>,
         names: &[String],
-        error: &rusqlite::Error,
-    ) -> ExportError {
-        let mut failure = failure(&self.name, Some(category), error);
-        if let ExportError::RowTooLarge { column, .. } = &mut failure {
-            // For the message alone: what can't be found out stays unsaid.
-            *column = self.largest(query, bindings, names).ok().flatten();
+    ) -> Result<(), ExportError> {
+        let lengths = self
+            .largest(query, bindings, names.len())
+            .map_err(|error| failure(&self.name, Some(category), &error))?;
+        let sum: usize = lengths.iter().sum();
+        if sum <= MAX_ROW {
+            return Ok(());
         }
-        failure
+        // As where a source says it by itself: the first that is too large alone, or with what comes before it.
+        let mut so_far = 0;
+        let blamed = lengths.iter().position(|length| {
+            so_far += length;
+            *length > MAX_CELL || so_far > MAX_ROW
+        });
+        Err(ExportError::RowTooLarge {
+            category: category.to_owned(),
+            column: blamed.and_then(|at| names.get(at)).cloned(),
+        })
     }
 
-    /// The first column with values that are too large to be read. Their lengths are asked for, which doesn't read them. Ordering by those makes
-    /// SQLite leave out the query's own order, for which it would.
+    /// The lengths of the values of the largest row, in bytes; of none, nothing.
     fn largest(
         &self,
         query: &str,
         bindings: &Bindings<'_>,
-        names: &[String],
-    ) -> rusqlite::Result<Option<String>> {
-        let list =
-            |form: fn(usize) -> String| (0..names.len()).map(form).collect::<Vec<_>>().join(", ");
+        columns: usize,
+    ) -> rusqlite::Result<Vec<usize>> {
+        let each = |form: fn(usize) -> String, joint: &str| {
+            (0..columns).map(form).collect::<Vec<_>>().join(joint)
+        };
+        let length = |at| format!("coalesce(octet_length(c{at}), 0)");
         let sql = format!(
-            "WITH carnet ({}) AS (\n{query}\n) SELECT {} FROM carnet ORDER BY 1",
-            list(|at| format!("c{at}")),
-            list(|at| format!("max(octet_length(c{at}))")),
+            "WITH carnet ({}) AS (\n{query}\n) SELECT {} FROM carnet ORDER BY {} DESC LIMIT 1",
+            each(|at| format!("c{at}"), ", "),
+            each(length, ", "),
+            each(length, " + "),
         );
         let mut statement = self.connection.prepare(&sql)?;
         bind(&mut statement, bindings)?;
         let mut rows = statement.raw_query();
         let Some(row) = rows.next()? else {
-            return Ok(None);
+            return Ok(Vec::new());
         };
-        for (at, name) in names.iter().enumerate() {
-            let longest: Option<i64> = row.get(at)?;
-            if longest.is_some_and(|longest| longest > MAX_ROW as i64) {
-                return Ok(Some(name.clone()));
-            }
-        }
-        Ok(None)
+        let length = |at| {
+            let length: i64 = row.get(at)?;
+            Ok(usize::try_from(length).unwrap_or(0))
+        };
+        (0..columns).map(length).collect()
     }
 }
 
