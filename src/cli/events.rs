@@ -28,7 +28,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "URL")]
     to: String,
     /// The store that the source was copied to before, as its seal names it, when that copy is lost for good and nothing will
-    /// ever be served from it again; the new log records this
+    /// ever be served from it again; the seal then names the new place, and the new log records this
     #[arg(long, value_name = "URL")]
     instead_of: Option<String>,
     /// Print the result as JSON
@@ -54,7 +54,8 @@ pub(super) fn run(command: &Command, output: &mut Output) -> Result<(), Failure>
     let abandoned = args.instead_of.as_deref().map(place).transpose()?;
     let way = Move {
         to: &to,
-        instead_of: abandoned.as_deref().map(|place| (place, now())),
+        instead_of: abandoned.as_deref(),
+        now: now(),
     };
     let report = block_on(async {
         let source = open_source(&args.from).await?;

@@ -4,6 +4,7 @@ use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use carnet_events::copy::{Move, Stage, copy as copy_log};
+use carnet_events::ids::Timestamp;
 use carnet_events::store::{self, Access};
 use serde_json::Value;
 use uuid::Uuid;
@@ -135,6 +136,15 @@ async fn a_history_goes_to_one_place_only_unless_that_one_is_lost() {
     let moved = site.carnet(&[&["events", "copy"], &args[..]].concat());
     let said = String::from_utf8_lossy(&moved.stderr);
     assert!(moved.status.success(), "{said}");
+    // From now on it says so itself, and the place that was given up is refused.
+    let said = Server::try_start(&site).err().expect("it is sealed");
+    let now = store::identity(&second);
+    assert!(said.contains(&now) && !said.contains(&named), "{said}");
+    let said = refused(&copy(&site, FILE, &first));
+    assert!(said.contains(&now), "{said}");
+    // The same again changes nothing.
+    let again = report(&copy(&site, FILE, &second));
+    assert_eq!(again["resumed"], again["events"]);
 
     site.edit_config(FILE, &second);
     let server = Server::start(&site);
@@ -145,8 +155,12 @@ async fn a_history_goes_to_one_place_only_unless_that_one_is_lost() {
         .expect(200)
         .json();
     let items = log["items"].as_array().unwrap();
-    let abandoned = items.iter().find(|item| item["type"] == "copy_abandoned");
-    assert_eq!(abandoned.unwrap()["details"]["place"], named.as_str());
+    let abandoned = items.iter();
+    let abandoned: Vec<&Value> = abandoned
+        .filter(|item| item["type"] == "copy_abandoned")
+        .map(|item| &item["details"]["place"])
+        .collect();
+    assert_eq!(abandoned, [named.as_str()]);
 }
 
 #[tokio::test]
@@ -198,6 +212,7 @@ async fn half_a_copy_is_neither_served_nor_read_from() {
             let way = Move {
                 to: &place,
                 instead_of: None,
+                now: Timestamp::EPOCH,
             };
             drop(copy_log(&*source, &*target, way, &compared).await);
         };

@@ -199,8 +199,12 @@ impl EventStore for FaultyStore {
         self.behind.seal(why).await
     }
 
-    async fn sealed(&self) -> Result<Option<String>, StoreError> {
-        self.behind.sealed().await
+    async fn reseal(&self, was: &str, why: &str) -> Result<(), StoreError> {
+        self.behind.reseal(was, why).await
+    }
+
+    async fn seals(&self) -> Result<Vec<String>, StoreError> {
+        self.behind.seals().await
     }
 
     async fn erased(&self) -> Result<Vec<StreamName>, StoreError> {

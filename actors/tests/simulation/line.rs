@@ -269,8 +269,12 @@ impl EventStore for Line {
         self.ask(self.server.store.seal(why)).await?
     }
 
-    async fn sealed(&self) -> Result<Option<String>, StoreError> {
-        self.ask(self.server.store.sealed()).await?
+    async fn reseal(&self, was: &str, why: &str) -> Result<(), StoreError> {
+        self.ask(self.server.store.reseal(was, why)).await?
+    }
+
+    async fn seals(&self) -> Result<Vec<String>, StoreError> {
+        self.ask(self.server.store.seals()).await?
     }
 
     async fn erased(&self) -> Result<Vec<StreamName>, StoreError> {

@@ -133,6 +133,8 @@ macro_rules! conformance_suite {
             }
             sealing {
                 a_sealed_log_takes_nothing_more
+                a_seal_can_be_given_another_reason
+                one_of_many_gives_a_seal_another_reason
                 sealing_ends_a_running_load_cleanly
                 erased_streams_are_told
                 imported_events_keep_order_and_revisions

@@ -12,12 +12,13 @@ use crate::store::{EventStore, Expected, Filter, StoreError};
 use crate::stream::StreamName;
 
 const WHY: &str = "it moved to another store";
+const SINCE: &str = "it moved to a third one";
 
 fn directory(tenant: &str) -> StreamName {
     StreamName::directory(&TenantId::new(tenant).unwrap())
 }
 
-async fn refuses_everything(store: &dyn EventStore, written: &[NewEvent]) {
+async fn refuses_everything(store: &dyn EventStore, why: &str, written: &[NewEvent]) {
     let refused = [
         store
             .append(&stream("sealed"), Expected::Any, batch(0, 1))
@@ -37,11 +38,11 @@ async fn refuses_everything(store: &dyn EventStore, written: &[NewEvent]) {
     ];
     for result in refused {
         assert!(
-            matches!(&result, Err(StoreError::Refused { reason }) if reason.contains(WHY)),
+            matches!(&result, Err(StoreError::Refused { reason }) if reason.contains(why)),
             "{result:?}"
         );
     }
-    assert_eq!(store.sealed().await.unwrap().as_deref(), Some(WHY));
+    assert_eq!(store.sealed().await.unwrap().as_deref(), Some(why));
     assert_eq!(read(store, &stream("sealed")).await.len(), written.len());
     assert_eq!(read(store, &directory("acme")).await.len(), 1);
     assert_eq!(store.head(&stream("new")).await.unwrap(), None);
@@ -62,11 +63,70 @@ pub async fn a_sealed_log_takes_nothing_more(backend: &dyn Backend) {
         .unwrap();
     assert_eq!(store.sealed().await.unwrap(), None);
     store.seal(WHY).await.unwrap();
-    refuses_everything(&*store, &written).await;
-    refuses_everything(&*other, &written).await;
+    refuses_everything(&*store, WHY, &written).await;
+    refuses_everything(&*other, WHY, &written).await;
     other.seal("for another reason").await.unwrap();
     drop((store, other));
-    refuses_everything(&*backend.open().await, &written).await;
+    refuses_everything(&*backend.open().await, WHY, &written).await;
+}
+
+fn refused(result: &Result<(), StoreError>, why: &str) {
+    assert!(
+        matches!(result, Err(StoreError::Refused { reason }) if reason.contains(why)),
+        "{result:?}"
+    );
+}
+
+/// It is sealed as before, for the one reason and after the other; none is lost, and none is added but after the last.
+pub async fn a_seal_can_be_given_another_reason(backend: &dyn Backend) {
+    let store = backend.open().await;
+    let other = backend.another(&store).await;
+    let written = batch(0, 1);
+    for name in [stream("sealed"), directory("acme")] {
+        let appended = store.append(&name, Expected::NoStream, written.clone());
+        appended.await.unwrap();
+    }
+    refused(&store.reseal(WHY, SINCE).await, "not sealed");
+    assert_eq!(store.seals().await.unwrap(), Vec::<String>::new());
+    store.seal(WHY).await.unwrap();
+    refused(&other.reseal(SINCE, "a fourth").await, WHY);
+    assert_eq!(store.seals().await.unwrap(), [WHY]);
+    // What it says at last is what is said to everybody, whatever they have heard before.
+    refuses_everything(&*store, WHY, &written).await;
+    other.reseal(WHY, SINCE).await.unwrap();
+    other.reseal(WHY, SINCE).await.unwrap();
+    store.seal(WHY).await.unwrap();
+    refuses_everything(&*store, SINCE, &written).await;
+    refuses_everything(&*other, SINCE, &written).await;
+    refused(&store.reseal(WHY, "a fourth").await, SINCE);
+    drop((store, other));
+    let store = backend.open().await;
+    refuses_everything(&*store, SINCE, &written).await;
+    // There and back: each time counts.
+    store.reseal(SINCE, WHY).await.unwrap();
+    assert_eq!(store.seals().await.unwrap(), [WHY, SINCE, WHY]);
+    refuses_everything(&*store, WHY, &written).await;
+}
+
+/// Two copies made at once must not both be where the log is.
+pub async fn one_of_many_gives_a_seal_another_reason(backend: &dyn Backend) {
+    let store = backend.open().await;
+    let other = backend.another(&store).await;
+    store.seal(WHY).await.unwrap();
+    let racers = (0..6).map(|n| {
+        let store = [&store, &other][n % 2].clone();
+        tokio::spawn(async move { store.reseal(WHY, &format!("it moved to {n}")).await })
+    });
+    let racers: Vec<_> = racers.collect();
+    let mut winner = None;
+    for (n, racer) in racers.into_iter().enumerate() {
+        match racer.await.unwrap() {
+            Ok(()) => assert_eq!(winner.replace(n), None),
+            lost => refused(&lost, "it moved to "),
+        }
+    }
+    let last = format!("it moved to {}", winner.unwrap());
+    assert_eq!(store.seals().await.unwrap(), [WHY, &last]);
 }
 
 /// Whatever was acknowledged before is there, and what comes after is refused: there is no third.

@@ -4,15 +4,18 @@
 //! copy that was broken off, wherever, goes on when it is begun again: what the target holds must be the beginning of the
 //! source, event for event, and the rest is written after it. At the end both are read again and compared.
 //!
-//! From the first event written until both were found equal the target is marked: it is [`unfinished`], and not to be
-//! served from. The mark is an event in a directory of no tenant, the one kind of stream that can be taken away again.
+//! From before the source names it until both were found equal the target is marked: it is [`unfinished`], and not to be
+//! served from. The mark is an event in a directory of no tenant, the one kind of stream that can be taken away again. So
+//! wherever a copy ends before its time, either the log is still in the source, or the target says that it isn't whole.
 //!
 //! The seal names the one place that the log goes to. Another is refused, for each of two copies would live on as the same log;
-//! unless the first is given up for lost, which the second then says of itself.
+//! unless the first is given up for lost. Then the seal names the second from there on, and the second says what it takes
+//! the place of: that is known from the seal alone, whoever finishes the copy.
 //!
 //! Positions are the store's own and change; nothing that identifies an event does.
 
 mod mark;
+mod record;
 mod verify;
 
 use std::time::Duration;
@@ -21,13 +24,14 @@ use futures::TryStreamExt;
 use uuid::Uuid;
 
 use mark::{all, begin, mark};
+use record::Records;
 use verify::{identity, place, verify};
 
-use crate::codec::{self, Context};
-use crate::domain::platform::{CopyAbandoned, PlatformEvent};
-use crate::envelope::{Metadata, Position, Recorded};
+use crate::codec;
+use crate::domain::platform::PlatformEvent;
+use crate::envelope::{Position, Recorded};
 use crate::ids::{Digest, Timestamp};
-use crate::store::{Direction, EventStore, Expected, ReadFrom, StoreError};
+use crate::store::{Direction, EventStore, ReadFrom, StoreError};
 use crate::stream::StreamName;
 
 pub use mark::{is_reserved, unfinished};
@@ -40,13 +44,15 @@ const BATCH_BYTES: usize = 4 * 1024 * 1024;
 const ATTEMPTS: u32 = 8;
 const WAIT: Duration = Duration::from_millis(100);
 
-/// Where a log goes, as its seal says for good.
+/// Where a log goes, as its seal will say.
 #[derive(Debug, Clone, Copy)]
 pub struct Move<'a> {
     /// The address of the target, without secrets: the same whenever it is the same store, and no other's.
     pub to: &'a str,
-    /// The address that the seal names instead, where that copy is lost, and the time now: what the target then records.
-    pub instead_of: Option<(&'a str, Timestamp)>,
+    /// The address that the seal names so far, where that copy is lost.
+    pub instead_of: Option<&'a str>,
+    /// The time now, for what the target records.
+    pub now: Timestamp,
 }
 
 impl Move<'_> {
@@ -55,12 +61,23 @@ impl Move<'_> {
         moved_to(self.to)
     }
 
-    /// Whether a source that was sealed for the reason `why` may go there.
-    fn check(&self, why: &str) -> Result<(), CopyError> {
-        match self.instead_of {
-            None if why == self.why() => Ok(()),
-            Some((place, _)) if why == moved_to(place) && place != self.to => Ok(()),
-            None | Some(_) => Err(CopyError::Elsewhere(why.to_owned())),
+    /// Whether a source that was sealed for these reasons may go there.
+    fn check(&self, seals: &[String]) -> Result<(), CopyError> {
+        let Some((now, before)) = seals.split_last() else {
+            return Err(CopyError::Source(StoreError::corrupt(
+                "it was sealed, and is not",
+            )));
+        };
+        let may = match self.instead_of {
+            None => *now == self.why(),
+            Some(place) if place == self.to => false,
+            // Given up just now, or by an earlier attempt.
+            Some(place) if *now == self.why() => before.contains(&moved_to(place)),
+            Some(place) => *now == moved_to(place),
+        };
+        match may {
+            true => Ok(()),
+            false => Err(CopyError::Elsewhere(now.clone())),
         }
     }
 }
@@ -142,11 +159,13 @@ pub async fn copy(
     way: Move<'_>,
     progress: &(dyn Fn(Stage) + Sync),
 ) -> Result<Report, CopyError> {
-    prepare(source, target, way).await?;
-    let end = source.last_position().await.map_err(CopyError::Source)?;
-    let (resumed, after) = resume(source, target, progress).await?;
     let mark = mark().map_err(CopyError::Target)?;
+    let seals = prepare(source, target, way, &mark).await?;
+    let end = source.last_position().await.map_err(CopyError::Source)?;
+    let records = Records::of(source, &seals, way).await?;
+    let (resumed, after) = resume(source, target, &records, progress).await?;
     begin(target, &mark).await?;
+    name_target(source, &seals, way).await?;
     write(source, target, after, resumed, progress).await?;
     for name in source.erased().await.map_err(CopyError::Source)? {
         if name == mark {
@@ -154,23 +173,23 @@ pub async fn copy(
         }
         insist(async || target.erase(&name).await).await?;
     }
-    let report = verify(source, target, progress).await?;
+    let report = verify(source, target, &records, progress).await?;
     if source.last_position().await.map_err(CopyError::Source)? != end {
         return Err(CopyError::StillWritten);
     }
+    records.write(target, way.now).await?;
+    // The last step: from here on it is served.
     insist(async || target.erase(&mark).await).await?;
-    if let Some(abandoned) = way.instead_of {
-        record(target, abandoned).await?;
-    }
     Ok(Report { resumed, ..report })
 }
 
-/// Makes sure that it may begin, and seals the source.
+/// Makes sure that it may begin, and seals the source; gives the reasons that it is and was sealed for.
 async fn prepare(
     source: &dyn EventStore,
     target: &dyn EventStore,
     way: Move<'_>,
-) -> Result<(), CopyError> {
+    mark: &StreamName,
+) -> Result<Vec<String>, CopyError> {
     if let Some(why) = target.sealed().await.map_err(CopyError::Target)? {
         return Err(CopyError::TargetSealed(why));
     }
@@ -181,13 +200,15 @@ async fn prepare(
     }
     // A copy begins by sealing: a target that holds anything before that was not begun by us. It may be the source itself,
     // named in another way.
-    if let Some(why) = source.sealed().await.map_err(CopyError::Source)? {
-        way.check(&why)?;
+    let seals = source.seals().await.map_err(CopyError::Source)?;
+    if !seals.is_empty() {
+        way.check(&seals)?;
     } else {
         if way.instead_of.is_some() {
             return Err(CopyError::NothingToAbandon);
         }
-        let holds = target.last_position().await.map_err(CopyError::Target)?;
+        let holds = all(target, None).try_next().await;
+        let holds = holds.map_err(CopyError::Target)?;
         let erased = target.erased().await.map_err(CopyError::Target)?;
         if holds.is_some() || !erased.is_empty() {
             let reason = "it holds events, while the source is not sealed yet";
@@ -195,51 +216,53 @@ async fn prepare(
         }
         // Nothing is sealed for a target that can't take it.
         target.probe().await.map_err(CopyError::Target)?;
+        begin(target, mark).await?;
     }
     // Also what is sealed already: only who sealed to the end has waited for the writes that were under way.
     source.seal(&way.why()).await.map_err(CopyError::Source)?;
     // Of two who seal it at once for different targets, one does.
-    match source.sealed().await.map_err(CopyError::Source)? {
-        Some(why) => way.check(&why),
-        None => Err(CopyError::Source(StoreError::corrupt(
-            "it was sealed, and is not",
-        ))),
-    }
+    let seals = source.seals().await.map_err(CopyError::Source)?;
+    way.check(&seals)?;
+    Ok(seals)
 }
 
-/// Says in the target which copy it takes the place of.
-async fn record(target: &dyn EventStore, (place, now): (&str, Timestamp)) -> Result<(), CopyError> {
-    let platform = StreamName::platform();
-    let mut newest = target.read(&platform, ReadFrom::End, Direction::Backwards, 1);
-    let newest = newest.try_next().await.map_err(CopyError::Target)?;
-    // Times never run backwards within a stream.
-    let last = newest.and_then(|event| Metadata::from_bytes(&event.metadata).ok());
-    let now = last.map_or(now, |last| last.recorded_at.max(now));
-    let event = PlatformEvent::CopyAbandoned(CopyAbandoned {
-        place: place.to_owned(),
-    });
-    let event = codec::encode(Uuid::new_v4(), now, &event, &Context::default());
-    let event = event.map_err(|error| CopyError::Target(StoreError::invalid(error.to_string())))?;
-    insist(async || {
-        let event = vec![event.clone()];
-        let appended = target.append(&platform, Expected::Any, event).await;
-        appended.map(drop)
-    })
-    .await
+/// Has the source's seal name the target, which is marked by now, instead of the place that was given up.
+async fn name_target(
+    source: &dyn EventStore,
+    seals: &[String],
+    way: Move<'_>,
+) -> Result<(), CopyError> {
+    let Some(was) = seals.last().filter(|why| **why != way.why()) else {
+        return Ok(());
+    };
+    match source.reseal(was, &way.why()).await {
+        // Somebody else was faster, and went elsewhere.
+        Err(StoreError::Refused { reason }) => {
+            let now = source.seals().await.map_err(CopyError::Source)?;
+            way.check(&now)?;
+            Err(CopyError::Source(StoreError::refused(reason)))
+        }
+        named => named.map_err(CopyError::Source),
+    }
 }
 
 /// Finds how much of the source stands in the target: how many events, and the source's position of the last of them.
 async fn resume(
     source: &dyn EventStore,
     target: &dyn EventStore,
+    records: &Records,
     progress: &(dyn Fn(Stage) + Sync),
 ) -> Result<(u64, Option<Position>), CopyError> {
     let (mut from, mut to) = (all(source, None), all(target, None));
-    let (mut count, mut after) = (0, None);
+    let (mut count, mut after, mut recorded) = (0, None, 0);
     while let Some(there) = to.try_next().await.map_err(CopyError::Target)? {
         let here = from.try_next().await.map_err(CopyError::Source)?;
         match here {
             Some(here) if identity(&here) == identity(&there) => after = Some(here.position),
+            None if records.follows(recorded, &there) => {
+                recorded += 1;
+                continue;
+            }
             Some(_) | None => {
                 return Err(CopyError::NotEmpty(strangers(source, target, &there).await));
             }

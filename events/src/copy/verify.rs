@@ -7,6 +7,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use uuid::Uuid;
 
 use super::mark::{all, mark};
+use super::record::Records;
 use super::{BATCH, CopyError, Report, Stage, log};
 use crate::envelope::Recorded;
 use crate::ids::Digest;
@@ -34,21 +35,27 @@ pub(super) fn place(event: &Recorded) -> String {
     format!("revision {} of {}", event.revision, event.stream)
 }
 
-/// Reads both logs again: the total order side by side, and every stream by itself, as decisions read it.
+/// Reads both logs again: the total order side by side, and every stream by itself, as decisions read it. What the target
+/// holds beyond the source are `records`, or nothing.
 pub(super) async fn verify(
     source: &dyn EventStore,
     target: &dyn EventStore,
+    records: &Records,
     progress: &(dyn Fn(Stage) + Sync),
 ) -> Result<Report, CopyError> {
     let (mut from, mut to) = (all(source, None), all(target, None));
     let mut digest = Context::new(&SHA256);
-    let (mut events, mut streams, mut begun) = (0, 0, Vec::new());
+    let (mut events, mut streams, mut begun, mut recorded) = (0, 0, Vec::new(), 0);
     loop {
         let here = from.try_next().await.map_err(CopyError::Source)?;
         let there = to.try_next().await.map_err(CopyError::Target)?;
         let (here, there) = match (here, there) {
             (Some(here), Some(there)) => (here, there),
             (None, None) => break,
+            (None, Some(there)) if records.follows(recorded, &there) => {
+                recorded += 1;
+                continue;
+            }
             (Some(here), None) => return Err(different(&here, "is missing in the target")),
             (None, Some(there)) => return Err(different(&there, "is in the target only")),
         };
@@ -62,11 +69,11 @@ pub(super) async fn verify(
             begun.push(here.stream);
         }
         if begun.len() >= BATCH {
-            compare(source, target, std::mem::take(&mut begun)).await?;
+            compare(source, target, records, std::mem::take(&mut begun)).await?;
         }
         progress(Stage::Verifying(events));
     }
-    compare(source, target, begun).await?;
+    compare(source, target, records, begun).await?;
     let erased = same_erased(source, target).await?;
     Ok(Report {
         log: log(source).await.map_err(CopyError::Source)?,
@@ -97,10 +104,14 @@ async fn same_erased(source: &dyn EventStore, target: &dyn EventStore) -> Result
 async fn compare(
     source: &dyn EventStore,
     target: &dyn EventStore,
+    records: &Records,
     names: Vec<StreamName>,
 ) -> Result<(), CopyError> {
     let compared = names.into_iter().map(|name| async move {
-        let (here, there) = futures::join!(digest(source, &name), digest(target, &name));
+        let (here, there) = futures::join!(
+            digest(source, records, &name),
+            digest(target, records, &name)
+        );
         let (here, there) = (
             here.map_err(CopyError::Source)?,
             there.map_err(CopyError::Target)?,
@@ -119,11 +130,18 @@ async fn compare(
         .await
 }
 
-/// A stream's digest, and how many events it has.
-async fn digest(store: &dyn EventStore, name: &StreamName) -> Result<(u64, Digest), StoreError> {
+/// A stream's digest, and how many events it has, but for the records.
+async fn digest(
+    store: &dyn EventStore,
+    records: &Records,
+    name: &StreamName,
+) -> Result<(u64, Digest), StoreError> {
     let mut events = store.read(name, ReadFrom::Start, Direction::Forwards, usize::MAX);
     let (mut digest, mut count) = (Context::new(&SHA256), 0);
     while let Some(event) = events.try_next().await? {
+        if records.hold(&event) {
+            continue;
+        }
         fold(&mut digest, &event);
         count += 1;
     }

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::concurrency::{Verdict, judge};
-use super::queue::refuse_sealed;
+use super::queue::{judge_reseal, refuse_sealed};
 use super::{
     Appended, Delivery, Direction, EventStore, EventStream, Expected, Filter, ReadFrom, StoreError,
     StoreHealth, validate,
@@ -36,8 +36,8 @@ struct Log {
     /// In total order; the position of an event is its index plus one. Erased events leave `None`.
     events: Vec<Option<Recorded>>,
     streams: HashMap<StreamName, Stream>,
-    /// Why nothing more is taken.
-    sealed: Option<String>,
+    /// Why nothing more is taken: every reason there ever was, the last one counts.
+    seals: Vec<String>,
 }
 
 #[derive(Default)]
@@ -90,7 +90,7 @@ impl Log {
     }
 
     fn writable(&self) -> Result<(), StoreError> {
-        let sealed = self.sealed.as_deref();
+        let sealed = self.seals.last();
         sealed.map_or(Ok(()), |why| Err(refuse_sealed(why)))
     }
 
@@ -308,12 +308,23 @@ impl EventStore for MemoryStore {
     }
 
     async fn seal(&self, why: &str) -> Result<(), StoreError> {
-        self.log().sealed.get_or_insert_with(|| why.to_owned());
+        let mut log = self.log();
+        if log.seals.is_empty() {
+            log.seals.push(why.to_owned());
+        }
         Ok(())
     }
 
-    async fn sealed(&self) -> Result<Option<String>, StoreError> {
-        Ok(self.log().sealed.clone())
+    async fn reseal(&self, was: &str, why: &str) -> Result<(), StoreError> {
+        let mut log = self.log();
+        if judge_reseal(log.seals.last().map(String::as_str), was, why)? {
+            log.seals.push(why.to_owned());
+        }
+        Ok(())
+    }
+
+    async fn seals(&self) -> Result<Vec<String>, StoreError> {
+        Ok(self.log().seals.clone())
     }
 
     async fn erased(&self) -> Result<Vec<StreamName>, StoreError> {

@@ -79,7 +79,8 @@ pub type EventStream<T> = BoxStream<'static, Result<T, StoreError>>;
 /// beyond them, an empty one, one with a nil id or with one id twice is [`StoreError::Invalid`].
 ///
 /// **Sealing.** A sealed log takes nothing more, from no handle and no node, ever: every append, erasure, import and probe is
-/// [`StoreError::Refused`] with the reason given when it was sealed. What is there stays readable.
+/// [`StoreError::Refused`] with the reason it was sealed for. What is there stays readable. A seal can be given another
+/// reason, when the log turns out to be somewhere else than it says; it can't be broken, and no reason it ever had is lost.
 ///
 /// Dropping the future of an append does not take the append back: it may still be made. Dropping a stream ends its work.
 #[async_trait]
@@ -150,11 +151,26 @@ pub trait EventStore: Send + Sync {
     /// `Refused` by a store opened for reading only; `Unavailable`, `Unknown` or `Corrupt`.
     async fn seal(&self, why: &str) -> Result<(), StoreError>;
 
-    /// Why the log was sealed, `None` when it wasn't.
+    /// Gives a sealed log another reason, `why`, in the place of `was`. Repeating it is harmless, and changes nothing.
+    ///
+    /// # Errors
+    /// `Refused` when it isn't sealed, or for another reason than `was` (of two who give it another at once, one does), and
+    /// by a store opened for reading only; `Unavailable`, `Unknown` or `Corrupt`.
+    async fn reseal(&self, was: &str, why: &str) -> Result<(), StoreError>;
+
+    /// Every reason the log was ever sealed for, the first one first; nothing when it isn't sealed.
     ///
     /// # Errors
     /// `Unavailable` or `Corrupt`.
-    async fn sealed(&self) -> Result<Option<String>, StoreError>;
+    async fn seals(&self) -> Result<Vec<String>, StoreError>;
+
+    /// Why the log is sealed, `None` when it isn't.
+    ///
+    /// # Errors
+    /// `Unavailable` or `Corrupt`.
+    async fn sealed(&self) -> Result<Option<String>, StoreError> {
+        Ok(self.seals().await?.pop())
+    }
 
     /// The streams that were erased, each once, in no particular order.
     ///

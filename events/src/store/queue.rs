@@ -73,6 +73,12 @@ pub(crate) enum Request {
         why: String,
         asked: Asked<()>,
     },
+    /// Another reason for the seal, in the place of the one it has.
+    Reseal {
+        was: String,
+        why: String,
+        asked: Asked<()>,
+    },
     /// Answered with how far the store's clock is ahead of ours, in milliseconds, where it has one.
     Probe {
         asked: Asked<Option<i64>>,
@@ -84,9 +90,10 @@ impl Request {
     pub(crate) fn settle(&mut self, commit: &Result<(), StoreError>) {
         match self {
             Self::Append { asked, .. } => asked.settle(commit),
-            Self::Erase { asked, .. } | Self::Import { asked, .. } | Self::Seal { asked, .. } => {
-                asked.settle(commit);
-            }
+            Self::Erase { asked, .. }
+            | Self::Import { asked, .. }
+            | Self::Seal { asked, .. }
+            | Self::Reseal { asked, .. } => asked.settle(commit),
             Self::Probe { asked } => asked.settle(commit),
         }
     }
@@ -154,6 +161,11 @@ impl Queue {
         self.ask(|asked| Request::Seal { why, asked }).await
     }
 
+    pub(crate) async fn reseal(&self, was: &str, why: &str) -> Result<(), StoreError> {
+        let (was, why) = (was.to_owned(), why.to_owned());
+        self.ask(|asked| Request::Reseal { was, why, asked }).await
+    }
+
     pub(crate) async fn erase(&self, stream: StreamName) -> Result<(), StoreError> {
         self.ask(|asked| Request::Erase { stream, asked }).await
     }
@@ -179,6 +191,17 @@ impl Queue {
 /// What is asked of a sealed log.
 pub(crate) fn refuse_sealed(why: &str) -> StoreError {
     StoreError::refused(format!("the log is sealed: {why}"))
+}
+
+/// Whether a log that is sealed for the reason `now` is to be given the reason `why` in the place of `was`; or it has it
+/// already, or must not be.
+pub(crate) fn judge_reseal(now: Option<&str>, was: &str, why: &str) -> Result<bool, StoreError> {
+    match now {
+        Some(now) if now == why => Ok(false),
+        Some(now) if now == was => Ok(true),
+        Some(now) => Err(refuse_sealed(now)),
+        None => Err(StoreError::refused("the log is not sealed")),
+    }
 }
 
 fn stopped() -> StoreError {

@@ -4,7 +4,7 @@ use std::panic::AssertUnwindSafe;
 
 use carnet_events::conformance::{batch, stream};
 use carnet_events::copy::{Move, Stage, copy, unfinished};
-use carnet_events::ids::TenantId;
+use carnet_events::ids::{TenantId, Timestamp};
 use carnet_events::standin::{Cluster, Options};
 use carnet_events::store::memory::MemoryStore;
 use carnet_events::store::{Access, EventStore, Expected, open};
@@ -14,6 +14,7 @@ use futures::FutureExt;
 const GOAL: Move<'static> = Move {
     to: "elsewhere:1",
     instead_of: None,
+    now: Timestamp::EPOCH,
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

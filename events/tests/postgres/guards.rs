@@ -78,6 +78,79 @@ async fn an_erased_directory_takes_no_events_by_hand_either() {
     }
 }
 
+/// Whatever was once the reason stays one, and nothing else of the log changes with it.
+#[tokio::test]
+async fn a_seal_is_neither_broken_nor_rewritten_by_anyone() {
+    let schema = filled().await;
+    schema
+        .sql("UPDATE log SET resealed = '{x}'")
+        .await
+        .unwrap_err();
+    let store = schema.store().await;
+    store.seal("a").await.unwrap();
+    store.reseal("a", "b").await.unwrap();
+    for sql in [
+        "UPDATE log SET sealed = NULL",
+        "UPDATE log SET sealed = NULL, resealed = '{}'",
+        "UPDATE log SET sealed = 'c'",
+        "UPDATE log SET resealed = '{}'",
+        "UPDATE log SET resealed = '{c}'",
+        "UPDATE log SET resealed = '{c,c}'",
+        "UPDATE log SET resealed = '{b,NULL}'",
+        "UPDATE log SET resealed = '{b,c,d}'",
+        "UPDATE log SET resealed = '{b,c}', sealed = 'c'",
+        "UPDATE log SET resealed = '{b,c}', position = position + 1",
+        "UPDATE log SET position = position",
+        "INSERT INTO events VALUES (10, 1, 3, gen_random_uuid(), 'k', '', '')",
+    ] {
+        let refused = schema.sql(sql).await.expect_err(sql);
+        assert!(
+            refused.contains("carnet") || refused.contains("no rows"),
+            "{sql}: {refused}"
+        );
+    }
+    assert_eq!(store.seals().await.unwrap(), ["a", "b"]);
+}
+
+/// A log of the first version, sealed by the program of then: what it says may change from the second version on.
+#[tokio::test]
+async fn a_schema_of_the_first_version_is_brought_up_to_date_sealed_or_not() {
+    for sealed in [false, true] {
+        let schema = Schema::new();
+        let first = include_str!("../../src/store/postgres/schema.sql");
+        let seal = if sealed {
+            "UPDATE log SET sealed = 'a';"
+        } else {
+            ""
+        };
+        let made = format!(
+            "CREATE SCHEMA {0}; SET search_path = {0}, pg_temp; {first}; {seal} \
+             INSERT INTO versions (version) VALUES (1)",
+            schema.0
+        );
+        schema.sql(&made).await.unwrap();
+        let error = PostgresStore::open(&schema.url(), Access::ReadOnly).await;
+        let error = error.unwrap_err();
+        assert!(
+            matches!(&error, StoreError::Refused { reason } if reason.contains("up to date")),
+            "{error:?}"
+        );
+        let store = schema.store().await;
+        if sealed {
+            store.reseal("a", "b").await.unwrap();
+            assert_eq!(store.seals().await.unwrap(), ["a", "b"]);
+        } else {
+            let name = stream("a");
+            let appended = store.append(&name, Expected::NoStream, batch(0, 1));
+            appended.await.unwrap();
+            assert_eq!(store.sealed().await.unwrap(), None);
+        }
+        PostgresStore::open(&schema.url(), Access::ReadOnly)
+            .await
+            .unwrap();
+    }
+}
+
 #[tokio::test]
 async fn a_schema_with_a_guard_missing_is_not_opened() {
     for sql in [

@@ -62,8 +62,9 @@ async fn what_others_plant_in_the_search_path_is_never_called() {
     assert_eq!(all.try_collect::<Vec<_>>().await.unwrap().len(), 3);
     store.probe().await.unwrap();
     store.seal("moved").await.unwrap();
+    store.reseal("moved", "moved on").await.unwrap();
     let again = PostgresStore::open(&url, Access::ReadOnly).await.unwrap();
-    assert_eq!(again.sealed().await.unwrap().as_deref(), Some("moved"));
+    assert_eq!(again.seals().await.unwrap(), ["moved", "moved on"]);
 }
 
 /// Under any stricter isolation, whoever has waited for the log would be turned away: what it saw has changed.

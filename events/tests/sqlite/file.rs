@@ -139,6 +139,32 @@ async fn the_database_itself_refuses_to_change_or_delete_events() {
 }
 
 #[tokio::test]
+async fn the_database_itself_refuses_to_break_or_rewrite_a_seal() {
+    let directory = filled().await;
+    let store = directory.store();
+    store.seal("a").await.unwrap();
+    store.reseal("a", "b").await.unwrap();
+    let conn = Connection::open(directory.path()).unwrap();
+    for sql in [
+        "UPDATE seal SET why = 'c'",
+        "DELETE FROM seal",
+        "UPDATE reseals SET why = 'c'",
+        "DELETE FROM reseals",
+        "INSERT INTO reseals VALUES (2, 'c')",
+        "INSERT OR REPLACE INTO reseals VALUES (2, 'c')",
+        "INSERT INTO reseals VALUES (9, 'c')",
+    ] {
+        conn.execute(sql, []).expect_err(sql);
+    }
+    assert_eq!(store.seals().await.unwrap(), ["a", "b"]);
+    // A guard that is missing is noticed.
+    drop(store);
+    conn.execute("DROP TRIGGER reseals_stay", []).unwrap();
+    let error = SqliteStore::open(directory.path()).unwrap_err();
+    assert!(matches!(error, StoreError::Corrupt { .. }), "{error:?}");
+}
+
+#[tokio::test]
 async fn erased_bytes_are_nowhere_in_the_files() {
     let directory = Sqlite::new();
     let store = directory.store();

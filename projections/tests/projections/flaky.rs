@@ -94,8 +94,12 @@ impl EventStore for Flaky {
         self.store.seal(why).await
     }
 
-    async fn sealed(&self) -> Result<Option<String>, StoreError> {
-        self.store.sealed().await
+    async fn reseal(&self, was: &str, why: &str) -> Result<(), StoreError> {
+        self.store.reseal(was, why).await
+    }
+
+    async fn seals(&self) -> Result<Vec<String>, StoreError> {
+        self.store.seals().await
     }
 
     async fn erased(&self) -> Result<Vec<StreamName>, StoreError> {

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::ending::WRITE_PATIENCE;
 use super::known::Known;
 use super::link::Link;
 use super::reading::{self, PAGE, STREAM_PATIENCE};
+use super::seal::WRITE_PATIENCE;
 use super::supervisor::Tries;
 use super::trouble::Trouble;
 use super::wire::appends::{AppendResult, CurrentRevision, ExpectedAt, PositionOption, Proposed};

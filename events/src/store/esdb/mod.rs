@@ -48,6 +48,7 @@ mod mark;
 mod names;
 mod probing;
 mod reading;
+mod seal;
 mod single;
 mod supervisor;
 mod tls;
@@ -86,7 +87,7 @@ struct Inner {
     read_only: bool,
     streams: Streams,
     erased: Erased,
-    seal: ending::Seal,
+    seal: seal::Seal,
     tail: Tail,
     /// Before this stands nothing of ours; `None` when that isn't known.
     mark: Option<Position>,
@@ -121,7 +122,7 @@ impl EsdbStore {
             read_only,
             streams: Streams::new(),
             erased: Erased::new(),
-            seal: ending::Seal::default(),
+            seal: seal::Seal::default(),
             tail: Tail::new(),
             mark,
             probes_bounded: AtomicBool::new(false),
@@ -187,8 +188,12 @@ impl EventStore for EsdbStore {
         self.0.seal(why).await
     }
 
-    async fn sealed(&self) -> Result<Option<String>, StoreError> {
-        self.0.sealed().await
+    async fn reseal(&self, was: &str, why: &str) -> Result<(), StoreError> {
+        self.0.reseal(was, why).await
+    }
+
+    async fn seals(&self) -> Result<Vec<String>, StoreError> {
+        self.0.seals().await
     }
 
     async fn erased(&self) -> Result<Vec<StreamName>, StoreError> {

@@ -43,7 +43,7 @@ impl Names {
         format!("{}probe", self.own)
     }
 
-    /// The stream whose first event seals the log.
+    /// The stream whose first event seals the log, and whose last one says why.
     pub(super) fn seal(&self) -> String {
         format!("{}seal", self.own)
     }

@@ -42,7 +42,10 @@ impl Question {
                 Request::Import { runs, .. } => {
                     runs.iter().for_each(|run| ask(&run.stream, &run.events));
                 }
-                Request::Erase { .. } | Request::Seal { .. } | Request::Probe { .. } => {}
+                Request::Erase { .. }
+                | Request::Seal { .. }
+                | Request::Reseal { .. }
+                | Request::Probe { .. } => {}
             }
         }
         question

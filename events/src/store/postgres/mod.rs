@@ -209,8 +209,12 @@ impl EventStore for PostgresStore {
         self.writer()?.queue.seal(why).await
     }
 
-    async fn sealed(&self) -> Result<Option<String>, StoreError> {
-        self.reader.sealed().await
+    async fn reseal(&self, was: &str, why: &str) -> Result<(), StoreError> {
+        self.writer()?.queue.reseal(was, why).await
+    }
+
+    async fn seals(&self) -> Result<Vec<String>, StoreError> {
+        self.reader.seals().await
     }
 
     async fn erased(&self) -> Result<Vec<StreamName>, StoreError> {

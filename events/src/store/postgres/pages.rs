@@ -42,9 +42,9 @@ impl Reader {
         rows.iter().map(revision).collect()
     }
 
-    /// Why the log was sealed, if it was.
-    pub(super) async fn sealed(&self) -> Result<Option<String>, StoreError> {
-        match self.pool.ask_one((&self.sql.sealed, &[])).await? {
+    /// Every reason the log was ever sealed for.
+    pub(super) async fn seals(&self) -> Result<Vec<String>, StoreError> {
+        match self.pool.ask_one((&self.sql.seals, &[])).await? {
             Some(row) => get(&row, 0),
             None => Err(StoreError::corrupt("the log has lost its row")),
         }

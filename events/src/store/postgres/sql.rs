@@ -34,7 +34,9 @@ pub(super) struct Sql {
     pub(super) erased: String,
     pub(super) erased_names: String,
     pub(super) seal: String,
+    pub(super) reseal: String,
     pub(super) sealed: String,
+    pub(super) seals: String,
     /// Where those who follow listen.
     pub(super) channel: String,
 }
@@ -58,6 +60,9 @@ const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; \
 /// Ends every statement that reads: a server in recovery refuses to answer it, with `2201W`. A pooler may have
 /// changed servers since the connection was made, and a standby's answer may be behind what was acknowledged.
 const BY_THE_PRIMARY: &str = "LIMIT CASE WHEN pg_catalog.pg_is_in_recovery() THEN (-1)::bigint END";
+
+/// Why the log is sealed: for the last reason it was given.
+const WHY: &str = "coalesce(resealed[pg_catalog.cardinality(resealed)], sealed)";
 
 /// How many bytes an event is, known without reading them.
 const SIZE: &str = "pg_catalog.octet_length(kind) + pg_catalog.octet_length(data) + pg_catalog.octet_length(metadata)";
@@ -106,7 +111,7 @@ impl Sql {
         Self {
             begin: BEGIN,
             lock: format!(
-                "SELECT position, streams, sealed, pg_catalog.current_setting('synchronous_commit') \
+                "SELECT position, streams, {WHY}, pg_catalog.current_setting('synchronous_commit') \
                  FROM {schema}.log FOR UPDATE"
             ),
             heads: format!(
@@ -156,7 +161,14 @@ impl Sql {
                  {BY_THE_PRIMARY}"
             ),
             seal: format!("UPDATE {schema}.log SET sealed = $1"),
-            sealed: format!("SELECT sealed FROM {schema}.log {BY_THE_PRIMARY}"),
+            reseal: format!(
+                "UPDATE {schema}.log SET resealed = pg_catalog.array_append(resealed, $1)"
+            ),
+            sealed: format!("SELECT {WHY} FROM {schema}.log {BY_THE_PRIMARY}"),
+            seals: format!(
+                "SELECT CASE WHEN sealed IS NULL THEN resealed ELSE pg_catalog.array_prepend(sealed, resealed) END \
+                 FROM {schema}.log {BY_THE_PRIMARY}"
+            ),
             channel: format!("{schema}_events"),
         }
     }

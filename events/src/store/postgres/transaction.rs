@@ -11,7 +11,7 @@ use super::error::{in_doubt, lost, undone};
 use super::group::{Group, Question, Rows};
 use super::sql::{Parameters, Sql};
 use crate::store::StoreError;
-use crate::store::queue::{Request, refuse_sealed};
+use crate::store::queue::{Request, judge_reseal, refuse_sealed};
 use crate::store::types::skew_at_least;
 use crate::stream::{StreamKind, StreamName};
 
@@ -59,6 +59,7 @@ pub(super) fn groups(waiting: &mut Vec<Request>) -> Vec<Vec<Request>> {
             Request::Erase { .. }
             | Request::Import { .. }
             | Request::Seal { .. }
+            | Request::Reseal { .. }
             | Request::Probe { .. } => usize::MAX,
         };
         match groups.last_mut() {
@@ -88,8 +89,17 @@ pub(super) async fn carry_out(
             Ok(None)
         }
         [Request::Seal { why, asked }] => {
-            seal(connection, sql, why, committing).await?;
-            asked.keep(Ok(()));
+            let judge = |now: Option<&str>| Ok(now.is_none());
+            let statement = (&*sql.seal, &**why);
+            let answer = seal(connection, sql, judge, statement, committing).await?;
+            asked.keep(answer);
+            Ok(None)
+        }
+        [Request::Reseal { was, why, asked }] => {
+            let judge = |now: Option<&str>| judge_reseal(now, was, why);
+            let statement = (&*sql.reseal, &**why);
+            let answer = seal(connection, sql, judge, statement, committing).await?;
+            asked.keep(answer);
             Ok(None)
         }
         [Request::Probe { asked }] => {
@@ -285,32 +295,36 @@ async fn erase(
     Ok(Ok(()))
 }
 
+/// Writes a reason, if the one there is now is judged to be none or another. The outer error is the transaction's, the
+/// inner one the request's own answer.
 async fn seal(
     connection: &Connection,
     sql: &Sql,
-    why: &str,
+    judge: impl FnOnce(Option<&str>) -> Result<bool, StoreError>,
+    (statement, why): (&str, &str),
     committing: &mut bool,
-) -> Result<(), Failure> {
+) -> Result<Result<(), StoreError>, Failure> {
     // Whoever appends holds the log; whoever comes next finds it sealed.
     let ((), log) = try_join!(
         connection.batch_execute(sql.begin),
         connection.query_typed(&sql.lock, &[]),
     )
     .map_err(before_writing)?;
-    let sealed = log.first().and_then(|row| row.get::<_, Option<&str>>(2));
-    if sealed.is_some() {
-        return connection
-            .batch_execute("ROLLBACK")
-            .await
-            .map_err(before_writing);
+    let now = log.first().and_then(|row| row.get::<_, Option<&str>>(2));
+    let judged = judge(now);
+    if !matches!(judged, Ok(true)) {
+        let let_go = connection.batch_execute("ROLLBACK").await;
+        let_go.map_err(before_writing)?;
+        return Ok(judged.map(drop));
     }
     let why: Parameters<'_> = &[(&why, Type::TEXT)];
     *committing = true;
     let (sealed, commit) = join!(
-        connection.execute_typed(&sql.seal, why),
+        connection.execute_typed(statement, why),
         connection.batch_execute("COMMIT"),
     );
-    settled([sealed], commit)
+    settled([sealed], commit)?;
+    Ok(Ok(()))
 }
 
 /// Writes something, and tells how far the server's clock is ahead of ours, in milliseconds.

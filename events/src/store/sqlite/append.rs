@@ -6,11 +6,11 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
 
 use super::heads::{Head, Heads, Moved};
 use super::rows::{NewRow, Rows};
-use super::schema;
+use super::seal;
 use crate::envelope::{NewEvent, Position};
 use crate::store::concurrency::{Verdict, judge};
 use crate::store::import::Run;
-use crate::store::queue::{Request, refuse_sealed};
+use crate::store::queue::{Request, judge_reseal, refuse_sealed};
 use crate::store::{Appended, Expected, StoreError};
 use crate::stream::{StreamKind, StreamName};
 
@@ -30,6 +30,7 @@ pub(super) fn carry_out(request: &mut Request, group: &mut Group<'_>) -> rusqlit
         Request::Erase { stream, asked } => asked.keep(group.erase(stream)?),
         Request::Import { runs, asked, .. } => asked.keep(group.import(runs)?),
         Request::Seal { why, asked } => asked.keep(group.seal(why)?),
+        Request::Reseal { was, why, asked } => asked.keep(group.reseal(was, why)?),
         // SQLite has no clock but ours.
         Request::Probe { asked } => asked.keep(group.probe()?.map(|()| None)),
     }
@@ -123,10 +124,19 @@ impl<'a> Group<'a> {
     fn seal(&mut self, why: &str) -> Answered<()> {
         if self.sealed.is_none() {
             self.rows.write(self.conn)?;
-            schema::seal(self.conn, why)?;
+            seal::set(self.conn, why)?;
             self.sealed = Some(why.to_owned());
         }
         Ok(Ok(()))
+    }
+
+    fn reseal(&mut self, was: &str, why: &str) -> Answered<()> {
+        let judged = judge_reseal(self.sealed.as_deref(), was, why);
+        if let Ok(true) = judged {
+            seal::follow(self.conn, why)?;
+            self.sealed = Some(why.to_owned());
+        }
+        Ok(judged.map(drop))
     }
 
     pub(super) fn erase(&mut self, stream: &StreamName) -> Answered<()> {

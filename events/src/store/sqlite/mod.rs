@@ -16,6 +16,7 @@ mod pages;
 mod readers;
 mod rows;
 mod schema;
+mod seal;
 #[cfg(test)]
 mod tests;
 mod thread;
@@ -211,9 +212,13 @@ impl EventStore for SqliteStore {
         self.writing()?.writer.queue()?.seal(why).await
     }
 
-    async fn sealed(&self) -> Result<Option<String>, StoreError> {
-        let sealed = |reader: &mut Reader| schema::sealed(&reader.conn).map_err(undone);
-        self.readers.run(sealed).await
+    async fn reseal(&self, was: &str, why: &str) -> Result<(), StoreError> {
+        self.writing()?.writer.queue()?.reseal(was, why).await
+    }
+
+    async fn seals(&self) -> Result<Vec<String>, StoreError> {
+        let seals = |reader: &mut Reader| seal::all(&reader.conn).map_err(undone);
+        self.readers.run(seals).await
     }
 
     async fn erased(&self) -> Result<Vec<StreamName>, StoreError> {

@@ -8,20 +8,16 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::error::undone;
+use super::seal;
 use crate::store::StoreError;
 
 /// The schema this code reads and writes, kept in `user_version`.
 const VERSION: i64 = 1;
 
-/// The version of a sealed file: the same and a seal. A program that knows no seals takes it for a later one, and so
-/// writes nothing to it either.
-const SEALED: i64 = 2;
-
 /// "CRNT": marks the file as ours, kept in `application_id`.
 const APPLICATION_ID: i64 = 0x4352_4E54;
 
 const SCHEMA: &str = include_str!("schema.sql");
-const SEAL: &str = include_str!("seal.sql");
 
 /// How many pages the write-ahead log grows to before it is moved into the database: larger means fewer stalls of the
 /// writer, smaller means less to recover after a crash.
@@ -90,7 +86,7 @@ fn recognise(conn: &Connection, path: &Path) -> Result<bool, StoreError> {
         .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
         .map_err(undone)?;
     match (application, version) {
-        (APPLICATION_ID, VERSION | SEALED) => Ok(true),
+        (APPLICATION_ID, version) if version == VERSION || seal::is_version(version) => Ok(true),
         (APPLICATION_ID, _) => Err(StoreError::refused(format!(
             "{} has schema version {version}, this program knows version {VERSION}; use the program that wrote it, or a later one",
             path.display()
@@ -139,32 +135,12 @@ pub(super) fn synchronous(conn: &Connection) -> rusqlite::Result<i64> {
     conn.pragma_query_value(None, "synchronous", |row| row.get(0))
 }
 
-/// Why the file was sealed, if it was.
-pub(super) fn sealed(conn: &Connection) -> rusqlite::Result<Option<String>> {
-    let version: i64 = conn
-        .prepare_cached("PRAGMA user_version")?
-        .query_row([], |row| row.get(0))?;
-    if version != SEALED {
-        return Ok(None);
-    }
-    conn.prepare_cached("SELECT why FROM seal")?
-        .query_row([], |row| row.get(0))
-        .map(Some)
-}
-
-/// Seals the file, within a transaction.
-pub(super) fn seal(conn: &Connection, why: &str) -> rusqlite::Result<()> {
-    conn.execute_batch(SEAL)?;
-    conn.execute("INSERT INTO seal (id, why) VALUES (1, ?1)", [why])?;
-    conn.pragma_update(None, "user_version", SEALED)
-}
-
 /// Compares tables, indices and triggers with what this program would make.
 fn verify(conn: &Connection, path: &Path) -> Result<(), StoreError> {
     let model = Connection::open_in_memory().and_then(|model| {
         model.execute_batch(SCHEMA)?;
-        if sealed(conn)?.is_some() {
-            model.execute_batch(SEAL)?;
+        for more in seal::schema(conn)? {
+            model.execute_batch(more)?;
         }
         objects(&model)
     });

@@ -13,7 +13,7 @@ use super::checkpoint::Checkpoint;
 use super::error::{Stage, translate, undone};
 use super::heads::Heads;
 use super::lock::Lock;
-use super::schema;
+use super::{schema, seal};
 use crate::store::StoreError;
 use crate::store::pace::Pace;
 use crate::store::queue::{GROUP, Request};
@@ -119,7 +119,7 @@ impl Thread {
         let conn = self.conn.insert(conn);
 
         let before = *self.last.borrow();
-        let sealed = schema::sealed(conn);
+        let sealed = seal::now(conn);
         let sealed = sealed.map_err(|error| Failure::Begin(undone(error)))?;
         let begin = Group::begin(conn, &self.heads, before, sealed);
         let mut work = begin.map_err(|error| Failure::Begin(undone(error)))?;

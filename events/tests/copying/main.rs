@@ -7,6 +7,8 @@
     reason = "tests"
 )]
 
+mod crash;
+
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -16,7 +18,7 @@ use carnet_events::conformance::{batch, read, stream};
 use carnet_events::copy::{CopyError, Move, Report, Stage, copy, unfinished};
 use carnet_events::domain::platform::{CopyAbandoned, PlatformEvent};
 use carnet_events::envelope::{NewEvent, Position, Recorded};
-use carnet_events::ids::TenantId;
+use carnet_events::ids::{TenantId, Timestamp};
 use carnet_events::store::memory::MemoryStore;
 use carnet_events::store::sqlite::SqliteStore;
 use carnet_events::store::{EventStore, Expected, Filter};
@@ -27,6 +29,7 @@ use proptest::prelude::*;
 const GOAL: Move<'static> = Move {
     to: "elsewhere:1",
     instead_of: None,
+    now: Timestamp::from_millis(1_767_323_045_678),
 };
 const WHY: &str = "it was moved to elsewhere:1";
 
@@ -128,32 +131,88 @@ async fn a_log_that_was_moved_goes_nowhere_else_unless_that_copy_is_lost() {
     quietly(&source, &first).await.unwrap();
     let other = Move {
         to: "elsewhere:2",
-        instead_of: None,
+        ..GOAL
     };
     let to_second = async |way| copy(&source, &second, way, &|_| {}).await;
     let elsewhere = Err(CopyError::Elsewhere(WHY.to_owned()));
     assert_eq!(to_second(other).await, elsewhere);
-    let now = "2026-01-02T03:04:05.678Z".parse().unwrap();
     let instead_of = |place| Move {
-        instead_of: Some((place, now)),
+        instead_of: Some(place),
         ..other
     };
-    assert_eq!(to_second(instead_of("elsewhere:3")).await, elsewhere);
+    for place in ["elsewhere:3", "elsewhere:2"] {
+        assert_eq!(to_second(instead_of(place)).await, elsewhere);
+    }
     assert_eq!(second.last_position().await.unwrap(), None);
+    // Nor is it said to be where it can't go.
+    let used = filled(3).await;
+    let refused = copy(&source, &used, instead_of("elsewhere:1"), &|_| {}).await;
+    assert!(
+        matches!(refused, Err(CopyError::NotEmpty(_))),
+        "{refused:?}"
+    );
+    assert_eq!(source.seals().await.unwrap(), [WHY]);
 
     to_second(instead_of("elsewhere:1")).await.unwrap();
-    let said = read(&second, &StreamName::platform()).await;
-    let said = decode::<PlatformEvent>(said.last().unwrap()).unwrap().1;
-    let place = "elsewhere:1".to_owned();
-    assert_eq!(
-        said.what,
-        PlatformEvent::CopyAbandoned(CopyAbandoned { place })
-    );
+    assert_eq!(given_up(&second).await, ["elsewhere:1"]);
+    // The seal names where it is; the way to the place that was given up is closed.
+    let since = "it was moved to elsewhere:2";
+    assert_eq!(source.seals().await.unwrap(), [WHY, since]);
+    let elsewhere = Err(CopyError::Elsewhere(since.to_owned()));
+    assert_eq!(quietly(&source, &first).await, elsewhere);
+    // Made again it is the same, whether or not the option is given.
+    for way in [instead_of("elsewhere:1"), other] {
+        let again = to_second(way).await.unwrap();
+        assert_eq!(again.resumed, again.events);
+    }
+    assert_eq!(given_up(&second).await, ["elsewhere:1"]);
     // Where nothing was moved yet, nothing is given up.
     let (third, way) = (MemoryStore::new(), instead_of("elsewhere:1"));
     let early = copy(&second, &third, way, &|_| {}).await;
     assert_eq!(early, Err(CopyError::NothingToAbandon));
     assert_eq!(second.sealed().await.unwrap(), None);
+}
+
+/// The places that were given up, as the log says.
+async fn given_up(store: &dyn EventStore) -> Vec<String> {
+    let said = read(store, &StreamName::platform()).await;
+    let place = |event| match decode::<PlatformEvent>(event).unwrap().1.what {
+        PlatformEvent::CopyAbandoned(CopyAbandoned { place }) => Some(place),
+        _ => None,
+    };
+    said.iter().filter_map(place).collect()
+}
+
+/// Each place that was ever given up is named once, in the order that they were.
+#[tokio::test]
+async fn a_log_whose_copies_are_lost_again_and_again_names_them_all() {
+    let source = filled(30).await;
+    let places = ["elsewhere:1", "elsewhere:2", "elsewhere:3"];
+    let mut last = MemoryStore::new();
+    for (n, to) in places.into_iter().enumerate() {
+        last = MemoryStore::new();
+        let instead_of = n.checked_sub(1).map(|before| places[before]);
+        let way = Move {
+            to,
+            instead_of,
+            ..GOAL
+        };
+        copy(&source, &last, way, &|_| {}).await.unwrap();
+    }
+    assert_eq!(given_up(&last).await, places[..2]);
+    // It moves on, to the very address that was lost once: another copy, lost in its turn.
+    for (to, instead_of) in [("elsewhere:1", None), ("elsewhere:4", Some("elsewhere:1"))] {
+        let target = MemoryStore::new();
+        let way = Move {
+            to,
+            instead_of,
+            ..GOAL
+        };
+        copy(&last, &target, way, &|_| {}).await.unwrap();
+        let mut expected = vec!["elsewhere:1", "elsewhere:2"];
+        expected.extend(instead_of);
+        assert_eq!(given_up(&target).await, expected);
+    }
 }
 
 proptest! {
