@@ -196,7 +196,8 @@ impl System {
         shared.directory.reason(shared, &house, export).await
     }
 
-    /// Records that a stored artifact is not what was published. Repeating it is harmless.
+    /// Records that a stored artifact is not what was published: one of its blocks, the document in blocks that are whole, or
+    /// else the file itself. Repeating it is harmless.
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::Illegal`] when there is no artifact, or when it could not be decided.
@@ -204,9 +205,10 @@ impl System {
         &self,
         export: ExportId,
         block: Option<u64>,
+        document: bool,
         cause: Cause,
     ) -> Result<(), Error> {
-        let command = ExportCommand::RecordDamage { block };
+        let command = ExportCommand::RecordDamage { block, document };
         self.send(export, command, None, cause).await.map(|_| ())
     }
 

@@ -14,6 +14,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use super::account_exports::Documents;
 use super::codes::Code;
 use super::health::Failing;
 use super::problem::Problem;
@@ -63,6 +64,8 @@ pub struct AppState {
     pub requests: Arc<Semaphore>,
     /// One permit: projections are filled anew one at a time.
     pub rebuilds: Arc<Semaphore>,
+    /// Documents that were found damaged, and are looked at again.
+    pub documents: Documents,
     /// Permits for downloads and event streams.
     pub streams: Streams,
     /// Cancelled when the service is to stop; long streams end then.

@@ -171,6 +171,7 @@ impl Service {
             clock: Arc::clone(&clock),
             requests: Arc::new(Semaphore::new(config.server.max_requests as usize)),
             rebuilds: Arc::new(Semaphore::new(1)),
+            documents: Default::default(),
             streams: Streams::new(config.server.max_streams as usize),
             stopping: CancellationToken::new(),
             metrics: around.metrics,

@@ -145,7 +145,10 @@ pub(crate) fn export() -> Vec<ExportEvent> {
             bytes: 1234,
             cause: DeletionCause::Expired,
         }),
-        ExportEvent::ArtifactDamaged(ArtifactDamaged { block: Some(0) }),
+        ExportEvent::ArtifactDamaged(ArtifactDamaged {
+            block: Some(0),
+            document: false,
+        }),
         ExportEvent::ArtifactRestored(ArtifactRestored {}),
         ExportEvent::LinksRevoked(LinksRevoked {
             principal: who(),

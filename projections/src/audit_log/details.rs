@@ -88,7 +88,13 @@ impl Details<'_> {
                     sha256: event.sha256,
                 },
             ),
-            Self::Damaged(event) => to_json(json, &Damage { block: event.block }),
+            Self::Damaged(event) => to_json(
+                json,
+                &Damage {
+                    block: event.block,
+                    document: event.document,
+                },
+            ),
             Self::LinksRevoked(event) => {
                 let everybodys = event.of.is_none();
                 to_json(json, &Revoked { everybodys })
@@ -264,6 +270,8 @@ struct Receipt {
 #[derive(Serialize)]
 struct Damage {
     block: Option<u64>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    document: bool,
 }
 
 #[derive(Serialize)]

@@ -190,6 +190,17 @@ impl ArtifactReader {
         self.clone().block(block).await.map(drop)
     }
 
+    /// Reads and decodes all of the file, and checks the document in it, in bounded memory: as much work as a download of it.
+    ///
+    /// # Errors
+    /// As for [`check`](Self::check).
+    pub async fn check_document(&self) -> Result<(), ReadError> {
+        let stored = self.stored_range(0..self.published.stored_bytes);
+        let mut document = document::decoded(stored, &self.published);
+        while document.try_next().await?.is_some() {}
+        Ok(())
+    }
+
     /// An address of the stored file in its bucket; see [`ArtifactStore::presign`].
     ///
     /// # Errors

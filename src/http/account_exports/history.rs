@@ -362,6 +362,9 @@ pub(in crate::http) fn details(event: &ExportEvent) -> Value {
         ExportEvent::ArtifactDeleted(deleted) => {
             json!({"cause": deleted.cause, "bytes": deleted.bytes, "sha256": deleted.sha256})
         }
+        ExportEvent::ArtifactDamaged(damaged) if damaged.document => {
+            json!({"block": damaged.block, "document": true})
+        }
         ExportEvent::ArtifactDamaged(damaged) => json!({"block": damaged.block}),
         ExportEvent::LinksRevoked(revoked) => json!({"everybodys": revoked.of.is_none()}),
         ExportEvent::Cancelled(_)

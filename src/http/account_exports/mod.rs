@@ -13,6 +13,8 @@ pub(super) mod list;
 mod presigned;
 mod show;
 
+pub(super) use download::Documents;
+
 use actix_web::web;
 
 /// The description of these routes.

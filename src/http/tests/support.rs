@@ -116,6 +116,7 @@ pub(super) async fn state(change: impl FnOnce(&mut AppState)) -> Served {
         clock,
         requests: Arc::new(Semaphore::new(4)),
         rebuilds: Arc::new(Semaphore::new(1)),
+        documents: Default::default(),
         streams: Streams::new(4),
         stopping: CancellationToken::new(),
         ready: Vec::new(),

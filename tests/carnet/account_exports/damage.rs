@@ -311,3 +311,67 @@ async fn a_file_in_a_storage_that_is_away_isnt_said_to_be_deleted() {
     ada.audited("artifact_deleted", 1).await;
     assert!(!file.exists());
 }
+
+/// Has the log say of an export's document what isn't so: its digest is `to` instead of `from`.
+fn published(site: &Site, from: &str, to: &str) {
+    let mut log = Connection::open(site.path().join("data/events.db")).unwrap();
+    let guard = "select sql from sqlite_schema where name = 'events_are_never_changed'";
+    let guard: String = log.query_row(guard, [], |row| row.get(0)).unwrap();
+    let change = log.transaction().unwrap();
+    change
+        .execute_batch("drop trigger events_are_never_changed")
+        .unwrap();
+    let sql = "update events set data = cast(replace(cast(data as text), ?1, ?2) as blob)
+               where kind = 'completed' and instr(data, ?1)";
+    assert_eq!(change.execute(sql, [from, to]).unwrap(), 1);
+    change.execute_batch(&guard).unwrap();
+    change.commit().unwrap();
+}
+
+/// Every block of such a file is whole, so that blocks can't tell whether the document is.
+#[tokio::test]
+async fn a_document_that_is_damaged_in_whole_blocks_is_restored_only_when_it_is_whole() {
+    let site = Site::new(30);
+    site.add_config("[store]\nurl = \"sqlite:data/events.db\"\n");
+    let server = Server::start(&site);
+    let ada = server.client(&site.token("acme", "ada"));
+    let job = ada.export(&["tickets"]).await;
+    let id = job["id"].as_str().unwrap();
+    let digest = job["artifact"]["json_sha256"].as_str().unwrap();
+    server.stop();
+    let digest = digest.trim_start_matches("sha256:");
+    let other: String = digest.chars().rev().collect();
+    published(&site, digest, &other);
+
+    let server = Server::start(&site);
+    let ada = server.client(&site.token("acme", "ada"));
+    let path = format!("/api/account-exports/{id}/download");
+    let decoded = ada.try_send(Method::GET, &path, &[], None).await;
+    assert!(decoded.is_none(), "a damaged document was sent whole");
+    ada.audited("artifact_damaged", 1).await;
+    // Neither looked at again nor sent as it is stored: nor is it said to be restored.
+    let stored = format!("{path}?as=stored");
+    for path in [&path, &stored, &path] {
+        let answer = ada.try_send(Method::GET, path, &[], None).await.unwrap();
+        assert_eq!(answer.expect(503).code(), "artifact_damaged");
+    }
+    let link = format!("/api/account-exports/{id}/download-link");
+    assert_eq!(ada.act(&link).await.expect(503).code(), "artifact_damaged");
+    let history = ada.get(&format!("/api/account-exports/{id}/history")).await;
+    let history = history.expect(200).body;
+    let history = String::from_utf8_lossy(&history).into_owned();
+    assert!(history.contains(r#""document":true"#), "{history}");
+    assert!(ada.audit("artifact_restored").await.is_empty());
+    assert_eq!(ada.audit("artifact_damaged").await.len(), 1);
+    server.stop();
+
+    // As if another release read it rightly.
+    published(&site, &other, digest);
+    let server = Server::start(&site);
+    let ada = server.client(&site.token("acme", "ada"));
+    ada.get(&stored).await.expect(200);
+    ada.audited("artifact_restored", 1).await;
+    ada.act(&link).await.expect(201);
+    let whole = ada.try_send(Method::GET, &path, &[], None).await.unwrap();
+    whole.expect(200);
+}

@@ -88,6 +88,8 @@ pub enum ExportCommand {
     RecordDamage {
         /// Index of the damaged block, if one was found.
         block: Option<u64>,
+        /// Whether the blocks are whole, and the document in them isn't.
+        document: bool,
     },
     /// Record that the stored file, which had been found damaged, is what was published again.
     RecordRestoration,

@@ -113,7 +113,7 @@ fn in_export(export: &Export, command: &ExportCommand, at: Timestamp) -> Answer 
         ExportCommand::ReleaseHold { principal } => release_hold(export, principal),
         ExportCommand::StartDeletion { cause } => start_deletion(export, *cause, at),
         ExportCommand::RecordDeletion => record_deletion(export),
-        ExportCommand::RecordDamage { block } => record_damage(export, *block),
+        ExportCommand::RecordDamage { block, document } => record_damage(export, *block, *document),
         ExportCommand::RecordRestoration => record_restoration(export),
         ExportCommand::RevokeLinks { principal, of } => revoke_links(export, principal, of),
     }
@@ -408,13 +408,16 @@ fn record_deletion(export: &Export) -> Answer {
     }
 }
 
-fn record_damage(export: &Export, block: Option<u64>) -> Answer {
+fn record_damage(export: &Export, block: Option<u64>, document: bool) -> Answer {
     published(export)?;
     match &export.deletion {
         // A file that is being deleted is not damaged, it is going.
         Deletion::Started { .. } | Deletion::Done { .. } => UNCHANGED,
         Deletion::Kept if export.damaged => UNCHANGED,
-        Deletion::Kept => done(ExportEvent::ArtifactDamaged(ArtifactDamaged { block })),
+        Deletion::Kept => done(ExportEvent::ArtifactDamaged(ArtifactDamaged {
+            block,
+            document,
+        })),
     }
 }
 

@@ -211,8 +211,12 @@ pub struct ArtifactDeleted {
 /// The stored file is not what was published.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ArtifactDamaged {
-    /// Index of the first stored block found damaged; `None` when the file or its block list is missing or unreadable.
+    /// Index of the first stored block found damaged; `None` when the file or its block list is missing or unreadable, or the
+    /// document in it is.
     pub block: Option<u64>,
+    /// Every block is as published, but the document in them isn't.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub document: bool,
 }
 
 /// What had been found damaged is as it was published again: somebody put the file back.

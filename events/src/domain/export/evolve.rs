@@ -61,6 +61,7 @@ fn queued(request: &Request, at: Timestamp) -> Export {
         deletion: Deletion::Kept,
         damaged: false,
         damaged_block: None,
+        damaged_document: false,
         revocations: Revocations::default(),
     }
 }
@@ -85,13 +86,15 @@ fn apply(export: &mut Export, at: Timestamp, event: &ExportEvent) {
         ExportEvent::ArtifactDeleted(ArtifactDeleted { cause, .. }) => {
             export.deletion = Deletion::Done { at, cause: *cause };
         }
-        ExportEvent::ArtifactDamaged(ArtifactDamaged { block }) => {
+        ExportEvent::ArtifactDamaged(ArtifactDamaged { block, document }) => {
             export.damaged = true;
             export.damaged_block = *block;
+            export.damaged_document = *document;
         }
         ExportEvent::ArtifactRestored(_) => {
             export.damaged = false;
             export.damaged_block = None;
+            export.damaged_document = false;
         }
         ExportEvent::LinksRevoked(revoked) => export.revocations.add(revoked),
     }

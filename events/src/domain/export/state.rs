@@ -58,6 +58,9 @@ pub struct Export {
     /// Index of the stored block that was found damaged, if it was a block.
     #[serde(default)]
     pub damaged_block: Option<u64>,
+    /// It is the document that was found damaged, in blocks that are whole.
+    #[serde(default)]
+    pub damaged_document: bool,
     /// How often download links were taken back.
     pub revocations: Revocations,
 }

@@ -434,11 +434,18 @@ fn damage_is_recorded_once_with_the_block_that_is_to_be_looked_at_again() {
         (1, started(1, 1)),
         (2, completed(1, None)),
     ])
-    .when(ExportCommand::RecordDamage { block: Some(3) })
+    .when(ExportCommand::RecordDamage {
+        block: Some(3),
+        document: false,
+    })
     .then(&[ExportEvent::ArtifactDamaged(ArtifactDamaged {
         block: Some(3),
+        document: false,
     })])
-    .when(ExportCommand::RecordDamage { block: Some(4) })
+    .when(ExportCommand::RecordDamage {
+        block: Some(4),
+        document: false,
+    })
     .then(&[]);
     let export = after.state().export().unwrap();
     assert_eq!((export.damaged, export.damaged_block), (true, Some(3)));
@@ -446,8 +453,9 @@ fn damage_is_recorded_once_with_the_block_that_is_to_be_looked_at_again() {
 
 #[test]
 fn a_restored_file_may_be_damaged_again_and_only_a_damaged_one_is_restored() {
-    let damage = |block| ExportCommand::RecordDamage { block };
-    let damaged = |block| ExportEvent::ArtifactDamaged(ArtifactDamaged { block });
+    let damage = |block, document| ExportCommand::RecordDamage { block, document };
+    let damaged =
+        |block, document| ExportEvent::ArtifactDamaged(ArtifactDamaged { block, document });
     let restored = ExportEvent::ArtifactRestored(ArtifactRestored {});
     let completed = given::<ExportDecider>([
         (0, requested()),
@@ -457,17 +465,23 @@ fn a_restored_file_may_be_damaged_again_and_only_a_damaged_one_is_restored() {
     let after = completed
         .when(ExportCommand::RecordRestoration)
         .then(&[])
-        .when(damage(Some(3)))
-        .then(&[damaged(Some(3))])
+        .when(damage(Some(3), false))
+        .then(&[damaged(Some(3), false)])
         .when(ExportCommand::RecordRestoration)
-        .then(&[restored]);
+        .then(std::slice::from_ref(&restored));
     let export = after.state().export().unwrap();
     assert_eq!((export.damaged, export.damaged_block), (false, None));
+    let after = after.when(damage(None, true)).then(&[damaged(None, true)]);
+    assert!(after.state().export().unwrap().damaged_document);
+    let after = after
+        .when(ExportCommand::RecordRestoration)
+        .then(&[restored]);
+    assert!(!after.state().export().unwrap().damaged_document);
     after
         .when(ExportCommand::RecordRestoration)
         .then(&[])
-        .when(damage(None))
-        .then(&[damaged(None)])
+        .when(damage(None, false))
+        .then(&[damaged(None, false)])
         .when(ExportCommand::StartDeletion {
             cause: DeletionCause::Operator,
         })

@@ -330,6 +330,10 @@ async fn a_document_that_is_not_the_published_one_is_never_complete() {
                 (bytes.len() as u64) < it.published.json_bytes,
                 "the last piece was held back"
             );
+            // Every block is whole: only who looks at the document finds it.
+            assert_eq!(reader.check(0).await, Ok(()));
+            let looked = reader.check_document().await;
+            assert_eq!(looked, Err(Damage::Document.into()));
         }
     }
 }

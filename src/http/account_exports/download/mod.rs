@@ -8,6 +8,7 @@
 //!
 //! Each has its own `ETag` and `Repr-Digest` (RFC 9530).
 
+mod documents;
 mod recording;
 mod representation;
 
@@ -24,7 +25,9 @@ use serde::Deserialize;
 
 use super::gate::{Blocked, Gate, Holder};
 use super::presigned;
-use crate::export::artifact::read::{ArtifactReader, ByteStream, Published as Stored, ReadError};
+use crate::export::artifact::read::{
+    ArtifactReader, ByteStream, Damage, Published as Stored, ReadError,
+};
 use crate::http::authenticate::SignedIn;
 use crate::http::codes::Code;
 use crate::http::conditional::{Wanted, none_match_fails, wanted};
@@ -35,6 +38,7 @@ use crate::http::viewer::{Right, Viewer};
 use recording::record_end;
 use representation::Form;
 
+pub(in crate::http) use documents::Documents;
 pub(super) use recording::{record_start, refuse};
 pub(super) use representation::Representation;
 
@@ -186,7 +190,7 @@ pub(super) async fn send(
     Ok(response.body(SizedStream::new(length, held)))
 }
 
-/// Opens the file, wherever it is. Of one that was found damaged the damaged block is looked at too, so that it isn't begun to be sent in vain. One
+/// Opens the file, wherever it is. Of one that was found damaged what was damaged is looked at too, so that it isn't begun to be sent in vain. One
 /// that was restored is served again, and what was found is recorded, so that lists offer it, too.
 pub(super) async fn open(
     state: &AppState,
@@ -213,6 +217,9 @@ pub(super) async fn open(
         let reader = ArtifactReader::open(&places, stored).await?;
         if let Some(block) = export.damaged_block {
             reader.check(block).await?;
+        }
+        if export.damaged_document {
+            state.documents.check(id, &reader).await?;
         }
         Ok(reader)
     };
@@ -248,7 +255,11 @@ async fn unreadable(
     };
     tracing::error!(export_id = %id, damage = %damage, "an artifact is damaged");
     let cause = downloader.cause.clone();
-    if let Err(error) = state.system.record_damage(id, damage.block(), cause).await {
+    let document = damage == Damage::Document;
+    let recorded = state
+        .system
+        .record_damage(id, damage.block(), document, cause);
+    if let Err(error) = recorded.await {
         return error.into();
     }
     let blocked = Blocked {

@@ -5,7 +5,7 @@ use carnet_events::domain::access::{AccessEvent, DownloadBlocked, DownloadEnded,
 use carnet_events::ids::ExportId;
 
 use super::Downloader;
-use crate::export::artifact::read::{End, Ended, OnEnd};
+use crate::export::artifact::read::{Damage, End, Ended, OnEnd};
 use crate::http::account_exports::gate::Blocked;
 use crate::http::problem::Problem;
 use crate::http::state::AppState;
@@ -61,7 +61,12 @@ async fn ended_as(
         tracing::error!(export_id = %id, damage = %damage, "an artifact is damaged; a download was broken off");
         if let Err(error) = state
             .system
-            .record_damage(id, damage.block(), downloader.cause.clone())
+            .record_damage(
+                id,
+                damage.block(),
+                *damage == Damage::Document,
+                downloader.cause.clone(),
+            )
             .await
         {
             tracing::warn!(export_id = %id, error = %error, "the damage couldn't be recorded");

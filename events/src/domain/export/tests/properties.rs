@@ -90,7 +90,8 @@ fn any_command() -> impl Strategy<Value = ExportCommand> {
         ]
         .prop_map(|cause| ExportCommand::StartDeletion { cause }),
         Just(ExportCommand::RecordDeletion),
-        proptest::option::of(any::<u64>()).prop_map(|block| ExportCommand::RecordDamage { block }),
+        (proptest::option::of(any::<u64>()), any::<bool>())
+            .prop_map(|(block, document)| ExportCommand::RecordDamage { block, document }),
         Just(ExportCommand::RecordRestoration),
         proptest::option::of(Just(principal("ada"))).prop_map(|of| ExportCommand::RevokeLinks {
             principal: principal("eve"),
