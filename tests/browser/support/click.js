@@ -1,4 +1,5 @@
 // Clicks on what a page may renew at any moment.
+import { isForLater } from "./watch.js";
 
 /** So long after a click that had no effect it is made again. */
 const A_WHILE = 10_000;
@@ -26,9 +27,13 @@ const pause = () => new Promise((resolve) => { setTimeout(resolve, A_WHILE).unre
 export async function follow(link) {
   const page = link.page();
   const here = page.url();
-  await hit(link, page.waitForURL((url) => url.href !== here, { waitUntil: "commit" }));
-  await page.waitForLoadState();
+  const answered = page.waitForResponse((answer) => answer.request().isNavigationRequest() && !isRedirect(answer));
+  const answer = await hit(link, answered);
+  await page.waitForURL((url) => url.href !== here);
+  if (isForLater(answer)) await page.reload();
 }
+
+const isRedirect = (answer) => answer.status() >= 300 && answer.status() < 400;
 
 /** Has the browser save the file that a link leads to; gives the download. */
 export const save = (link) => hit(link, link.page().waitForEvent("download"));

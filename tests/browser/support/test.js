@@ -1,7 +1,7 @@
 // The test that all files use: people with a browser each, watched, and one server per file.
 import { test as base, expect } from "@playwright/test";
 import { Server } from "./server.js";
-import { watch } from "./watch.js";
+import { isForLater, watch } from "./watch.js";
 
 export { expect };
 
@@ -23,7 +23,7 @@ export const test = base.extend({
     await use(async (server, person, { expected = [], ...options } = {}) => {
       const context = await browser.newContext({ baseURL: server.base, ...options });
       visits.push({ context, expected, complaints: await watch(context, server.base), person });
-      const page = await context.newPage();
+      const page = patient(await context.newPage());
       page.expected = expected;
       if (person) await signIn(page, person);
       return page;
@@ -37,6 +37,22 @@ export const test = base.extend({
     }
   },
 });
+
+/** The page, which loads again what a service that is behind what has happened asks to be asked for again. */
+function patient(page) {
+  for (const load of ["goto", "reload"]) {
+    const once = page[load].bind(page);
+    page[load] = async (...where) => {
+      let answer;
+      await expect(async () => {
+        answer = await once(...where);
+        expect(isForLater(answer), "still behind").toBe(false);
+      }).toPass({ timeout: 60_000 });
+      return answer;
+    };
+  }
+  return page;
+}
 
 /** Signs in on the demo's own page. */
 export async function signIn(page, person) {

@@ -3,6 +3,9 @@
 
 const ABORTED = "net::ERR_ABORTED"; // a stream or page that was left, or a download: not a failure
 
+/** Whether this is what a service answers that is behind what has happened, or has too much to do: come again. */
+export const isForLater = (answer) => answer?.status() === 503 && "retry-after" in answer.headers();
+
 /** Watches every page of `context`; the complaints grow in what it gives. */
 export async function watch(context, origin) {
   const complaints = [];
@@ -24,9 +27,13 @@ export async function watch(context, origin) {
     const why = request.failure()?.errorText;
     if (why !== ABORTED) complain(`failed request: ${request.method()} ${request.url()}: ${why}`);
   });
+  // Whoever is told to come again does; the browser complains of it all the same.
+  const later = new Set();
+  context.on("response", (answer) => isForLater(answer) && later.add(answer.url()));
   context.on("weberror", (error) => complain(`uncaught: ${error.error()}`));
   context.on("console", (message) => {
-    if (["error", "warning"].includes(message.type())) {
+    const isOfLater = /status of 503/.test(message.text()) && later.has(message.location().url);
+    if (["error", "warning"].includes(message.type()) && !isOfLater) {
       complain(`console ${message.type()}: ${message.text()} (${message.location().url})`);
     }
   });
