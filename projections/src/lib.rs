@@ -35,4 +35,6 @@ pub use error::Error;
 pub use handle::Projections;
 pub use name::{ProjectionName, UnknownProjection};
 pub use options::Options;
-pub use status::{Behind, ProjectionStatus, RunState, Status, StoredStatus, stored_status};
+pub use status::{
+    Behind, ProjectionStatus, Rebuilding, RunState, Status, StoredStatus, stored_status,
+};

@@ -47,6 +47,8 @@ pub struct ProjectionStatus {
     pub lag_ms: u64,
     /// How far a rebuild is, while one is under way.
     pub rebuilding: Option<Rebuilding>,
+    /// Why the last rebuild of it came to nothing, until one succeeds.
+    pub rebuild_failed: Option<String>,
 }
 
 /// How far a rebuild is.
@@ -84,6 +86,7 @@ pub(crate) struct Progress {
     pub(crate) newest_event_at: Option<Timestamp>,
     pub(crate) events: u64,
     pub(crate) rebuilding: Option<Rebuilding>,
+    pub(crate) rebuild_failed: Option<String>,
 }
 
 /// What the runner tells everybody after each batch.
@@ -128,6 +131,7 @@ impl Progress {
             newest_event_at: self.newest_event_at,
             events: self.events,
             rebuilding: self.rebuilding,
+            rebuild_failed: self.rebuild_failed,
         }
     }
 }
@@ -172,6 +176,8 @@ pub struct StoredStatus {
     pub events: u64,
     /// Why it has stopped, if it has.
     pub stopped: Option<String>,
+    /// Why the last rebuild of it came to nothing, until one succeeds.
+    pub rebuild_failed: Option<String>,
 }
 
 /// Reads how far the projections are whose files belong to `path`, without a runner; empty when there are none.
@@ -200,5 +206,6 @@ fn stored(file: &Found) -> Result<StoredStatus, Error> {
         newest_event_at: at.newest,
         events: at.events,
         stopped: at.stopped,
+        rebuild_failed: meta::rebuild_failed(&connection)?,
     })
 }

@@ -93,6 +93,12 @@ fn status(args: &Status, output: &mut Output) -> Result<(), Failure> {
             "{:<11} position {position}, {} events, newest {newest}, generation {}: {state}",
             one.name, one.events, one.generation
         ))?;
+        if let Some(why) = &one.rebuild_failed {
+            output.line(&format!(
+                "{:<11} its last rebuild came to nothing: {why}",
+                ""
+            ))?;
+        }
     }
     Ok(())
 }
@@ -106,6 +112,7 @@ fn document(one: &StoredStatus) -> Value {
         "newest_event_at": one.newest_event_at.map(|at: Timestamp| at.to_string()),
         "events": one.events,
         "stopped": one.stopped,
+        "rebuild_failed": one.rebuild_failed,
     })
 }
 
@@ -221,7 +228,9 @@ async fn through(
             }
             idle = if under_way.is_none() { idle + 1 } else { 0 };
             if idle > IDLE_LOOKS {
-                let message = format!("`{name}` was not filled anew; the service's log says why");
+                let why = seen["rebuild_failed"].as_str();
+                let why = why.unwrap_or("the service's log says why");
+                let message = format!("`{name}` was not filled anew: {why}");
                 return Err(Failure::Failed(message));
             }
             tokio::time::sleep(TICK).await;

@@ -51,6 +51,28 @@ pub(crate) fn get(connection: &Connection) -> rusqlite::Result<Option<Checkpoint
     connection.query_row(sql, [], read).optional()
 }
 
+/// Writes down why the projection that the file holds could not be filled anew. The file that takes its place doesn't have it.
+pub(crate) fn put_rebuild_failed(connection: &Connection, why: &str) -> rusqlite::Result<()> {
+    // Few files ever need it.
+    connection.execute_batch(
+        "CREATE TABLE IF NOT EXISTS rebuild_failed (
+             one INTEGER PRIMARY KEY CHECK (one = 1), why TEXT NOT NULL
+         ) STRICT",
+    )?;
+    let sql = "INSERT OR REPLACE INTO rebuild_failed VALUES (1, ?)";
+    connection.execute(sql, [why]).map(drop)
+}
+
+/// Why the projection that the file holds could not be filled anew, if that was tried.
+pub(crate) fn rebuild_failed(connection: &Connection) -> rusqlite::Result<Option<String>> {
+    let sql = "SELECT count(*) FROM sqlite_schema WHERE name = 'rebuild_failed'";
+    if connection.query_row(sql, [], |row| row.get::<_, i64>(0))? == 0 {
+        return Ok(None);
+    }
+    let sql = "SELECT why FROM rebuild_failed";
+    connection.query_row(sql, [], |row| row.get(0)).optional()
+}
+
 /// Writes down how far it is, in the transaction that brings it there.
 pub(crate) fn put(connection: &Connection, at: &Checkpoint) -> rusqlite::Result<()> {
     let sql = "INSERT OR REPLACE INTO checkpoint VALUES (1, ?, ?, ?, ?, ?, ?, ?)";

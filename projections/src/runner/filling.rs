@@ -99,6 +99,7 @@ impl Filler {
             newest_event_at: None,
             events: self.at.events,
             rebuilding: None,
+            rebuild_failed: None,
         }
     }
 }

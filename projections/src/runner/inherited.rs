@@ -4,7 +4,7 @@ use super::Setup;
 use super::folding::Folding;
 use super::instance::Instance;
 use crate::Error;
-use crate::database::meta::Checkpoint;
+use crate::database::meta::{self, Checkpoint};
 use crate::database::{File, Folder, Trouble, set_aside};
 use crate::projection::Blueprint;
 
@@ -23,12 +23,17 @@ pub(super) fn instance(
         return Ok(None);
     };
     folder.sweep(name, Some(newest.generation))?;
-    let opened = File::open(newest.path.clone(), newest.generation)
-        .and_then(|file| Ok((file.checkpoint()?, file)));
-    let (at, file) = match opened {
-        Ok((Some(at), file)) => (at, file),
+    let opened = File::open(newest.path.clone(), newest.generation).and_then(|file| {
+        Ok((
+            file.checkpoint()?,
+            meta::rebuild_failed(&file.connection)?,
+            file,
+        ))
+    });
+    let (at, rebuild_failed, file) = match opened {
+        Ok((Some(at), failed, file)) => (at, failed, file),
         Err(error) if Trouble::of(&error) == Trouble::Passing => return Err(error.into()),
-        Ok((None, _)) | Err(_) => {
+        Ok((None, ..)) | Err(_) => {
             tracing::warn!(path = %newest.path.display(), "a projection's file is damaged and is made anew");
             set_aside(folder, name, newest.generation)?;
             return Ok(None);
@@ -44,7 +49,9 @@ pub(super) fn instance(
         return Ok(None);
     }
     let folding = Folding::new(blueprint, at, &setup.options);
-    Ok(Some(Instance::new(file, folding, true)))
+    let mut instance = Instance::new(file, folding, true);
+    instance.rebuild_failed = rebuild_failed;
+    Ok(Some(instance))
 }
 
 fn is_usable(at: &Checkpoint, blueprint: &Blueprint, setup: &Setup) -> bool {

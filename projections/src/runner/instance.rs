@@ -16,6 +16,8 @@ pub(super) struct Instance {
     pub(super) folding: Folding,
     /// Whether it is what readers see. One that was filled beside another is not, until it has come as far.
     pub(super) shown: bool,
+    /// Why it could not be filled anew the last time.
+    pub(super) rebuild_failed: Option<String>,
     /// Events applied in the transaction that is open; `None`: none is.
     open: Option<usize>,
 }
@@ -26,6 +28,7 @@ impl Instance {
             file,
             folding,
             shown,
+            rebuild_failed: None,
             open: None,
         }
     }
@@ -118,6 +121,14 @@ impl Instance {
         }
     }
 
+    /// Notes why it could not be filled anew, for those who look now or after a restart.
+    pub(super) fn not_rebuilt(&mut self, why: &str) {
+        if let Err(error) = meta::put_rebuild_failed(&self.file.connection, why) {
+            tracing::warn!(projection = %self.name(), %error, "why it was not rebuilt is told until the next start only");
+        }
+        self.rebuild_failed = Some(why.to_owned());
+    }
+
     /// Fits what its file keeps in memory to what it is at.
     pub(super) fn fit_cache(&self, current: bool) -> rusqlite::Result<()> {
         self.file.keep_in_memory(match current {
@@ -144,6 +155,7 @@ impl Instance {
             newest_event_at: at.newest,
             events: at.events,
             rebuilding: None,
+            rebuild_failed: self.rebuild_failed.clone(),
         }
     }
 }

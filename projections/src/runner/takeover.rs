@@ -35,8 +35,14 @@ impl Runner {
                     done,
                 });
             }
-            // Whoever asked may have gone.
-            Err(error) => drop(done.send(Err(error))),
+            Err(error) => {
+                let shown = self.lane.instances.iter_mut();
+                for one in shown.filter(|one| one.shown && names.contains(&one.name())) {
+                    one.not_rebuilt(&error.to_string());
+                }
+                // Whoever asked may have gone.
+                drop(done.send(Err(error)));
+            }
         }
         self.tell();
     }
@@ -76,8 +82,11 @@ impl Runner {
             && let Some(reason) = new.at().stopped.clone()
         {
             drop(new);
-            let old = self.lane.instances.iter().find(|one| is_old(one));
-            let kept = old.map(|old| old.file.generation);
+            let old = self.lane.instances.iter_mut().find(|one| is_old(one));
+            let kept = old.map(|old| {
+                old.not_rebuilt(&reason);
+                old.file.generation
+            });
             let swept = self.folder.sweep(name, kept);
             return Some(swept.err().map_or(
                 Error::BadRow {

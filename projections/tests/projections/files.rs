@@ -9,7 +9,9 @@ use carnet_events::ids::Timestamp;
 use carnet_events::store::memory::MemoryStore;
 use carnet_events::store::{EventStore, Expected};
 use carnet_events::stream::StreamName;
-use carnet_projections::{Error, Options, ProjectionName, Projections, RunState, stored_status};
+use carnet_projections::{
+    Error, Options, ProjectionName, Projections, RunState, StoredStatus, stored_status,
+};
 use rusqlite::Connection;
 use uuid::Uuid;
 
@@ -117,6 +119,22 @@ async fn what_a_stopped_projection_holds_stays_readable_and_a_rebuild_says_why_i
         let rebuilt = projections.rebuild(&[ProjectionName::Exports]).await;
         assert!(matches!(rebuilt, Err(Error::BadRow { .. })), "{rebuilt:?}");
         assert_same(&look(&projections).await, &before, when);
+        // Whoever looks later sees it, too; of the others none was tried.
+        let status = projections.status(Timestamp::EPOCH).await;
+        for one in &status.projections {
+            let tried = one.name == ProjectionName::Exports;
+            let why = one.rebuild_failed.as_deref();
+            assert_eq!(why.is_some(), tried, "{when}: {one:?}");
+            assert!(why.is_none_or(|why| !why.is_empty()));
+        }
+        let failed = |stored: Vec<StoredStatus>| {
+            let of_it = stored.into_iter().find(|one| one.name == "exports");
+            of_it.unwrap().rebuild_failed
+        };
+        let told = status.projections[0].rebuild_failed.clone();
+        assert_eq!(status.projections[0].name, ProjectionName::Exports);
+        assert_eq!(failed(stored_status(&path).unwrap()), told);
         projections.shutdown().await;
+        assert_eq!(failed(stored_status(&path).unwrap()), told);
     }
 }

@@ -97,6 +97,8 @@ pub(crate) struct ProjectionView {
     generation: u32,
     /// Events that a rebuild under way has read.
     rebuilding: Option<u64>,
+    /// Why the last rebuild came to nothing, until one succeeds.
+    rebuild_failed: Option<String>,
 }
 
 /// How the whole service stands: exports, nodes, switches, checks, read models.
@@ -213,6 +215,7 @@ impl ProjectionView {
             lag_ms: one.lag_ms,
             generation: one.generation,
             rebuilding: one.rebuilding.map(|rebuilding| rebuilding.events),
+            rebuild_failed: one.rebuild_failed.clone(),
         }
     }
 }

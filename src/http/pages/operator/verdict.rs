@@ -144,6 +144,16 @@ fn projections(now: &Now, found: &mut Vec<Finding>) {
             }
             RunState::Live => {}
         }
+        // One that has stopped leads to its rebuild already.
+        let stopped = matches!(one.state, RunState::Stopped { .. });
+        if let Some(why) = one
+            .rebuild_failed
+            .as_ref()
+            .filter(|_| !stopped && one.rebuilding.is_none())
+        {
+            let what = words::was_not_rebuilt(name, why);
+            found.push(Finding::new(Level::Warn, what, words::NOT_REBUILT_REMEDY));
+        }
     }
 }
 

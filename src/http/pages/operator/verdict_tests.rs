@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use carnet_events::ids::{ExportId, Incarnation, NodeId, PrincipalId, TenantId};
 use carnet_projections::operations::{Intake, NodeRow, Overview, Period, Stuck};
 use carnet_projections::worklist::{Mark, Queued, Running};
-use carnet_projections::{ProjectionName, ProjectionStatus, Status as ReadModels};
+use carnet_projections::{ProjectionName, ProjectionStatus, Rebuilding, Status as ReadModels};
 use uuid::Uuid;
 
 use super::*;
@@ -42,6 +42,7 @@ fn well() -> Now {
         lag_events: Some(0),
         lag_ms: 0,
         rebuilding: None,
+        rebuild_failed: None,
     };
     Now {
         at: AT,
@@ -171,6 +172,21 @@ fn a_stopped_projection_leads_to_its_rebuild() {
         where_to(&found),
         "/operator/act/rebuild?projection=audit_log"
     );
+}
+
+#[test]
+fn a_rebuild_that_came_to_nothing_is_worth_a_look_until_the_next() {
+    let found = only(|now, _| {
+        let why = "a row can't be read".to_owned();
+        now.projections.projections[1].rebuild_failed = Some(why);
+    });
+    assert_eq!(found.level, Level::Warn);
+    assert!(found.what.contains("audit_log") && found.what.contains("a row can't be read"));
+    let mut now = well();
+    let one = &mut now.projections.projections[1];
+    one.rebuild_failed = Some("a row can't be read".to_owned());
+    one.rebuilding = Some(Rebuilding::default());
+    assert!(findings(&now).is_empty());
 }
 
 #[test]

@@ -90,6 +90,8 @@ fn projection(one: &ProjectionStatus) -> Markup {
                 @if let Some(rebuilding) = &one.rebuilding {
                     div { (state("running", words::REBUILDING)) " " span.muted { (words::rebuilt(rebuilding.events, one.events)) } }
                     progress max=(one.events.max(1)) value=(rebuilding.events.min(one.events)) aria-label=(words::REBUILDING) {}
+                } @else if let Some(why) = &one.rebuild_failed {
+                    div.muted { (words::not_rebuilt(why)) }
                 }
             }
             td.number data-label=(words::POSITION) { @if let Some(at) = one.position { (at) } @else { "–" } }

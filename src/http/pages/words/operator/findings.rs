@@ -19,6 +19,7 @@ pub(in crate::http::pages) const PROJECTIONS: &str = "The projections can't go o
 pub(in crate::http::pages) const PROJECTIONS_REMEDY: &str =
     "Lists and figures grow stale; exports go on. Look at the disk of `projections.path`.";
 pub(in crate::http::pages) const STOPPED_REMEDY: &str = "An event can't be applied to it. If a newer release wrote that, upgrade this node: it goes on where it stopped. Rebuild it if its file was damaged.";
+pub(in crate::http::pages) const NOT_REBUILT_REMEDY: &str = "What it showed before it still shows. Put right what stands in the way, then rebuild it again.";
 pub(in crate::http::pages) const STOPPED_LINK: &str = "Rebuild it";
 pub(in crate::http::pages) const CATCHING_UP_REMEDY: &str =
     "Nothing to do: lists are complete once it is done.";
@@ -61,6 +62,10 @@ pub(in crate::http::pages) fn clock(skew_ms: i64) -> String {
 
 pub(in crate::http::pages) fn stopped(name: &str, reason: &str) -> String {
     format!("The projection {name} has stopped: {reason}")
+}
+
+pub(in crate::http::pages) fn was_not_rebuilt(name: &str, why: &str) -> String {
+    format!("The projection {name} was not rebuilt: {why}")
 }
 
 pub(in crate::http::pages) fn catching_up(name: &str, lag: Option<u64>) -> String {

@@ -189,6 +189,10 @@ pub(in crate::http::pages) fn lease(lease: &str) -> String {
     )
 }
 
+pub(in crate::http::pages) fn not_rebuilt(why: &str) -> String {
+    format!("The last rebuild came to nothing: {why}")
+}
+
 /// How far a rebuild is.
 pub(in crate::http::pages) fn rebuilt(events: u64, of: u64) -> String {
     format!("{} of {} events", grouped(events), grouped(of))
