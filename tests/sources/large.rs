@@ -126,7 +126,7 @@ fn blobs(columns: usize, order: &str) -> String {
 #[tokio::test]
 async fn a_row_of_many_large_values_in_sqlite_is_refused_by_name_and_not_read() {
     let (_directory, url) = sqlite(&[10_000_000; 20]);
-    for order in ["", " order by n", " order by n desc"] {
+    for order in ["", " order by n", " order by n desc;"] {
         let desk = Desk::new(&url, &blobs(20, order)).await;
         blamed(&failing(&desk).await, "c3");
         // Its source knows by now.
@@ -140,7 +140,8 @@ async fn a_row_of_large_values_in_sqlite_within_the_bound_is_exported_once() {
     // Each above its share of a row, and all together as much as a row may be: beside the number, which counts for one byte.
     let (_directory, url) = sqlite(&[MIB, 15 * MIB, 16 * MIB - 1]);
     let (_other, beyond) = sqlite(&[MIB, 15 * MIB, 16 * MIB]);
-    for order in ["", " order by n"] {
+    // The last can't be measured, and is read all the same.
+    for order in ["", " order by n", "; -- ended"] {
         let desk = Desk::new(&url, &blobs(3, order)).await;
         for _ in 0..2 {
             let rows = desk.rows("c").await.unwrap();
@@ -148,7 +149,9 @@ async fn a_row_of_large_values_in_sqlite_within_the_bound_is_exported_once() {
             assert_eq!(numbers, [Some(1), Some(2)]);
             assert_eq!(rows[1]["c0"].as_str().unwrap().len(), MIB.div_ceil(3) * 4);
         }
-        let desk = Desk::new(&beyond, &blobs(3, order)).await;
-        blamed(&failing(&desk).await, "c2");
+        if !order.contains("--") {
+            let desk = Desk::new(&beyond, &blobs(3, order)).await;
+            blamed(&failing(&desk).await, "c2");
+        }
     }
 }

@@ -223,7 +223,7 @@ impl SqliteSnapshot {
         })
     }
 
-    /// The lengths of the values of the largest row, in bytes; of none, nothing.
+    /// The lengths of the values of the largest row, in bytes; nothing of none, and of a query that can't be part of another.
     fn largest(
         &self,
         query: &str,
@@ -234,13 +234,17 @@ impl SqliteSnapshot {
             (0..columns).map(form).collect::<Vec<_>>().join(joint)
         };
         let length = |at| format!("coalesce(octet_length(c{at}), 0)");
+        let query = query.trim_end().trim_end_matches(';');
         let sql = format!(
             "WITH carnet ({}) AS (\n{query}\n) SELECT {} FROM carnet ORDER BY {} DESC LIMIT 1",
             each(|at| format!("c{at}"), ", "),
             each(length, ", "),
             each(length, " + "),
         );
-        let mut statement = self.connection.prepare(&sql)?;
+        // It is then read all the same, with each value within a row's bound.
+        let Ok(mut statement) = self.connection.prepare(&sql) else {
+            return Ok(Vec::new());
+        };
         bind(&mut statement, bindings)?;
         let mut rows = statement.raw_query();
         let Some(row) = rows.next()? else {
