@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix_web::body::{self, BodySize, BodyStream, BoxBody, MessageBody};
-use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::dev::{ResponseHead, ServiceRequest, ServiceResponse};
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
@@ -80,7 +80,11 @@ async fn answer(
             let known = error.as_error::<Problem>().cloned();
             let status = error.as_response_error().status_code();
             let problem = known.unwrap_or_else(|| of_status(status).into());
-            Err(Lost { context, problem })
+            Err(Lost {
+                context,
+                problem,
+                is_head,
+            })
         }
         Err(panic) => {
             let message = panic
@@ -92,7 +96,11 @@ async fn answer(
                 "a request handler panicked"
             );
             let problem = Code::Internal.into();
-            Err(Lost { context, problem })
+            Err(Lost {
+                context,
+                problem,
+                is_head,
+            })
         }
     }
 }
@@ -126,14 +134,21 @@ fn write_problem(
 
 /// Takes the body off an answer that must have none (RFC 9110, sections 9.3.2 and 6.4.1): whoever reads the connection takes it
 /// for the beginning of the next answer. The framework leaves out the body of `HEAD` by the newest request that it has read from
-/// the connection, which may be one behind this, and doesn't look at what a handler gives a 304.
+/// the connection, which may be one behind this, and doesn't look at what a handler gives a 304. The other way round nothing can be done
+/// here: a `GET` loses its body to a `HEAD` that was sent before it was answered. No proxy and no browser does so.
 fn without_body(response: ServiceResponse<BoxBody>, is_head: bool) -> ServiceResponse<BoxBody> {
-    let status = response.status();
-    let bare = matches!(status, StatusCode::NOT_MODIFIED | StatusCode::NO_CONTENT);
+    response.map_body(|head, body| bare(head, body, is_head))
+}
+
+fn bare(head: &mut ResponseHead, body: BoxBody, is_head: bool) -> BoxBody {
+    let bare = matches!(
+        head.status,
+        StatusCode::NOT_MODIFIED | StatusCode::NO_CONTENT
+    );
     if !is_head && !bare {
-        return response;
+        return body;
     }
-    response.map_body(|head, body| match body.size() {
+    match body.size() {
         BodySize::Sized(length) if !bare => {
             // The length of what GET would be answered, without a byte of it.
             head.no_chunking(true);
@@ -143,7 +158,7 @@ fn without_body(response: ServiceResponse<BoxBody>, is_head: bool) -> ServiceRes
             BoxBody::new(BodyStream::new(nothing))
         }
         BodySize::Sized(_) | BodySize::Stream | BodySize::None => BoxBody::new(body::None::new()),
-    })
+    }
 }
 
 /// What the framework answered by itself, in our form.
@@ -230,6 +245,7 @@ fn known_method(method: &str) -> String {
 struct Lost {
     context: RequestContext,
     problem: Problem,
+    is_head: bool,
 }
 
 impl std::fmt::Display for Lost {
@@ -247,6 +263,6 @@ impl actix_web::ResponseError for Lost {
         let id = self.context.request_id.to_string();
         let mut response = self.problem.response(&id);
         finish_headers(response.headers_mut(), self.context);
-        response
+        response.map_body(|head, body| bare(head, body, self.is_head))
     }
 }

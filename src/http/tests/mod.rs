@@ -6,7 +6,7 @@ mod waiting;
 use std::sync::Arc;
 
 use actix_web::body::to_bytes;
-use actix_web::http::{StatusCode, header};
+use actix_web::http::{Method, StatusCode, header};
 use actix_web::{test, web};
 use serde_json::Value;
 use tokio::sync::Semaphore;
@@ -265,7 +265,7 @@ async fn a_panic_is_answered_and_hurts_nobody_else() {
     let state = state(|state| state.requests = Arc::new(Semaphore::new(1))).await;
     let app = actix_web::App::new()
         .app_data(state.clone())
-        .route("/boom", web::get().to(boom))
+        .service(readable!("/boom", boom))
         .wrap(from_fn(observe::observe));
     let app = test::init_service(app).await;
     let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
@@ -286,6 +286,12 @@ async fn a_panic_is_answered_and_hurts_nobody_else() {
         assert_eq!(document["code"], "internal");
         assert!(!document.to_string().contains("a defect"));
     }
+    let head = test::TestRequest::default().method(Method::HEAD);
+    let error = test::try_call_service(&app, head.uri("/boom").to_request()).await;
+    let response = error.unwrap_err().error_response();
+    assert!(response.headers().contains_key(header::CONTENT_LENGTH));
+    assert!(to_bytes(response.into_body()).await.unwrap().is_empty());
+
     let counted = r#"carnet_http_requests_total{method="GET",route="/boom",status="500"} 2"#;
     let metrics = recorder.handle().render();
     assert!(metrics.contains(counted), "{metrics}");
