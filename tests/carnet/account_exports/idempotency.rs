@@ -86,6 +86,39 @@ async fn the_same_request_gives_the_same_job_and_another_is_a_mismatch() {
 }
 
 #[tokio::test]
+async fn a_request_is_the_same_as_it_was_sent_whatever_the_defaults_are_by_now() {
+    let site = Site::new(1);
+    let server = Server::start(&site);
+    let ada = server.client(&site.token("acme", "ada"));
+    let left_out = r#"{"categories":["tickets"]}"#;
+    let written = r#"{"categories":["tickets"],"compression":"gzip"}"#;
+    let mut ids = Vec::new();
+    for (key, body) in [("left out", left_out), ("written", written)] {
+        let key = key.replace(' ', "-");
+        let job = create(&ada, &key, body).await.expect(202).json();
+        assert_eq!(job["compression"], "gzip");
+        let id = job["id"].as_str().unwrap().to_owned();
+        ada.settled(&id).await;
+        ids.push((key, body, id));
+    }
+    server.stop();
+    site.edit_config("[artifacts]", "[artifacts]\ncompression = \"zstd\"");
+    let server = Server::start(&site);
+    let ada = server.client(&site.token("acme", "ada"));
+    for (key, body, id) in &ids {
+        let again = create(&ada, key, body).await.expect(202).json();
+        assert_eq!(again["id"], id.as_str(), "{key}");
+    }
+    // What is left out by now means something else than what the first was made of, however it is spelt.
+    let zstd = r#"{"categories":["tickets"],"compression":"zstd"}"#;
+    for (key, body) in [("left-out", zstd), ("written", left_out), ("written", zstd)] {
+        let other = create(&ada, key, body).await.expect(422);
+        assert_eq!(other.code(), "idempotency_mismatch", "{key}: {body}");
+    }
+    assert_eq!(ada.audit("export_admitted").await.len(), 2);
+}
+
+#[tokio::test]
 async fn the_same_key_at_once_starts_one_export() {
     let site = Site::new(3);
     let server = Server::start(&site);

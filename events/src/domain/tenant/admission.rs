@@ -6,13 +6,13 @@
 
 use std::collections::BTreeMap;
 
-use super::command::{Admit, CategoryCheck, IllegalCommand, Refusal, Reply};
+use super::command::{Admit, CategoryCheck, IdempotencyKey, IllegalCommand, Refusal, Reply};
 use super::decide::Answer;
 use super::event::{ExportAdmitted, ExportReleased, LimitKind, Limits, Standing, TenantEvent};
 use super::state::{Exemption, KEY_MEMORY, Remembered, Tenant};
 use super::window::{Window, Windows, windows};
 use crate::domain::export::Outcome;
-use crate::domain::request::Origin;
+use crate::domain::request::{Origin, Request};
 use crate::ids::{ExportId, PrincipalId, Timestamp};
 
 /// Lets the request in, or says why not.
@@ -110,15 +110,21 @@ fn check_key(tenant: &Tenant, admit: &Admit, at: Timestamp) -> Result<(), Verdic
         .find(|known| known.key == sent.key && known.at.plus(KEY_MEMORY) > at);
     match known {
         None => Ok(()),
-        Some(Remembered {
-            fingerprint,
-            export,
-            ..
-        }) if fingerprint.as_ref().is_some_and(|known| sent.is_of(known)) => {
-            Err(Verdict::Repeated(*export))
+        Some(known) if is_repeated(known, sent, &admit.request) => {
+            Err(Verdict::Repeated(known.export))
         }
         Some(_) => Err(Refusal::IdempotencyMismatch.into()),
     }
+}
+
+/// As it was sent, a request is the same whatever the defaults are by now. Spelt otherwise it is, as long as it asks for what was made of the first.
+fn is_repeated(known: &Remembered, sent: &IdempotencyKey, request: &Request) -> bool {
+    let Some(remembered) = &known.fingerprint else {
+        return false;
+    };
+    let is_alike = sent.alike.contains(remembered)
+        && (known.format, &known.layers) == (request.format, &request.layers);
+    sent.fingerprint == *remembered || is_alike
 }
 
 fn check_modules(tenant: &Tenant, check: &CategoryCheck) -> Result<(), Refusal> {

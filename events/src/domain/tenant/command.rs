@@ -126,18 +126,10 @@ pub struct CategoryCheck {
 pub struct IdempotencyKey {
     /// Digest of key, principal and route.
     pub key: Digest,
-    /// Digest of the request that came with it.
+    /// Digest of the request that came with it, as it was sent.
     pub fingerprint: Digest,
-    /// Digests of the same request spelt otherwise, with defaults written or left out. Not remembered.
+    /// Digests of the same request spelt otherwise, with today's defaults written or left out. Not remembered.
     pub alike: Vec<Digest>,
-}
-
-impl IdempotencyKey {
-    /// Whether the request is the one that was remembered by this digest.
-    #[must_use]
-    pub fn is_of(&self, remembered: &Digest) -> bool {
-        self.fingerprint == *remembered || self.alike.contains(remembered)
-    }
 }
 
 /// What an allowed command is answered.

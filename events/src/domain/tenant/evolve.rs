@@ -61,6 +61,8 @@ fn admit(tenant: &mut Tenant, at: Timestamp, admitted: &ExportAdmitted) {
         tenant.keys.push_back(Remembered {
             key: *key,
             fingerprint: admitted.fingerprint,
+            format: admitted.request.format,
+            layers: admitted.request.layers.clone(),
             export: admitted.export,
             at,
         });

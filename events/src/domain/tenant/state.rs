@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::event::LimitKind;
+use crate::domain::request::{Format, Layer};
 use crate::ids::{Digest, ExportId, PrincipalId, Timestamp};
 
 /// The longest rolling window a limit may have; older acceptances are forgotten, so that the state stays small.
@@ -87,8 +88,12 @@ pub struct Active {
 pub struct Remembered {
     /// Digest of key, principal and route.
     pub key: Digest,
-    /// Digest of the request that came with it.
+    /// Digest of the request that came with it, as it was sent.
     pub fingerprint: Option<Digest>,
+    /// What was left out of it was filled in as this.
+    pub format: Format,
+    /// Likewise.
+    pub layers: Vec<Layer>,
     /// What it became.
     pub export: ExportId,
     /// When.

@@ -8,7 +8,7 @@ mod properties;
 use super::window::windows;
 use super::*;
 use crate::domain::export::Outcome;
-use crate::domain::request::{Origin, Request};
+use crate::domain::request::{Layer, Origin, Request};
 use crate::domain::testing::{Scenario, at, digest, export, given, principal, request, seconds};
 use crate::ids::ExportId;
 
@@ -322,6 +322,35 @@ fn an_idempotency_key_gives_the_same_export_for_a_day() {
         .at(DAY)
         .when(keyed(2, "ada", 7, 1))
         .replies(&yes(2));
+}
+
+#[test]
+fn a_request_spelt_otherwise_is_the_same_if_it_asks_for_what_was_made_of_the_first() {
+    // By this time's defaults it is the same as the first; its layers say whether it was by that time's.
+    let spelt = |number, fingerprint, layers: &[Layer]| {
+        let mut admit = admit(number, "ada");
+        admit.request.layers = layers.to_vec();
+        admit.key = Some(IdempotencyKey {
+            key: digest(7),
+            fingerprint: digest(fingerprint),
+            alike: vec![digest(1), digest(2)],
+        });
+        command(admit)
+    };
+    let again = Reply::Admitted {
+        export: export(1),
+        repeated: true,
+    };
+    given::<TenantDecider>([])
+        .when(spelt(1, 1, &[Layer::Gzip]))
+        .replies(&yes(1))
+        .when(spelt(2, 2, &[Layer::Gzip]))
+        .replies(&again)
+        .when(spelt(2, 2, &[Layer::Zstd]))
+        .replies(&no(Refusal::IdempotencyMismatch))
+        // As it was sent, whatever is made of it now.
+        .when(spelt(2, 1, &[Layer::Zstd]))
+        .replies(&again);
 }
 
 #[test]
