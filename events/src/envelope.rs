@@ -144,9 +144,76 @@ impl Metadata {
     }
 }
 
+/// What of an event's [`Metadata`] whoever folds many events needs, read in place. What led to the event is skipped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Glance<'a> {
+    /// [`Metadata::recorded_at`].
+    pub recorded_at: Timestamp,
+    /// [`Metadata::tenant`], not checked yet.
+    pub tenant: Option<&'a str>,
+    /// [`Metadata::principal`], not checked yet.
+    pub principal: Option<&'a str>,
+    /// [`Metadata::schema`].
+    pub schema: u16,
+}
+
+impl<'a> Glance<'a> {
+    /// Reads metadata that [`Metadata::to_bytes`] wrote: its fields in their order, and nothing between them. `None` for any
+    /// other JSON, and for texts with escapes; [`Metadata::from_bytes`] knows what to do with those.
+    #[must_use]
+    pub fn at(metadata: &'a [u8]) -> Option<Self> {
+        let mut rest = metadata.strip_prefix(br#"{"recorded_at":"#)?;
+        let recorded_at = number(&mut rest)?;
+        let tenant = text(&mut rest, br#","tenant":""#)?;
+        let principal = text(&mut rest, br#","principal":""#)?;
+        for skipped in [
+            br#","causation":""#.as_slice(),
+            br#","correlation":""#,
+            br#","trace":""#,
+        ] {
+            quoted(&mut rest, skipped)?;
+        }
+        rest = rest.strip_prefix(br#","schema":"#)?;
+        let schema = number(&mut rest)?;
+        (rest == b"}").then_some(Self {
+            recorded_at: Timestamp::from_millis(recorded_at),
+            tenant,
+            principal,
+            schema,
+        })
+    }
+}
+
+/// The number that `rest` begins with, which is then behind it.
+fn number<T: FromStr>(rest: &mut &[u8]) -> Option<T> {
+    let digit = |byte: &u8| byte.is_ascii_digit() || *byte == b'-';
+    let end = rest.iter().position(|byte| !digit(byte))?;
+    let (number, after) = rest.split_at(end);
+    *rest = after;
+    std::str::from_utf8(number).ok()?.parse().ok()
+}
+
+fn text<'a>(rest: &mut &'a [u8], key: &[u8]) -> Option<Option<&'a str>> {
+    let text = quoted(rest, key)?.map(std::str::from_utf8);
+    text.transpose().ok()
+}
+
+/// What is quoted after `key`, if `rest` begins with that; `rest` is then behind the closing quote.
+fn quoted<'a>(rest: &mut &'a [u8], key: &[u8]) -> Option<Option<&'a [u8]>> {
+    let Some(value) = rest.strip_prefix(key) else {
+        return Some(None);
+    };
+    let end = memchr::memchr2(b'"', b'\\', value)?;
+    let (text, after) = value.split_at(end);
+    *rest = after.strip_prefix(b"\"")?;
+    Some(Some(text))
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -188,5 +255,60 @@ mod tests {
             br#"{"recorded_at":12,"tenant":"acme","schema":1}"#
         );
         assert_eq!(Metadata::from_bytes(&bytes).unwrap(), metadata);
+    }
+    fn metadata() -> impl Strategy<Value = Metadata> {
+        let id = || proptest::option::of("[a-c\"\\\\ö]{1,4}|[0-9a-f]{64}");
+        let uuid = || proptest::option::of(any::<u128>().prop_map(Uuid::from_u128));
+        let caused = (uuid(), uuid(), proptest::option::of("[0-9a-f]{32}"));
+        let parts = (any::<i64>(), id(), id(), caused, any::<u16>());
+        parts.prop_map(|(at, tenant, principal, caused, schema)| Metadata {
+            recorded_at: Timestamp::from_millis(at),
+            tenant: tenant.map(|text| TenantId::new(text).unwrap()),
+            principal: principal.map(|text| PrincipalId::new(text).unwrap()),
+            causation: caused.0,
+            correlation: caused.1,
+            trace: caused.2,
+            schema,
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn a_glance_at_metadata_sees_what_reading_it_does(metadata in metadata()) {
+            let bytes = metadata.to_bytes().unwrap();
+            let escaped = bytes.contains(&b'\\');
+            match Glance::at(&bytes) {
+                None => prop_assert!(escaped),
+                Some(glance) => {
+                    prop_assert!(!escaped);
+                    prop_assert_eq!(glance.recorded_at, metadata.recorded_at);
+                    prop_assert_eq!(glance.tenant, metadata.tenant.as_ref().map(TenantId::as_str));
+                    let principal = metadata.principal.as_ref().map(PrincipalId::as_str);
+                    prop_assert_eq!(glance.principal, principal);
+                    prop_assert_eq!(glance.schema, metadata.schema);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_glance_sees_nothing_in_what_was_not_written_here() {
+        for other in [
+            r#"{"recorded_at":1,"schema":1} "#,
+            r#"{"recorded_at":1,"schema":1"#,
+            r#"{"recorded_at":1,"schema":65536}"#,
+            r#"{"recorded_at":1-,"schema":1}"#,
+            r#"{"recorded_at":1.5,"schema":1}"#,
+            r#"{"recorded_at": 1,"schema":1}"#,
+            r#"{"recorded_at":1,"tenant":null,"schema":1}"#,
+            r#"{"recorded_at":1,"principal":"p","tenant":"t","schema":1}"#,
+            r#"{"recorded_at":1,"tenant":"t,"schema":1}"#,
+            r#"{"recorded_at":1,"tenant":"t"#,
+            r#"{"schema":1,"recorded_at":1}"#,
+            r#"{"recorded_at":1,"new":1,"schema":1}"#,
+            "",
+        ] {
+            assert_eq!(Glance::at(other.as_bytes()), None, "{other}");
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Stream names: which streams there are, and how each is called.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -77,75 +78,85 @@ impl StreamKind {
 
 /// The name of a stream: 1 to 512 printable ASCII characters without spaces, not beginning with `$`
 /// (EventStoreDB keeps those to itself). Cheap to clone.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct StreamName(Arc<str>);
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct StreamName {
+    text: Arc<str>,
+    /// Told from the text once: it is asked for several times with every event that is read.
+    kind: StreamKind,
+}
+
+impl Hash for StreamName {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.text.hash(state);
+    }
+}
 
 impl StreamName {
     /// The stream of one export.
     #[must_use]
     pub fn export(id: ExportId) -> Self {
-        Self(format!("export-{id}").into())
+        Self::of(format!("export-{id}"))
     }
 
     /// The stream of one tenant's admissions and life cycle.
     #[must_use]
     pub fn tenant(id: &TenantId) -> Self {
-        Self(format!("tenant-{}", encoded(id)).into())
+        Self::of(format!("tenant-{}", encoded(id)))
     }
 
     /// The stream of one tenant's access records of one month.
     #[must_use]
     pub fn access(tenant: &TenantId, month: Month) -> Self {
-        Self(format!("access-{}-{month}", encoded(tenant)).into())
+        Self::of(format!("access-{}-{month}", encoded(tenant)))
     }
 
     /// The stream of one tenant's personal data, which can be erased.
     #[must_use]
     pub fn directory(tenant: &TenantId) -> Self {
-        Self(format!("directory-{}", encoded(tenant)).into())
+        Self::of(format!("directory-{}", encoded(tenant)))
     }
 
     /// The stream of the operators' personal data: who they are, and why they did what they did.
     #[must_use]
     pub fn platform_directory() -> Self {
-        Self(PLATFORM_DIRECTORY.into())
+        Self::of(PLATFORM_DIRECTORY)
     }
 
     /// The stream of one compiled policy.
     #[must_use]
     pub fn policy(digest: &Digest) -> Self {
-        Self(format!("policy-{digest}").into())
+        Self::of(format!("policy-{digest}"))
     }
 
     /// The stream of the sessions that began on one day.
     #[must_use]
     pub fn sessions(day: Day) -> Self {
-        Self(format!("sessions-{day}").into())
+        Self::of(format!("sessions-{day}"))
     }
 
     /// The stream of the service as a whole; its first event gives the log its id.
     #[must_use]
     pub fn platform() -> Self {
-        Self(PLATFORM.into())
+        Self::of(PLATFORM)
     }
 
     /// The name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
     }
 
     /// What the stream is about.
     #[must_use]
     pub fn kind(&self) -> StreamKind {
-        self.split().0
+        self.kind
     }
 
     /// The export whose stream this is.
     #[must_use]
     pub fn export_id(&self) -> Option<ExportId> {
-        match self.split() {
-            (StreamKind::Export, id) => id.parse().ok(),
+        match self.kind {
+            StreamKind::Export => self.key().parse().ok(),
             _ => None,
         }
     }
@@ -153,11 +164,11 @@ impl StreamName {
     /// The tenant whose stream this is: of its admissions, its access records or its directory.
     #[must_use]
     pub fn tenant_id(&self) -> Option<TenantId> {
-        if &*self.0 == PLATFORM_DIRECTORY {
+        if &*self.text == PLATFORM_DIRECTORY {
             return None;
         }
-        let (kind, key) = self.split();
-        let encoded = match kind {
+        let key = self.key();
+        let encoded = match self.kind {
             StreamKind::Tenant | StreamKind::Directory => key,
             // The month has a fixed width, whatever hyphens the tenant's id has.
             StreamKind::Access => key.get(..key.len().checked_sub("-yyyy-mm".len())?)?,
@@ -176,21 +187,33 @@ impl StreamName {
     /// The policy whose stream this is.
     #[must_use]
     pub fn policy_digest(&self) -> Option<Digest> {
-        match self.split() {
-            (StreamKind::Policy, digest) => digest.parse().ok(),
+        match self.kind {
+            StreamKind::Policy => self.key().parse().ok(),
             _ => None,
         }
     }
 
-    fn split(&self) -> (StreamKind, &str) {
-        if &*self.0 == PLATFORM {
-            return (StreamKind::Platform, "");
-        }
-        PREFIXES
-            .iter()
-            .find_map(|(prefix, kind)| Some((*kind, self.0.strip_prefix(prefix)?)))
-            .unwrap_or((StreamKind::Other, &self.0))
+    fn of(text: impl Into<Arc<str>>) -> Self {
+        let text = text.into();
+        let kind = kind_of(&text);
+        Self { text, kind }
     }
+
+    /// What follows the part of the name that says the kind.
+    fn key(&self) -> &str {
+        let named = PREFIXES.iter().find(|(_, kind)| *kind == self.kind);
+        named
+            .and_then(|(prefix, _)| self.text.strip_prefix(prefix))
+            .unwrap_or_default()
+    }
+}
+
+fn kind_of(text: &str) -> StreamKind {
+    if text == PLATFORM {
+        return StreamKind::Platform;
+    }
+    let named = PREFIXES.iter().find(|(prefix, _)| text.starts_with(prefix));
+    named.map_or(StreamKind::Other, |(_, kind)| *kind)
 }
 
 fn encoded(tenant: &TenantId) -> impl fmt::Display {
@@ -214,19 +237,19 @@ impl FromStr for StreamName {
                 "names that begin with `$` are reserved",
             ));
         }
-        Ok(Self(text.into()))
+        Ok(Self::of(text))
     }
 }
 
 impl fmt::Display for StreamName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.text)
     }
 }
 
 impl fmt::Debug for StreamName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.text)
     }
 }
 

@@ -16,10 +16,18 @@ fn checked(what: &'static str, text: &str) -> Result<Arc<str>, InvalidId> {
     if text.len() > MAX_BYTES {
         return Err(InvalidId::new(what, "it is longer than 128 bytes"));
     }
-    if text.chars().any(char::is_control) {
+    if has_control(text) {
         return Err(InvalidId::new(what, "it has control characters"));
     }
     Ok(text.into())
+}
+
+/// Nearly all ids are plain ASCII, where a control character is told from its one byte.
+fn has_control(text: &str) -> bool {
+    match text.is_ascii() {
+        true => text.bytes().any(|byte| byte.is_ascii_control()),
+        false => text.chars().any(char::is_control),
+    }
 }
 
 macro_rules! text_id {

@@ -9,8 +9,8 @@ use carnet_events::domain::export::{
 };
 use carnet_events::domain::request::{ExportKind, Format, Layer, Origin};
 use carnet_events::domain::tenant::{
-    ExemptionGranted, ExportAdmitted, LimitKind, ModuleSwitched, ScheduleSet, ScheduleSkipped,
-    Standing, TenantCancelled,
+    ExemptionGranted, LimitKind, ModuleSwitched, ScheduleSet, ScheduleSkipped, Standing,
+    TenantCancelled,
 };
 use carnet_events::ids::{Digest, ExportId, PrincipalId, Timestamp};
 use serde::{Serialize, Serializer};
@@ -18,7 +18,7 @@ use serde::{Serialize, Serializer};
 /// The details of an entry, borrowed from its event.
 pub(super) enum Details<'a> {
     None,
-    Admitted(&'a ExportAdmitted),
+    Admitted(&'a crate::fact::Admitted),
     Completed(&'a Completed),
     Failed(&'a Failed),
     Requeued(&'a Requeued),
@@ -47,13 +47,13 @@ impl Details<'_> {
             Self::Admitted(event) => to_json(
                 json,
                 &Admitted {
-                    kind: event.request.kind,
-                    origin: event.request.origin,
-                    categories: &event.request.categories,
-                    format: event.request.format,
-                    layers: &event.request.layers,
-                    scoped: event.request.scope.is_some(),
-                    retry_of: event.request.retry_of,
+                    kind: event.kind,
+                    origin: event.origin,
+                    categories: &event.categories,
+                    format: event.format,
+                    layers: &event.layers,
+                    scoped: event.scope.is_some(),
+                    retry_of: event.retry_of,
                     accepted_before: event.standing,
                     exemptions: &event.exemptions,
                 },

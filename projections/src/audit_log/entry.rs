@@ -60,6 +60,13 @@ pub(super) fn draft(known: &Known) -> Option<Draft<'_>> {
     let actor = known.principal.as_ref();
     match &known.event {
         Event::Export(id, event) => of_export(*id, &event.what, actor),
+        Event::Admitted(admitted) => Some(Draft {
+            kind: "export_admitted",
+            principal: Some(&admitted.principal),
+            export: Some(admitted.export),
+            code: None,
+            details: Details::Admitted(admitted),
+        }),
         Event::Tenant(event) => of_tenant(event, actor),
         Event::Access(event) => Some(Draft {
             kind: access_kind(event),
@@ -148,14 +155,8 @@ fn of_tenant<'a>(event: &'a TenantEvent, actor: Option<&'a PrincipalId>) -> Opti
         })
     };
     match event {
-        TenantEvent::ExportAdmitted(admitted) => Some(Draft {
-            kind: "export_admitted",
-            principal: Some(&admitted.request.principal),
-            export: Some(admitted.export),
-            code: None,
-            details: Details::Admitted(admitted),
-        }),
-        TenantEvent::ExportReleased(_) => None,
+        // An admission is not among these: it is an event of its own here.
+        TenantEvent::ExportAdmitted(_) | TenantEvent::ExportReleased(_) => None,
         TenantEvent::ExemptionGranted(granted) => {
             let by = Some(&granted.principal);
             entry("exemption_granted", by, Details::Exemption(granted))

@@ -108,7 +108,10 @@ impl Filling {
     /// # Errors
     /// When the file can't be written.
     pub(crate) fn finish(self, blueprint: &Blueprint, at: &Checkpoint) -> Result<File, Error> {
-        tables::index(&self.connection, "main", blueprint)?;
+        for index in blueprint.indices {
+            tables::index(&self.connection, "main", index)?;
+            self.write_back();
+        }
         meta::put(&self.connection, at)?;
         self.connection.execute_batch("COMMIT")?;
         self.connection.close().map_err(|(_, error)| error)?;

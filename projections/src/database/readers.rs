@@ -150,7 +150,9 @@ fn attach(
     if file.is_none() {
         meta::create(connection, schema)?;
         tables::create(connection, schema, blueprint)?;
-        tables::index(connection, schema, blueprint)?;
+        for index in blueprint.indices {
+            tables::index(connection, schema, index)?;
+        }
     }
     connection.pragma_update(Some(schema), "cache_size", -2 * 1024)
 }

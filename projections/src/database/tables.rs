@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 
-use crate::projection::Blueprint;
+use crate::projection::{Blueprint, Index};
 
 /// Makes empty tables, without indices, in a schema of the connection's (`main`, or an attached one).
 pub(crate) fn create(
@@ -21,17 +21,10 @@ pub(crate) fn create(
     Ok(())
 }
 
-/// Makes the indices.
-pub(crate) fn index(
-    connection: &Connection,
-    schema: &str,
-    blueprint: &Blueprint,
-) -> rusqlite::Result<()> {
-    for index in blueprint.indices {
-        let (name, table, definition) = (index.name, index.table, index.definition);
-        connection.execute_batch(&format!(
-            "CREATE INDEX {schema}.{name} ON {table} {definition}"
-        ))?;
-    }
-    Ok(())
+/// Makes an index.
+pub(crate) fn index(connection: &Connection, schema: &str, index: &Index) -> rusqlite::Result<()> {
+    let (name, table, definition) = (index.name, index.table, index.definition);
+    connection.execute_batch(&format!(
+        "CREATE INDEX {schema}.{name} ON {table} {definition}"
+    ))
 }

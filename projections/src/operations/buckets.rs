@@ -76,10 +76,14 @@ const UPSERT: &str = "INSERT INTO operations_buckets VALUES (?, ?, ?, ?, ?)
 const PRUNE: &str = "DELETE FROM operations_buckets WHERE grain = ? AND start < ?";
 const NEWEST: &str = "SELECT max(start) FROM operations_buckets WHERE grain = ?";
 
+/// The counts of a minute or an hour; there are few of each.
+type Counts = Vec<(Metric, Key, u64)>;
+
 /// Counts gathered until they are written.
 pub(super) struct Buckets {
-    /// The counts of each minute; there are few of a minute.
-    minutes: BTreeMap<i64, Vec<(Metric, Key, u64)>>,
+    minutes: BTreeMap<i64, Counts>,
+    /// Those of minutes too old to be kept, by hour.
+    hours: BTreeMap<i64, Counts>,
     /// How many there are in all.
     len: usize,
     keep: [(Grain, Duration); 2],
@@ -89,6 +93,7 @@ impl Buckets {
     pub(super) fn new(options: &Options) -> Self {
         Self {
             minutes: BTreeMap::new(),
+            hours: BTreeMap::new(),
             len: 0,
             keep: [
                 (Grain::Minute, options.keep_minutes),
@@ -125,15 +130,36 @@ impl Buckets {
         key: impl FnOnce() -> Key,
     ) {
         let counts = self.minutes.entry(Grain::Minute.start_of(at)).or_default();
-        let known = counts
-            .iter_mut()
-            .find(|(of, known, _)| *of == metric && same(known));
-        match known {
-            Some((_, _, sum)) => *sum = sum.saturating_add(count),
-            None => {
-                counts.push((metric, key(), count));
-                self.len += 1;
+        self.len += usize::from(add(counts, metric, count, same, key));
+    }
+
+    /// Lets go of what is too old to be kept, reckoned from the newest: of minutes only their hours are left. While history
+    /// is read that is nearly all, and none of it is written only to be taken away again.
+    pub(super) fn age(&mut self) {
+        let Some((newest, _)) = self.minutes.last_key_value() else {
+            return;
+        };
+        let newest = Timestamp::from_millis(*newest);
+        let [oldest_minute, oldest_hour] = self.keep.map(|(grain, keep)| {
+            let newest = Timestamp::from_millis(grain.start_of(newest));
+            newest.minus(keep).as_millis()
+        });
+        while let Some(first) = self.minutes.first_entry()
+            && *first.key() < oldest_minute
+        {
+            let (minute, counts) = first.remove_entry();
+            self.len -= counts.len();
+            let hour = Grain::Hour.start_of(Timestamp::from_millis(minute));
+            let known = self.hours.entry(hour).or_default();
+            for (metric, key, count) in counts {
+                let same = |known: &Key| *known == key;
+                self.len += usize::from(add(known, metric, count, same, || key.clone()));
             }
+        }
+        while let Some(first) = self.hours.first_entry()
+            && *first.key() < oldest_hour
+        {
+            self.len -= first.remove().len();
         }
     }
 
@@ -160,8 +186,9 @@ impl Buckets {
     /// Writes each row once, however many minutes went into it, in the table's order.
     fn write_grain(&self, tables: &Connection, grain: Grain, oldest: i64) -> rusqlite::Result<()> {
         let mut sums: BTreeMap<(i64, &str, &Key), u64> = BTreeMap::new();
-        for (minute, counts) in self.minutes.range(oldest..) {
-            let start = grain.start_of(Timestamp::from_millis(*minute));
+        let aged = self.hours.iter().filter(|_| grain == Grain::Hour);
+        for (start, counts) in self.minutes.range(oldest..).chain(aged) {
+            let start = grain.start_of(Timestamp::from_millis(*start));
             if start < oldest {
                 continue;
             }
@@ -187,7 +214,31 @@ impl Buckets {
 
     pub(super) fn forget(&mut self) {
         self.minutes.clear();
+        self.hours.clear();
         self.len = 0;
+    }
+}
+
+/// Adds to a count, and says whether it is new.
+fn add(
+    counts: &mut Counts,
+    metric: Metric,
+    count: u64,
+    same: impl Fn(&Key) -> bool,
+    key: impl FnOnce() -> Key,
+) -> bool {
+    let known = counts
+        .iter_mut()
+        .find(|(of, known, _)| *of == metric && same(known));
+    match known {
+        Some((_, _, sum)) => {
+            *sum = sum.saturating_add(count);
+            false
+        }
+        None => {
+            counts.push((metric, key(), count));
+            true
+        }
     }
 }
 
@@ -245,8 +296,53 @@ pub(super) fn durations(buckets: &BTreeMap<u32, u64>) -> Durations {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+    use crate::tests::plans::tables;
+
+    fn rows(tables: &Connection) -> Vec<(i64, i64, String, String, i64)> {
+        let all = "SELECT * FROM operations_buckets ORDER BY 1, 2, 3, 4";
+        let mut select = tables.prepare(all).unwrap();
+        let rows = select.query_map([], |row| {
+            let what = (row.get(2)?, row.get(3)?, row.get(4)?);
+            Ok((row.get(0)?, row.get(1)?, what.0, what.1, what.2))
+        });
+        rows.unwrap().collect::<Result<_, _>>().unwrap()
+    }
+
+    #[test]
+    fn what_was_let_go_while_it_was_counted_is_what_would_not_have_been_written() {
+        let options = Options {
+            keep_minutes: Duration::from_secs(90 * 60),
+            keep_hours: Duration::from_secs(5 * 3600),
+            ..Options::new("unused")
+        };
+        let (aged, whole) = (tables(), tables());
+        let (mut aging, mut hoarding) = (Buckets::new(&options), Buckets::new(&options));
+        for step in 0..600_i64 {
+            // Two minutes on with every step; every tenth event is told of three hours late.
+            let late = if step % 10 == 9 { 3 * 3_600_000 } else { 0 };
+            let at = Timestamp::from_millis(1_790_000_000_000 + step * 120_000 - late);
+            let code = ["a", "b"][usize::from(step % 3 == 0)];
+            for buckets in [&mut aging, &mut hoarding] {
+                buckets.add(at, Metric::Refused, code, 1);
+                buckets.took(Metric::Ran, at, at.plus(Duration::from_millis(7)));
+            }
+            aging.age();
+            if step == 300 {
+                aging.write(&aged).unwrap();
+                hoarding.write(&whole).unwrap();
+            }
+        }
+        assert!(aging.len() < hoarding.len() / 2);
+        aging.write(&aged).unwrap();
+        hoarding.write(&whole).unwrap();
+        assert_eq!((aging.len(), hoarding.len()), (0, 0));
+        let rows_of_aged = rows(&aged);
+        assert!(rows_of_aged.len() > 20);
+        assert_eq!(rows_of_aged, rows(&whole));
+    }
 
     #[test]
     fn every_duration_lies_in_a_bucket_not_much_wider_than_itself() {

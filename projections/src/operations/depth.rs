@@ -98,6 +98,21 @@ impl Gauges {
         }
     }
 
+    /// Lets go of what is too old to be kept, reckoned from the newest.
+    pub(super) fn age(&mut self) {
+        for (_, keep, gauges) in &mut self.grains {
+            let Some((newest, _)) = gauges.last_key_value() else {
+                continue;
+            };
+            let oldest = Timestamp::from_millis(*newest).minus(*keep).as_millis();
+            while let Some(first) = gauges.first_entry()
+                && *first.key() < oldest
+            {
+                first.remove();
+            }
+        }
+    }
+
     /// Writes what was gathered, but for what is too old to be kept.
     pub(super) fn write(&mut self, tables: &Connection) -> rusqlite::Result<()> {
         for (grain, keep, gauges) in &mut self.grains {

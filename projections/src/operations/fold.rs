@@ -5,7 +5,6 @@ use std::collections::hash_map::Entry;
 use carnet_events::domain::access::AccessEvent;
 use carnet_events::domain::export::{ExportEvent, Started, Status};
 use carnet_events::domain::platform::PlatformEvent;
-use carnet_events::domain::tenant::TenantEvent;
 use carnet_events::ids::{ExportId, NodeId, Timestamp};
 use foldhash::{HashMap, HashSet};
 use rusqlite::{Connection, params};
@@ -341,10 +340,13 @@ impl Projection for Fold {
             let Ok(known) = &fact.what else { continue };
             match &known.event {
                 Event::Export(id, event) => self.export(&mut open, *id, known.at, &event.what),
-                Event::Tenant(event) => {
-                    if matches!(event, TenantEvent::ExportAdmitted(_)) {
-                        self.buckets.add(known.at, Metric::Admitted, "", 1);
+                Event::Admitted(admitted) => {
+                    self.buckets.add(known.at, Metric::Admitted, "", 1);
+                    if let Some(tenant) = &known.tenant {
+                        tenants::spend(tables, names, tenant, &admitted.exemptions)?;
                     }
+                }
+                Event::Tenant(event) => {
                     if let Some(tenant) = &known.tenant {
                         tenants::apply(tables, names, tenant, known.at, event)?;
                     }
@@ -355,6 +357,8 @@ impl Projection for Fold {
             }
         }
         self.open = Some(open);
+        self.buckets.age();
+        self.gauges.age();
         let gathered = self.changed.len().max(self.buckets.len());
         if gathered.max(self.gauges.len()) > UNWRITTEN {
             self.flush(tables, names)?;

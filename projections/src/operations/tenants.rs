@@ -71,15 +71,8 @@ pub(super) fn apply(
                 "INSERT OR IGNORE INTO operations_exemptions VALUES (?, ?, ?, ?, 0, ?, ?, ?, ?)";
             grant_one(tables, grant, tenant, at, granted)?;
         }
-        TenantEvent::ExportAdmitted(admitted) => {
-            for id in &admitted.exemptions {
-                let tenant = names.id(tables, tenant.as_str())?;
-                let spend =
-                    "UPDATE operations_exemptions SET used = used + 1 WHERE tenant = ? AND id = ?";
-                tables.prepare_cached(spend)?.execute(params![tenant, id])?;
-            }
-        }
-        TenantEvent::ExportReleased(_)
+        TenantEvent::ExportAdmitted(_)
+        | TenantEvent::ExportReleased(_)
         | TenantEvent::Cancelled(_)
         | TenantEvent::Reactivated(_)
         | TenantEvent::PurgeStarted(_)
@@ -87,6 +80,21 @@ pub(super) fn apply(
         | TenantEvent::ModuleSwitched(_)
         | TenantEvent::ScheduleSet(_)
         | TenantEvent::ScheduleSkipped(_) => {}
+    }
+    Ok(())
+}
+
+/// Exemptions were used up for a request that was let in.
+pub(super) fn spend(
+    tables: &Connection,
+    names: &mut Names,
+    tenant: &TenantId,
+    exemptions: &[String],
+) -> rusqlite::Result<()> {
+    for id in exemptions {
+        let tenant = names.id(tables, tenant.as_str())?;
+        let spend = "UPDATE operations_exemptions SET used = used + 1 WHERE tenant = ? AND id = ?";
+        tables.prepare_cached(spend)?.execute(params![tenant, id])?;
     }
     Ok(())
 }

@@ -18,7 +18,7 @@ use tokio::sync::{mpsc, watch};
 use crate::fact::{self, Fact, Ids};
 
 /// The most events of a chunk.
-const CHUNK_EVENTS: usize = 512;
+const CHUNK_EVENTS: usize = 1024;
 /// Size of a chunk, in bytes of the log, at which it is full.
 const CHUNK_BYTES: usize = 1024 * 1024;
 /// Chunks decoded ahead: enough that the others have something to do while one reader writes down what it gathered.

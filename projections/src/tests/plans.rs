@@ -15,7 +15,9 @@ pub(crate) fn tables() -> Connection {
     let connection = Connection::open_in_memory().unwrap();
     for blueprint in ALL {
         tables::create(&connection, "main", blueprint).unwrap();
-        tables::index(&connection, "main", blueprint).unwrap();
+        for index in blueprint.indices {
+            tables::index(&connection, "main", index).unwrap();
+        }
     }
     connection
 }

@@ -161,7 +161,7 @@ impl Projection for Fold {
             note_ending(tables, known)?;
             let id = match &known.event {
                 Event::Export(id, _) => *id,
-                Event::Tenant(TenantEvent::ExportAdmitted(admitted)) => admitted.export,
+                Event::Admitted(admitted) => admitted.export,
                 Event::Tenant(TenantEvent::ExportReleased(released)) => released.export,
                 Event::Tenant(_) | Event::Access(_) | Event::Session(_) | Event::Platform(_) => {
                     continue;
@@ -232,7 +232,7 @@ fn evolve(item: &mut Option<Item>, known: &Known, revision: u64) {
     };
     let new = |admitted| Item::new(tenant.clone(), admitted, known.at);
     match &known.event {
-        Event::Tenant(TenantEvent::ExportAdmitted(_)) => {
+        Event::Admitted(_) => {
             item.get_or_insert_with(|| new(true)).admitted = true;
         }
         Event::Tenant(TenantEvent::ExportReleased(_)) => {

@@ -200,9 +200,21 @@ fn cancel(export: &mut Export, at: Timestamp, cancelled: &Cancelled) {
 }
 
 fn expire(export: &mut Export, at: Timestamp) {
-    if let Stage::Completed(published) = &export.stage {
-        let mut published = published.clone();
-        published.expired_at = Some(at);
-        export.stage = Stage::Expired(published);
-    }
+    let nothing = Stage::Queued {
+        since: at,
+        not_before: None,
+        last_failure: None,
+    };
+    // Moved, not copied: it is the largest part of an export.
+    export.stage = match std::mem::replace(&mut export.stage, nothing) {
+        Stage::Completed(published) => Stage::Expired(Published {
+            expired_at: Some(at),
+            ..published
+        }),
+        same @ (Stage::Queued { .. }
+        | Stage::Running(_)
+        | Stage::Expired(_)
+        | Stage::Failed(_)
+        | Stage::Cancelled(_)) => same,
+    };
 }

@@ -46,7 +46,7 @@ pub(super) fn of_stream(
     let mut rows = statement
         .query(params![stream.as_str(), revision, limit as i64])
         .map_err(undone)?;
-    let mut page = Page::new(limit);
+    let mut page = Page::new(limit, PageSize::default());
     while !page.is_full()
         && let Some(row) = rows.next().map_err(undone)?
     {
@@ -73,7 +73,7 @@ pub(super) fn of_all(
     let mut rows = statement
         .query(params![after, upto, SCANNED as i64])
         .map_err(undone)?;
-    let mut page = Page::new(max.min(EVENTS));
+    let mut page = Page::new(max.min(EVENTS), reader.page);
     let (mut to, mut scanned) = (after, 0);
     while !page.is_full()
         && let Some(row) = rows.next().map_err(undone)?
@@ -99,6 +99,9 @@ pub(super) fn of_all(
     if !more && to < upto && upto < i64::MAX {
         gap(&reader.conn, to, upto + 1)?;
     }
+    drop(rows);
+    drop(statement);
+    reader.page = page.size();
     Ok(Scan {
         events: page.finish(),
         to,
@@ -144,14 +147,30 @@ struct Page {
     bytes: usize,
 }
 
+/// How large a page was.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct PageSize {
+    events: usize,
+    bytes: usize,
+}
+
 impl Page {
-    fn new(limit: usize) -> Self {
+    /// An empty one, with room for what a page of this size holds.
+    fn new(limit: usize, room: PageSize) -> Self {
+        let events = room.events.min(limit);
         Self {
-            events: Vec::new(),
+            events: Vec::with_capacity(events),
             limit,
-            buffer: BytesMut::new(),
-            lengths: Vec::new(),
+            buffer: BytesMut::with_capacity(room.bytes),
+            lengths: Vec::with_capacity(events),
             bytes: 0,
+        }
+    }
+
+    fn size(&self) -> PageSize {
+        PageSize {
+            events: self.events.len(),
+            bytes: self.buffer.len(),
         }
     }
 

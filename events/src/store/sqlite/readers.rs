@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 
 use super::append::last_position;
 use super::error::undone;
+use super::pages::PageSize;
 use super::{pages, schema};
 use crate::store::reading::{Pages, Scan, Stretch};
 use crate::store::{Direction, Filter, StoreError};
@@ -26,6 +27,8 @@ const NAMES: usize = 8192;
 pub(super) struct Reader {
     pub(super) conn: Connection,
     pub(super) names: Names,
+    /// How large the last page of the total order was: most likely the next one is like it.
+    pub(super) page: PageSize,
 }
 
 impl Reader {
@@ -33,6 +36,7 @@ impl Reader {
         Ok(Self {
             conn: schema::open_reader(path)?,
             names: Names::default(),
+            page: PageSize::default(),
         })
     }
 }

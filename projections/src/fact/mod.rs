@@ -1,5 +1,7 @@
 //! Events as the projections see them: decoded once, for all of them.
 
+mod admitted;
+
 use carnet_events::codec::{self, DecodeError, DomainEvent, Json};
 use carnet_events::domain::Timed;
 use carnet_events::domain::access::AccessEvent;
@@ -7,12 +9,13 @@ use carnet_events::domain::export::ExportEvent;
 use carnet_events::domain::platform::PlatformEvent;
 use carnet_events::domain::session::SessionEvent;
 use carnet_events::domain::tenant::TenantEvent;
-use carnet_events::envelope::{Position, Recorded};
+use carnet_events::envelope::{Glance, Position, Recorded};
 use carnet_events::ids::{ExportId, InvalidId, PrincipalId, TenantId, Timestamp};
 use carnet_events::store::Filter;
 use carnet_events::stream::{StreamKind, StreamName};
 use foldhash::HashMap;
-use serde::Deserialize;
+
+pub(crate) use admitted::Admitted;
 
 /// Streams that any projection is folded from. Directories are not among them: no projection knows a person.
 pub(crate) const STREAMS: [StreamKind; 5] = [
@@ -51,6 +54,9 @@ pub(crate) struct Known {
 )]
 pub(crate) enum Event {
     Export(ExportId, Timed<ExportEvent>),
+    /// What [`TenantEvent::ExportAdmitted`] says.
+    Admitted(Admitted),
+    /// Any other of a tenant's.
     Tenant(TenantEvent),
     Access(AccessEvent),
     Session(SessionEvent),
@@ -134,9 +140,9 @@ fn known(recorded: &Recorded, stream: StreamKind, ids: &mut Ids) -> Result<Known
             (about.principal, event.at, tenant, Event::Export(id, event))
         }
         StreamKind::Tenant => {
-            let (about, event) = decoded(recorded, ids)?;
+            let (about, event) = of_tenant(recorded, ids)?;
             let tenant = ids.of_stream(&recorded.stream);
-            (about.principal, event.at, tenant, Event::Tenant(event.what))
+            (about.principal, event.at, tenant, event.what)
         }
         StreamKind::Access => {
             let (about, event) = decoded(recorded, ids)?;
@@ -180,21 +186,10 @@ struct About {
     principal: Option<PrincipalId>,
 }
 
-/// The same as it is stored. The rest is skipped, not read. Ids that need escapes in JSON are left to the codec.
-#[derive(Deserialize)]
-struct Written<'a> {
-    recorded_at: Timestamp,
-    #[serde(default, borrow)]
-    tenant: Option<&'a str>,
-    #[serde(default, borrow)]
-    principal: Option<&'a str>,
-    schema: u16,
-}
-
-impl Written<'_> {
-    fn about(&self, ids: &mut Ids) -> Result<About, InvalidId> {
-        let (tenant, principal) = (self.tenant, self.principal);
-        Ok(About {
+impl About {
+    fn of(written: &Glance<'_>, ids: &mut Ids) -> Result<Self, InvalidId> {
+        let (tenant, principal) = (written.tenant, written.principal);
+        Ok(Self {
             tenant: tenant.map(|text| ids.tenant(text)).transpose()?,
             principal: principal.map(|text| ids.principal(text)).transpose()?,
         })
@@ -207,20 +202,43 @@ fn decoded<E: DomainEvent>(
     recorded: &Recorded,
     ids: &mut Ids,
 ) -> Result<(About, Timed<E>), String> {
-    let written = codec::from_bytes::<Written<'_>>(&recorded.metadata);
-    if let Ok(written) = written
+    let read = |_: &mut Ids| E::from_json(&recorded.kind, Json::Bytes(&recorded.data)).ok()?;
+    decoded_by(recorded, ids, read, |event| event)
+}
+
+/// The same, with an event of the newest version read by `read`, and any other made what it gives by `from`.
+fn decoded_by<E: DomainEvent, T>(
+    recorded: &Recorded,
+    ids: &mut Ids,
+    read: impl FnOnce(&mut Ids) -> Option<T>,
+    from: impl FnOnce(E) -> T,
+) -> Result<(About, Timed<T>), String> {
+    if let Some(written) = Glance::at(&recorded.metadata)
         && E::newest_version(&recorded.kind) == Some(written.schema)
-        && let Ok(about) = written.about(ids)
-        && let Ok(Some(event)) = E::from_json(&recorded.kind, Json::Bytes(&recorded.data))
+        && let Ok(about) = About::of(&written, ids)
+        && let Some(event) = read(ids)
     {
-        let event = Timed::new(written.recorded_at, event);
-        return Ok((about, event));
+        return Ok((about, Timed::new(written.recorded_at, event)));
     }
     let (metadata, event) =
-        codec::decode(recorded).map_err(|error: DecodeError| error.to_string())?;
+        codec::decode::<E>(recorded).map_err(|error: DecodeError| error.to_string())?;
     let about = About {
         tenant: metadata.tenant,
         principal: metadata.principal,
     };
-    Ok((about, event))
+    Ok((about, Timed::new(event.at, from(event.what))))
+}
+
+fn of_tenant(recorded: &Recorded, ids: &mut Ids) -> Result<(About, Timed<Event>), String> {
+    let read = |ids: &mut Ids| match &*recorded.kind {
+        admitted::KIND => admitted::read(&recorded.data, ids).map(Event::Admitted),
+        kind => {
+            let event = TenantEvent::from_json(kind, Json::Bytes(&recorded.data));
+            event.ok()?.map(Event::Tenant)
+        }
+    };
+    decoded_by(recorded, ids, read, |event| match event {
+        TenantEvent::ExportAdmitted(event) => Event::Admitted(event.into()),
+        event => Event::Tenant(event),
+    })
 }
