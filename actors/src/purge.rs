@@ -6,7 +6,7 @@
 //! steps is made up for by whoever looks next.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use carnet_events::codec::{Context, decode};
@@ -29,7 +29,7 @@ use crate::timers;
 const AT_ONCE: usize = 8;
 
 /// The wait before a tenant is looked at again that could not be purged: a hold lasts for months, and looking means
-/// looking at every export it ever had.
+/// looking at every export it ever had. The node at which a hold is released doesn't wait.
 const LATER: Duration = Duration::from_secs(10 * 60);
 
 /// Where the list of tenants is at, and those to be left alone for a while, by the monotonic clock.
@@ -55,7 +55,12 @@ impl Purges {
             self.after = tenants.last().cloned();
         }
         let tick = shared.ports.clock.monotonic();
-        self.later.retain(|_, until| tick < *until);
+        let unheld = {
+            let mut unheld = shared.unheld.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::take(&mut *unheld)
+        };
+        self.later
+            .retain(|tenant, until| tick < *until && !unheld.contains(tenant));
         for tenant in tenants {
             if self.later.contains_key(&tenant) || shared.gate.may_decide().is_err() {
                 continue;

@@ -1,8 +1,9 @@
 //! What all parts of one system have in common.
 
+use std::collections::HashSet;
 use std::future::Future;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use actix::{Addr, ArbiterHandle};
@@ -66,6 +67,8 @@ pub(crate) struct Shared {
     pub(crate) backlog: AtomicBool,
     /// Told when the worklist should be looked at before its time.
     pub(crate) rescan: Notify,
+    /// Tenants whose purge may go on, for a hold was released since it was last looked at.
+    pub(crate) unheld: Mutex<HashSet<TenantId>>,
     /// Cancelled when rounds and subscriptions are to end.
     pub(crate) stop_rounds: CancellationToken,
     /// Cancelled when running attempts are to be handed back.
@@ -108,6 +111,7 @@ impl Shared {
             rounds: TaskTracker::new(),
             backlog: AtomicBool::new(false),
             rescan: Notify::new(),
+            unheld: Mutex::default(),
             stop_rounds: CancellationToken::new(),
             hand_back: CancellationToken::new(),
             abandon: CancellationToken::new(),

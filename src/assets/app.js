@@ -48,6 +48,30 @@
     }
   };
 
+  // A press becomes a click only where what was pressed is still there when it is let go: parts that come meanwhile wait.
+  let pressed = false;
+  const held = new Set();
+  const press = (event) => { if (!event.key || event.key === " ") pressed = true; };
+  const letGo = () => {
+    if (!pressed) return;
+    pressed = false;
+    // After the click, which follows at once.
+    setTimeout(() => {
+      const messages = [...held];
+      held.clear();
+      for (const { target, type, data } of messages) target.dispatchEvent(new MessageEvent(type, { data }));
+    });
+  };
+  document.addEventListener("htmx:sseBeforeMessage", (event) => {
+    if (!pressed) return;
+    event.preventDefault();
+    held.add(event.detail);
+  });
+  for (const begins of ["pointerdown", "keydown"]) addEventListener(begins, press, true);
+  for (const ends of ["pointerup", "pointercancel", "keyup", "blur", "dragend"]) addEventListener(ends, letGo, true);
+  // Let go outside of the window.
+  addEventListener("pointermove", (event) => { if (!event.buttons) letGo(); }, true);
+
   // The file of an export that was started here is saved once, however often the page is told that it is ready.
   const saved = new Set();
   const save = () => {

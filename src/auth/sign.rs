@@ -7,6 +7,7 @@ use jsonwebtoken::{EncodingKey, Header};
 use serde_json::{Map, Value, json};
 
 use super::caller::{Caller, Fingerprint};
+use super::verify::numeric_date;
 use crate::config::Auth;
 
 /// Whom a token should speak for.
@@ -37,6 +38,11 @@ pub enum SignError {
         "the service would refuse this token: the {0} is empty, reserved, of the wrong form, too long or too many; a tenant has 1 to 128 bytes, a user 1 to 256"
     )]
     Claim(&'static str),
+    /// The service would refuse the token for its time.
+    #[error(
+        "the service would refuse this token: it has to hold for a second at least, and to end before the year 10000"
+    )]
+    Time,
     /// The library refused.
     #[error("signing failed: {0}")]
     Library(#[from] jsonwebtoken::errors::Error),
@@ -50,12 +56,16 @@ pub fn sign(auth: &Auth, request: &TokenRequest, now: Timestamp) -> Result<Strin
     let secret = auth.hs256_secret.as_ref().ok_or(SignError::NoSecret)?;
     let seconds = now.as_millis().div_euclid(1000);
     let ttl = i64::try_from(request.ttl.as_secs()).unwrap_or(i64::MAX);
+    let ends = seconds.saturating_add(ttl);
+    if ttl < 1 || numeric_date(&json!(ends)).is_none() {
+        return Err(SignError::Time);
+    }
     let mut claims = Map::new();
     claims.insert("iss".to_owned(), json!(auth.issuer));
     claims.insert("aud".to_owned(), json!(auth.audience));
     claims.insert("iat".to_owned(), json!(seconds));
     claims.insert("nbf".to_owned(), json!(seconds));
-    claims.insert("exp".to_owned(), json!(seconds.saturating_add(ttl)));
+    claims.insert("exp".to_owned(), json!(ends));
     if let Some(tenant) = &request.tenant {
         claims.insert(auth.claims.tenant.clone(), json!(tenant));
     }
@@ -64,8 +74,8 @@ pub fn sign(auth: &Auth, request: &TokenRequest, now: Timestamp) -> Result<Strin
     if !request.permissions.is_empty() {
         claims.insert(auth.claims.permissions.clone(), json!(request.permissions));
     }
-    let (ends, nothing) = (Timestamp::EPOCH, Fingerprint::of(""));
-    Caller::from_claims(&claims, &auth.claims, ends, nothing).map_err(SignError::Claim)?;
+    let (any, nothing) = (Timestamp::EPOCH, Fingerprint::of(""));
+    Caller::from_claims(&claims, &auth.claims, any, nothing).map_err(SignError::Claim)?;
     let key = EncodingKey::from_secret(secret.expose().as_bytes());
     Ok(jsonwebtoken::encode(
         &Header::default(),

@@ -10,8 +10,10 @@ use super::jwks::KeySet;
 
 /// A key set on disk is looked at again this often.
 const FILE_POLL: Duration = Duration::from_secs(1);
-/// A key set is fetched at most this often, whatever unknown key ids are presented.
+/// In the long run a key set is fetched at most this often, whatever unknown key ids are presented.
 const FETCH_INTERVAL: Duration = Duration::from_secs(30);
+/// So many times it may be fetched at once: a key that was rotated soon after the last fetch is found when it is first seen.
+const FETCH_BURST: u32 = 3;
 /// A key set file larger than this isn't one.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
 
@@ -39,7 +41,7 @@ impl KeySource {
     pub(super) async fn look_again(&self) -> Arc<KeySet> {
         match self {
             Self::Secret(_) | Self::File(_) => self.current(),
-            Self::Url(url) => url.refresh(url.min_interval).await,
+            Self::Url(url) => url.refresh().await,
         }
     }
 
@@ -147,7 +149,7 @@ pub(super) struct UrlSource {
     url: String,
     client: reqwest::Client,
     max_age: Duration,
-    min_interval: Duration,
+    interval: Duration,
     keys: RwLock<Arc<KeySet>>,
     state: Mutex<UrlState>,
     /// One fetch at a time; whoever waited finds its result.
@@ -157,9 +159,30 @@ pub(super) struct UrlSource {
 
 #[derive(Default)]
 struct UrlState {
+    /// When the last fetch began.
     tried: Option<Instant>,
+    /// When it ended, however it did.
+    ended: Option<Instant>,
+    /// When as many fetches are allowed at once again as ever.
+    rested: Option<Instant>,
     fetched: Option<Instant>,
     problem: Option<String>,
+}
+
+impl UrlState {
+    /// Whether a fetch may begin at `now`: the generic cell rate algorithm (ITU-T I.371).
+    fn may_fetch(&self, now: Instant, interval: Duration) -> bool {
+        let ahead = self
+            .rested
+            .map_or(Duration::ZERO, |at| at.saturating_duration_since(now));
+        ahead <= interval * (FETCH_BURST - 1)
+    }
+
+    /// A fetch begins at `now`.
+    fn begin(&mut self, now: Instant, interval: Duration) {
+        self.rested = Some(self.rested.map_or(now, |at| at.max(now)) + interval);
+        self.tried = Some(now);
+    }
 }
 
 impl UrlSource {
@@ -167,17 +190,17 @@ impl UrlSource {
         Self::with_interval(url, max_age, FETCH_INTERVAL)
     }
 
-    /// `min_interval` lets tests wait less.
+    /// For tests, which can't wait.
     pub(super) fn with_interval(
         url: String,
         max_age: Duration,
-        min_interval: Duration,
+        interval: Duration,
     ) -> Result<Self, String> {
         Ok(Self {
             url,
             client: fetch::client()?,
             max_age,
-            min_interval,
+            interval,
             keys: RwLock::new(Arc::new(KeySet::empty())),
             state: Mutex::default(),
             flight: tokio::sync::Mutex::new(()),
@@ -193,7 +216,7 @@ impl UrlSource {
         if this.is_due() && !this.refreshing.swap(true, Ordering::AcqRel) {
             let source = Arc::clone(this);
             tokio::spawn(async move {
-                source.refresh(source.min_interval).await;
+                source.refresh().await;
                 source.refreshing.store(false, Ordering::Release);
             });
         }
@@ -203,26 +226,29 @@ impl UrlSource {
     fn is_due(&self) -> bool {
         let state = lock(&self.state);
         let old = state.fetched.is_some_and(|at| at.elapsed() >= self.max_age);
-        old && state
-            .tried
-            .is_none_or(|at| at.elapsed() >= self.min_interval)
+        // Without a key that is looked for there is no hurry.
+        old && state.tried.is_none_or(|at| at.elapsed() >= self.interval)
     }
 
-    /// Fetches unless that was tried within `interval`. A failure leaves the earlier keys in use.
-    async fn refresh(&self, interval: Duration) -> Arc<KeySet> {
+    /// Fetches, unless that was done often enough of late. A failure leaves the earlier keys in use.
+    async fn refresh(&self) -> Arc<KeySet> {
+        let asked = Instant::now();
         let _flight = self.flight.lock().await;
         {
             let mut state = lock(&self.state);
-            if state.tried.is_some_and(|at| at.elapsed() < interval) {
+            let now = Instant::now();
+            let done_meanwhile = state.ended.is_some_and(|at| at >= asked);
+            if done_meanwhile || !state.may_fetch(now, self.interval) {
                 return self.known();
             }
-            state.tried = Some(Instant::now());
+            state.begin(now, self.interval);
         }
         let generation = self.known().generation + 1;
         let fetched = fetch::get(&self.client, &self.url)
             .await
             .map_err(|problem| problem.to_string())
             .and_then(|json| KeySet::parse(&json, generation));
+        lock(&self.state).ended = Some(Instant::now());
         match fetched {
             Ok(keys) => {
                 *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);

@@ -186,7 +186,7 @@ impl Verifier {
 }
 
 /// NumericDate of RFC 7519: a JSON number of seconds, perhaps with a fraction. Text is not one.
-fn numeric_date(value: &Value) -> Option<Timestamp> {
+pub(super) fn numeric_date(value: &Value) -> Option<Timestamp> {
     let seconds = value
         .as_f64()
         .filter(|s| s.is_finite() && (0.0..=253_402_300_799.0).contains(s))?;

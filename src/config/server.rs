@@ -67,12 +67,13 @@ impl Server {
                 matches!(u.scheme_str(), Some("http" | "https"))
                     && u.host().is_some_and(|h| !h.is_empty())
                     && u.query().is_none()
+                    && matches!(u.path(), "" | "/")
             });
             if plain.is_none() || url.contains('@') {
                 at.add(
                     "server.public_url",
                     format!("{url:?} is not a web address"),
-                    "write scheme and host, as in \"https://exports.example.org\"",
+                    "write scheme and host and no path, as in \"https://exports.example.org\"",
                 );
             }
         }

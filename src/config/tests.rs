@@ -287,6 +287,10 @@ fn bounds_are_kept() {
         ("artifacts.ttl", "[artifacts]\nttl = \"0s\""),
         ("artifacts.ttl", "[artifacts]\nttl = \"soon\""),
         ("server.public_url", "[server]\npublic_url = \"exports\""),
+        (
+            "server.public_url",
+            "[server]\npublic_url = \"https://x.example/exports\"",
+        ),
         ("tenants.a.artifacts", "[tenants.a]\nartifacts = \"x\""),
     ] {
         let complaint = refusal(&format!("{AUTH}{text}\n"), &[]);

@@ -148,7 +148,7 @@ pub enum ValueError {
     #[error(transparent)]
     Json(#[from] super::canonical::json::JsonError),
     /// Larger than a cell may be.
-    #[error("it is larger than 16 MiB")]
+    #[error("it takes more than 16 MiB as it is written in JSON, escaped or as base64")]
     TooLarge,
 }
 

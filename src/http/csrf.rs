@@ -18,7 +18,7 @@ use super::state::AppState;
 use crate::auth::Caller;
 
 /// Where scripts put the session's token.
-const TOKEN: HeaderName = HeaderName::from_static("x-csrf-token");
+pub(super) const TOKEN: HeaderName = HeaderName::from_static("x-csrf-token");
 /// Where a browser says what kind of page sent a request (Fetch Metadata).
 const SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 

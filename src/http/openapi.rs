@@ -9,6 +9,8 @@ use utoipa::OpenApi as _;
 use utoipa::openapi::OpenApi;
 
 use super::codes::Code;
+use super::cookies::SESSION;
+use super::csrf::TOKEN;
 use super::{account_exports, audit_log, health, operator};
 
 #[derive(utoipa::OpenApi)]
@@ -46,18 +48,21 @@ fn make() -> Value {
     api.merge(account_exports::Api::openapi());
     api.merge(operator::Api::openapi());
     let mut document = serde_json::to_value(&api).unwrap_or_default();
-    document["components"]["securitySchemes"] =
-        json!({"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}});
+    document["components"]["securitySchemes"] = json!({
+        "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+        "session": {"type": "apiKey", "in": "cookie", "name": SESSION, "description": "Made by signing in, in a browser."},
+        "csrf": {"type": "apiKey", "in": "header", "name": TOKEN.as_str(), "description": "The session's token, as it stands in its pages' forms."},
+    });
     document["components"]["schemas"]["Problem"] = problem();
-    document["security"] = json!([{"bearer": []}]);
+    document["security"] = json!([{"bearer": []}, {"session": []}]);
     let operations = document["paths"]
         .as_object_mut()
         .into_iter()
         .flat_map(|paths| paths.values_mut());
-    for operation in operations
-        .flat_map(|path| path.as_object_mut())
-        .flat_map(|path| path.values_mut())
-    {
+    for (method, operation) in operations.flat_map(|path| path.as_object_mut()).flatten() {
+        if method != "get" && operation.get("security").is_none() {
+            operation["security"] = json!([{"bearer": []}, {"session": [], "csrf": []}]);
+        }
         complete(operation);
     }
     document

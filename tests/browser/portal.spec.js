@@ -107,7 +107,8 @@ test("a running export is cancelled, after a question", async ({ visit }) => {
   const page = await visit(server, "client_admin@acme");
   server.dawdle("acme");
   const id = await start(page);
-  await follow(job(page, id).getByRole("link", { name: "Cancel" }));
+  await expect(job(page, id).locator(".figures")).toContainText(/[1-9][\d,]* rows/);
+  await pressThroughRenewal(page, job(page, id).getByRole("link", { name: "Cancel" }));
   await expect(page.getByRole("heading", { name: "Cancel this export?" })).toBeVisible();
   await page.getByRole("button", { name: "Cancel the export" }).click();
   await expect(page.getByText("The export was cancelled.")).toBeVisible();
@@ -118,6 +119,29 @@ test("a running export is cancelled, after a question", async ({ visit }) => {
   expect(new URL(page.url()).searchParams.get("again")).toBe(id);
   await expect(page.getByRole("checkbox").first()).toBeChecked();
 });
+
+/** Presses `target` and lets go of it only when its part of the page would have been renewed: a click all the same. */
+async function pressThroughRenewal(page, target) {
+  await page.evaluate(() => {
+    globalThis.renewals = 0;
+    document.addEventListener("htmx:sseBeforeMessage", ({ detail }) => { globalThis.renewals += detail.type === "active"; });
+  });
+  await target.hover();
+  await page.mouse.down();
+  await page.waitForFunction(() => globalThis.renewals > 0);
+  // Let go elsewhere it is none, and what came meanwhile is shown.
+  const figures = page.locator(".figures");
+  const before = await figures.textContent();
+  await page.mouse.move(0, 0);
+  await page.mouse.up();
+  await expect(figures).not.toHaveText(before);
+
+  await target.hover();
+  await page.evaluate(() => { globalThis.renewals = 0; });
+  await page.mouse.down();
+  await page.waitForFunction(() => globalThis.renewals > 0);
+  await page.mouse.up();
+}
 
 test("nothing chosen is refused in words, and what was filled in stays", async ({ visit }) => {
   const page = await visit(server, "client_admin@acme", { expected: [/status of 400/] });

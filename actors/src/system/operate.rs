@@ -3,7 +3,7 @@
 //! The reason is written first, under the id that the event will have, so that no act is ever without one; a reason whose
 //! act was refused after all says nothing to anybody. An act that would change nothing writes nothing.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use carnet_events::codec::decode;
 use carnet_events::domain::directory::Directory;
@@ -237,7 +237,13 @@ impl System {
             true => ExportCommand::Hold { principal },
             false => ExportCommand::ReleaseHold { principal },
         };
-        written(self.act_on_export(export, command, order).await?)
+        let recorded = self.act_on_export(export, command, order).await?;
+        if !on && let Some(view) = self.export(export).await? {
+            let unheld = &self.shared().unheld;
+            let mut unheld = unheld.lock().unwrap_or_else(PoisonError::into_inner);
+            unheld.insert(view.export.request.tenant.clone());
+        }
+        written(recorded)
     }
 
     /// Carries out an operator's command on a tenant: closing, exemptions, modules and the like. `None`: it was so already.

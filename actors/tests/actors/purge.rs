@@ -158,7 +158,11 @@ async fn a_hold_keeps_its_file_and_the_people_until_it_is_released() {
     assert_eq!(lifecycle(&system).await, Lifecycle::Purging);
     assert!(world.runner.has(&key) && people(&world).await.is_some());
     system.hold(held, false, order()).await.unwrap();
+    // At once: not when everything would have been looked at anew.
+    let released_at = carnet_actors::ports::Clock::monotonic(&world.clock);
     until_purged(&world, &system).await;
+    let waited = carnet_actors::ports::Clock::monotonic(&world.clock) - released_at;
+    assert!(waited < 60 * SECOND, "{waited:?}");
     assert!(!world.runner.has(&key));
     assert_eq!(people(&world).await, None);
     stop(system).await;

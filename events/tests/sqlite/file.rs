@@ -1,5 +1,6 @@
 //! The file: locked, durable, append-only whatever opens it, and recognised before it is touched.
 
+use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 
 use carnet_events::conformance::{batch, read, stream};
@@ -59,6 +60,12 @@ async fn a_second_process_is_refused_by_another_name_of_the_file_too() {
     let error = SqliteStore::open(&link).unwrap_err();
     assert!(matches!(error, StoreError::Refused { .. }), "{error:?}");
     drop(store);
+    let mode = std::fs::metadata(directory.path()).unwrap().mode();
+    assert_eq!(mode & 0o777, 0o600, "nobody else reads it");
+    // Which of two hard links is the name can't be told.
+    std::fs::hard_link(directory.path(), elsewhere.path().join("hard.db")).unwrap();
+    let error = SqliteStore::open(directory.path()).unwrap_err();
+    assert!(error.to_string().contains("hard links"), "{error:?}");
 }
 
 #[tokio::test]
@@ -129,6 +136,8 @@ async fn the_database_itself_refuses_to_change_or_delete_events() {
         "UPDATE streams SET name = 'b' WHERE name = 'a'",
         "DELETE FROM streams",
         "INSERT INTO erasures SELECT id, 0 FROM streams WHERE name = 'a'",
+        "INSERT OR REPLACE INTO streams SELECT id, 'directory-b' FROM streams WHERE name = 'a'",
+        "INSERT OR REPLACE INTO streams (name) VALUES ('a')",
     ] {
         conn.execute(sql, []).expect_err(sql);
     }
@@ -148,6 +157,7 @@ async fn the_database_itself_refuses_to_break_or_rewrite_a_seal() {
     for sql in [
         "UPDATE seal SET why = 'c'",
         "DELETE FROM seal",
+        "INSERT OR REPLACE INTO seal VALUES (1, 'c')",
         "UPDATE reseals SET why = 'c'",
         "DELETE FROM reseals",
         "INSERT INTO reseals VALUES (2, 'c')",
@@ -248,6 +258,19 @@ async fn a_file_of_a_later_version_or_without_its_guards_is_refused() {
             matches!(&error, StoreError::Corrupt { reason } if reason.contains("events_are_never_deleted"))
         );
     }
+}
+
+#[tokio::test]
+async fn a_file_made_before_some_guards_gets_them_when_it_is_opened_for_writing() {
+    let directory = filled().await;
+    let conn = Connection::open(directory.path()).unwrap();
+    conn.execute_batch("DROP TRIGGER streams_are_new; DROP TRIGGER erasures_are_new")
+        .unwrap();
+    SqliteStore::open_read_only(directory.path()).unwrap();
+    let replace =
+        "INSERT OR REPLACE INTO streams SELECT id, 'directory-b' FROM streams WHERE name = 'a'";
+    drop(directory.store());
+    conn.execute(replace, []).unwrap_err();
 }
 
 #[tokio::test]

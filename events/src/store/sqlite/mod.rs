@@ -24,6 +24,7 @@ mod writer;
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -72,7 +73,7 @@ impl SqliteStore {
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         let path = path.as_ref();
         let cannot =
-            |error| StoreError::unavailable(format!("{} can't be made: {error}", path.display()));
+            |error| StoreError::unavailable(format!("{} can't be used: {error}", path.display()));
         let path = made(path).map_err(cannot)?;
         let lock = Lock::acquire(&path)?;
         let conn = schema::open_writer(&path)?;
@@ -127,12 +128,20 @@ impl SqliteStore {
     }
 }
 
-/// Makes the file at `path`, empty and with its directory, unless it is there. Gives its one real name, for symbolic links
-/// may lead to it by others: the lock stands beside that one, and so does what SQLite keeps beside a database.
+/// Makes the file at `path`, empty and with its directory, unless it is there; nobody else may read it, for it knows who
+/// people are. Gives its one real name, for symbolic links may lead to it by others: the lock stands beside that one, and so
+/// does what SQLite keeps beside a database. Of the names of hard links none is that one, so a file with several is refused.
 fn made(path: &Path) -> io::Result<PathBuf> {
     if !path.try_exists()? {
         fs::create_dir_all(directory(path))?;
-        OpenOptions::new().append(true).create(true).open(path)?;
+        let mut options = OpenOptions::new();
+        options.append(true).create(true).mode(0o600).open(path)?;
+    }
+    let metadata = path.metadata()?;
+    if metadata.is_file() && metadata.nlink() > 1 {
+        return Err(io::Error::other(
+            "it has several names (hard links), by which others could write to it unnoticed: copy it, and remove the other names",
+        ));
     }
     path.canonicalize()
 }

@@ -18,6 +18,14 @@ const VERSION: i64 = 1;
 const APPLICATION_ID: i64 = 0x4352_4E54;
 
 const SCHEMA: &str = include_str!("schema.sql");
+const GUARDS: &str = include_str!("guards.sql");
+
+/// What a file made before may lack until it is next opened for writing.
+const MAY_BE_MISSING: [&str; 3] = [
+    "streams_are_new",
+    "erasures_are_new",
+    "the_seal_is_set_once",
+];
 
 /// How many pages the write-ahead log grows to before it is moved into the database: larger means fewer stalls of the
 /// writer, smaller means less to recover after a crash.
@@ -38,6 +46,7 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, StoreError> {
         create(&mut conn).map_err(undone)?;
     }
     make_durable(&conn)?;
+    guard(&mut conn).map_err(undone)?;
     verify(&conn, path)?;
     // Erased bytes are overwritten, not just unlinked.
     conn.pragma_update(None, "secure_delete", true)
@@ -107,6 +116,14 @@ fn create(conn: &mut Connection) -> rusqlite::Result<()> {
     transaction.commit()
 }
 
+/// Gives the file the guards that it was made without.
+fn guard(conn: &mut Connection) -> rusqlite::Result<()> {
+    let transaction = conn.transaction()?;
+    transaction.execute_batch(GUARDS)?;
+    seal::guard(&transaction)?;
+    transaction.commit()
+}
+
 /// Sets what durability rests on, and reads it back: SQLite silently keeps what it can't change.
 fn make_durable(conn: &Connection) -> Result<(), StoreError> {
     let journal: String = conn
@@ -139,6 +156,7 @@ pub(super) fn synchronous(conn: &Connection) -> rusqlite::Result<i64> {
 fn verify(conn: &Connection, path: &Path) -> Result<(), StoreError> {
     let model = Connection::open_in_memory().and_then(|model| {
         model.execute_batch(SCHEMA)?;
+        model.execute_batch(GUARDS)?;
         for more in seal::schema(conn)? {
             model.execute_batch(more)?;
         }
@@ -146,7 +164,11 @@ fn verify(conn: &Connection, path: &Path) -> Result<(), StoreError> {
     });
     let (found, wanted) = (objects(conn).map_err(undone)?, model.map_err(undone)?);
     let differs = |(name, sql): (&String, &Option<String>)| {
-        (found.get(name) != Some(sql)).then(|| name.clone())
+        let as_made = match found.get(name) {
+            None => MAY_BE_MISSING.contains(&name.as_str()),
+            there => there == Some(sql),
+        };
+        (!as_made).then(|| name.clone())
     };
     let changed = wanted.iter().find_map(differs).or_else(|| {
         found

@@ -12,6 +12,7 @@ const SEALED: i64 = 2;
 const RESEALED: i64 = 3;
 
 const SEAL: &str = include_str!("seal.sql");
+const GUARDS: &str = include_str!("seal_guards.sql");
 const RESEAL: &str = include_str!("reseal.sql");
 
 /// Whether a file of this version is sealed.
@@ -27,10 +28,18 @@ fn version(conn: &Connection) -> rusqlite::Result<i64> {
 /// What the file has beyond the tables of every one.
 pub(super) fn schema(conn: &Connection) -> rusqlite::Result<&'static [&'static str]> {
     Ok(match version(conn)? {
-        SEALED => &[SEAL],
-        RESEALED => &[SEAL, RESEAL],
+        SEALED => &[SEAL, GUARDS],
+        RESEALED => &[SEAL, GUARDS, RESEAL],
         _ => &[],
     })
+}
+
+/// Gives a sealed file the guards that it was made without.
+pub(super) fn guard(conn: &Connection) -> rusqlite::Result<()> {
+    match is_version(version(conn)?) {
+        true => conn.execute_batch(GUARDS),
+        false => Ok(()),
+    }
 }
 
 /// Every reason the file was ever sealed for, the first one first.
@@ -54,6 +63,7 @@ pub(super) fn now(conn: &Connection) -> rusqlite::Result<Option<String>> {
 /// Seals the file, within a transaction.
 pub(super) fn set(conn: &Connection, why: &str) -> rusqlite::Result<()> {
     conn.execute_batch(SEAL)?;
+    conn.execute_batch(GUARDS)?;
     conn.execute("INSERT INTO seal (id, why) VALUES (1, ?1)", [why])?;
     conn.pragma_update(None, "user_version", SEALED)
 }

@@ -22,7 +22,7 @@ use crate::http::query::query;
 use crate::http::state::AppState;
 
 /// How long a page waits for what was done just before.
-const PATIENCE: Duration = Duration::from_secs(1);
+pub(super) const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What the address says.
 #[derive(Debug, Deserialize)]

@@ -3,6 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use carnet_events::domain::export::{Export, Stage, Status};
 use carnet_events::ids::{ExportId, TenantId, Timestamp};
+use carnet_projections::ProjectionName;
 use carnet_projections::exports::{EverywherePage, EverywhereQuery, ExportRow};
 use carnet_projections::worklist::Mark;
 use maud::{Markup, html};
@@ -10,6 +11,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use uuid::Uuid;
 
+use super::board::PATIENCE;
 use super::parts::{export_link, state as status_of, tenant_link};
 use super::{Place, admit, page};
 use crate::http::authenticate::SignedIn;
@@ -95,6 +97,8 @@ pub(super) async fn get(
 ) -> Result<HttpResponse, Problem> {
     admit(&state, &caller.0, &request).await?;
     let asked: Asked = query(&request)?;
+    // What was just done shows; a list that is behind is shown all the same.
+    let _ = state.wait_for(ProjectionName::Exports, PATIENCE).await;
     let found = match asked.is_stuck() {
         true => stuck(&state).await?,
         false => {
