@@ -160,3 +160,55 @@ fn a_node_that_cant_read_the_platform_s_stream_refuses_to_start() {
     assert!(said.contains(UPGRADE), "{said}");
     assert_eq!(events(&site, "platform"), before);
 }
+
+/// What it shows stays as it was, and so does why it couldn't be filled anew.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_read_model_that_could_not_be_rebuilt_says_why_until_it_is() {
+    let site = site();
+    let server = Server::start(&site);
+    let acme = server.client(&site.token("acme", "ada"));
+    let made = acme.export(&["users"]).await;
+    server.stop();
+    let stream = format!("export-{}", made["id"].as_str().unwrap());
+    append(&site, &stream, "links_recalled", 1, "{}");
+    let status = |more: &[&str]| {
+        let asked = ["projections", "status", "--config", "carnet.toml"];
+        let told = site.carnet(&[&asked[..], more].concat());
+        assert!(told.status.success(), "{told:?}");
+        String::from_utf8(told.stdout).unwrap()
+    };
+    assert!(!status(&[]).contains("came to nothing"));
+    let rebuild = [
+        "projections",
+        "rebuild",
+        "exports",
+        "--config",
+        "carnet.toml",
+    ];
+    let failed = site.carnet(&rebuild);
+    assert_eq!(failed.status.code(), Some(1), "{failed:?}");
+    let text = status(&[]);
+    let why = text.lines().find(|line| line.contains("came to nothing"));
+    assert!(why.is_some_and(|why| why.contains(UPGRADE)), "{text}");
+    let document: Value = serde_json::from_str(&status(&["--json"])).unwrap();
+    for one in document["projections"].as_array().unwrap() {
+        let why = one["rebuild_failed"].as_str();
+        assert_eq!(why.is_some(), one["name"] == "exports", "{one}");
+    }
+
+    let principal = "p-0123456789abcdef0123456789abcdef";
+    let change = log(&site);
+    let guard = "select sql from sqlite_schema where name = 'events_are_never_changed'";
+    let guard: String = change.query_row(guard, [], |row| row.get(0)).unwrap();
+    change
+        .execute_batch("drop trigger events_are_never_changed")
+        .unwrap();
+    let by = format!(r#"{{"principal":"{principal}","of":"{principal}"}}"#);
+    let sql = "update events set kind = 'links_revoked', data = ? where kind = 'links_recalled'";
+    change.execute(sql, [by.as_bytes()]).unwrap();
+    change.execute_batch(&guard).unwrap();
+    drop(change);
+    let rebuilt = site.carnet(&rebuild);
+    assert!(rebuilt.status.success(), "{rebuilt:?}");
+    assert!(!status(&[]).contains("came to nothing"));
+}
