@@ -6,8 +6,6 @@
 //! - `end`: the export is settled. A client that comes back after that with `Last-Event-ID` is answered 204, which ends
 //!   its reconnecting.
 
-use std::collections::VecDeque;
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +13,6 @@ use actix_web::http::header::HeaderName;
 use actix_web::{HttpRequest, HttpResponse, web};
 use carnet_actors::{Changes, ExportView};
 use carnet_events::domain::export::Status;
-use futures::Stream;
 use serde::Serialize;
 use serde_json::json;
 
@@ -25,14 +22,11 @@ use crate::auth::Caller;
 use crate::http::authenticate::SignedIn;
 use crate::http::conditional::single;
 use crate::http::problem::Problem;
-use crate::http::sse;
+use crate::http::sse::{self, News, Next};
 use crate::http::state::AppState;
-use crate::http::streams::StreamPermit;
 use crate::http::viewer::{Right, Viewer};
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
-/// Progress and places in the queue are looked at this often.
-const TICK: Duration = Duration::from_millis(500);
 /// Events read at once.
 const BATCH: usize = 64;
 
@@ -61,14 +55,10 @@ pub(super) async fn get(
         caller: viewer.caller,
         found,
         after,
-        ready: VecDeque::new(),
-        told: String::new(),
-        silent: Duration::ZERO,
-        over: false,
-        _permit: permit,
-        state,
+        told: web::Bytes::new(),
+        state: state.clone(),
     };
-    Ok(sse::answer(follower.stream()))
+    Ok(sse::follow(state, permit, News::default(), follower))
 }
 
 fn last_event_id(request: &HttpRequest) -> Result<Option<u64>, Problem> {
@@ -81,52 +71,20 @@ fn last_event_id(request: &HttpRequest) -> Result<Option<u64>, Problem> {
         .ok_or_else(|| Problem::malformed("`Last-Event-ID` must be a revision."))
 }
 
-/// One client following one export, in constant memory: what it hasn't read yet isn't made yet.
+/// One client following one export.
 struct Follower {
     state: web::Data<AppState>,
     found: ExportView,
     changes: Changes,
-    /// The stream ends with the token or session it was asked for with.
     caller: Arc<Caller>,
     after: Option<u64>,
-    ready: VecDeque<web::Bytes>,
     /// The newest progress or place told, so that only news is sent.
-    told: String,
-    silent: Duration,
-    over: bool,
-    _permit: StreamPermit,
+    told: web::Bytes,
 }
 
 impl Follower {
-    fn stream(self) -> impl Stream<Item = Result<web::Bytes, Infallible>> {
-        futures::stream::unfold(self, |mut follower| async move {
-            let piece = follower.next().await?;
-            Some((Ok(piece), follower))
-        })
-    }
-
-    async fn next(&mut self) -> Option<web::Bytes> {
-        loop {
-            if let Some(piece) = self.ready.pop_front() {
-                self.silent = Duration::ZERO;
-                return Some(piece);
-            }
-            if self.over || self.state.is_signed_out(&self.caller).await {
-                return None;
-            }
-            if let Err(error) = self.look().await {
-                // The client comes back with its last id; what happened meanwhile isn't lost.
-                tracing::debug!(error = %error, "an event stream ends early");
-                return None;
-            }
-            if self.ready.is_empty() {
-                self.wait().await;
-            }
-        }
-    }
-
     /// Reads what is new: events first, then progress or place.
-    async fn look(&mut self) -> Result<(), carnet_actors::Error> {
+    async fn read(&mut self, news: &mut News) -> Result<Next, carnet_actors::Error> {
         let system = &self.state.system;
         // The head is known at once; the history is folded from its beginning, so only when there is news.
         let head = system.export(self.found.id).await?.map(|now| now.revision);
@@ -137,14 +95,11 @@ impl Follower {
         };
         for entry in &entries {
             self.after = Some(entry.revision);
-            self.ready.extend(message(
-                "changed",
-                Some(entry.revision),
-                &HistoryItem::of_event(entry).1,
-            ));
+            let item = HistoryItem::of_event(entry).1;
+            news.push(&message("changed", Some(entry.revision), &item));
         }
         if entries.len() == BATCH {
-            return Ok(());
+            return Ok(Next::Again);
         }
         let status = entries
             .last()
@@ -155,10 +110,9 @@ impl Follower {
         match status {
             Status::Queued => {
                 if let Some(waits) = system.queue_position(self.found.id).await {
-                    self.tell(
-                        "waiting",
-                        &json!({"queue_position": waits.ahead + 1, "reason": waiting(&waits)}),
-                    );
+                    let place =
+                        json!({"queue_position": waits.ahead + 1, "reason": waiting(&waits)});
+                    self.tell(news, message("waiting", None, &place));
                 }
             }
             Status::Running => {
@@ -166,45 +120,51 @@ impl Follower {
                     .live_progress(self.found.id)
                     .map(|progress| progress_view(&progress.borrow()));
                 if let Some(progress) = progress {
-                    self.tell("progress", &progress);
+                    self.tell(news, message("progress", None, &progress));
                 }
             }
             Status::Completed | Status::Failed | Status::Cancelled | Status::Expired => {
-                self.ready
-                    .extend(message("end", None, &json!({"status": status.as_str()})));
-                self.over = true;
+                news.push(&message("end", None, &json!({"status": status.as_str()})));
+                return Ok(Next::End);
             }
         }
-        Ok(())
+        Ok(Next::Wait)
     }
 
-    fn tell(&mut self, event: &str, data: &impl Serialize) {
-        if let Some(piece) = message(event, None, data) {
-            let text = String::from_utf8_lossy(&piece).into_owned();
-            if text != self.told {
-                self.told = text;
-                self.ready.push_back(piece);
-            }
-        }
-    }
-
-    async fn wait(&mut self) {
-        let stopping = self.state.stopping.clone();
-        tokio::select! {
-            goes_on = self.changes.changed() => self.over = !goes_on,
-            () = stopping.cancelled() => self.over = true,
-            () = tokio::time::sleep(TICK) => {
-                self.silent += TICK;
-                if self.silent >= sse::HEARTBEAT {
-                    self.ready.push_back(sse::STILL_HERE);
-                }
-            }
+    fn tell(&mut self, news: &mut News, message: web::Bytes) {
+        if message != self.told {
+            news.push(&message);
+            self.told = message;
         }
     }
 }
 
-/// A message; JSON is one line of it.
-fn message(event: &str, id: Option<u64>, data: &impl Serialize) -> Option<web::Bytes> {
-    let data = serde_json::to_string(data).ok()?;
-    Some(sse::message(event, id, &data))
+impl sse::Follower for Follower {
+    /// Progress and places in the queue are looked at this often.
+    const TICK: Duration = Duration::from_millis(500);
+
+    fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
+    async fn look(&mut self, news: &mut News) -> Next {
+        match self.read(news).await {
+            Ok(next) => next,
+            Err(error) => {
+                // The client comes back with its last id; what happened meanwhile isn't lost.
+                tracing::debug!(error = %error, "an event stream ends early");
+                Next::End
+            }
+        }
+    }
+
+    async fn changed(&mut self) -> bool {
+        self.changes.changed().await
+    }
+}
+
+/// A message; JSON is one line of it. What can't be written is none.
+fn message(event: &str, id: Option<u64>, data: &impl Serialize) -> web::Bytes {
+    let data = serde_json::to_string(data);
+    data.map_or_else(|_| web::Bytes::new(), |data| sse::message(event, id, &data))
 }

@@ -1,13 +1,10 @@
 //! `/operator/live`: the board's parts as they change (server-sent events), each at most once a second.
 
-use std::collections::{HashMap, VecDeque};
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use carnet_events::ids::PrincipalId;
-use futures::Stream;
 
 use super::admit;
 use super::board::Asked;
@@ -18,12 +15,8 @@ use crate::http::authenticate::SignedIn;
 use crate::http::pages::units::ago;
 use crate::http::problem::Problem;
 use crate::http::query::query;
-use crate::http::sse;
+use crate::http::sse::{self, Follower, News, Next};
 use crate::http::state::AppState;
-use crate::http::streams::StreamPermit;
-
-/// The board is looked at this often.
-const TICK: Duration = Duration::from_secs(1);
 
 pub(super) async fn get(
     request: HttpRequest,
@@ -33,17 +26,12 @@ pub(super) async fn get(
     admit(&state, &caller.0, &request).await?;
     let asked: Asked = query(&request)?;
     let permit = state.stream_permit(&holder(&caller.0)?)?;
-    let follower = Follower {
+    let board = Board {
         caller: caller.0,
         range: asked.range,
-        sent: HashMap::new(),
-        ready: VecDeque::from([sse::RETRY]),
-        began: false,
-        silent: Duration::ZERO,
-        _permit: permit,
-        state,
+        state: state.clone(),
     };
-    Ok(sse::answer(follower.stream()))
+    Ok(sse::follow(state, permit, News::of_page(), board))
 }
 
 /// Whose share of all streams this one is of. Not their pseudonym: that is in the event store, which may be away.
@@ -53,64 +41,30 @@ fn holder(caller: &Caller) -> Result<PrincipalId, Problem> {
 }
 
 /// One board that is looked at. Only what differs from what was sent before is sent.
-struct Follower {
+struct Board {
     state: web::Data<AppState>,
-    /// The stream ends with the token or session it was asked for with.
     caller: Arc<Caller>,
     range: Range,
-    sent: HashMap<&'static str, String>,
-    ready: VecDeque<web::Bytes>,
-    began: bool,
-    silent: Duration,
-    _permit: StreamPermit,
 }
 
-impl Follower {
-    fn stream(self) -> impl Stream<Item = Result<web::Bytes, Infallible>> {
-        futures::stream::unfold(self, |mut follower| async move {
-            let piece = follower.next().await?;
-            Some((Ok(piece), follower))
-        })
+impl Follower for Board {
+    /// The board is looked at this often.
+    const TICK: Duration = Duration::from_secs(1);
+
+    fn caller(&self) -> &Caller {
+        &self.caller
     }
 
-    async fn next(&mut self) -> Option<web::Bytes> {
-        loop {
-            if let Some(piece) = self.ready.pop_front() {
-                self.silent = Duration::ZERO;
-                return Some(piece);
-            }
-            if self.began {
-                tokio::select! {
-                    () = self.state.stopping.cancelled() => return None,
-                    () = tokio::time::sleep(TICK) => {}
-                }
-            }
-            self.began = true;
-            if self.state.is_signed_out(&self.caller).await {
-                return None;
-            }
-            self.look().await;
-        }
-    }
-
-    async fn look(&mut self) {
+    async fn look(&mut self, news: &mut News) -> Next {
         let now = Now::read(&self.state, self.range).await;
+        let mut differs = false;
         for part in parts::parts(&now) {
-            let content = part.content.into_string();
-            if self.sent.get(part.name) != Some(&content) {
-                self.ready
-                    .push_back(sse::message(part.name, None, &content));
-                self.sent.insert(part.name, content);
-            }
+            differs |= news.tell(part.name, part.content.into_string());
         }
-        if !self.ready.is_empty() {
+        if differs {
             let changed = ago(now.at).into_string();
-            self.ready
-                .push_back(sse::message("changed", None, &changed));
+            news.push(&sse::message("changed", None, &changed));
         }
-        self.silent += TICK;
-        if self.silent >= sse::HEARTBEAT {
-            self.ready.push_back(sse::STILL_HERE);
-        }
+        Next::Wait
     }
 }

@@ -4,33 +4,30 @@
 //! that a part is sent when it looks different from what was sent last.
 
 use std::collections::HashMap;
-use std::convert::Infallible;
 use std::time::Duration;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use carnet_actors::Changes;
 use carnet_events::domain::export::Status;
 use carnet_events::ids::{ExportId, Timestamp};
-use futures::{FutureExt as _, Stream};
-use maud::{Markup, html};
+use futures::FutureExt as _;
+use maud::html;
 use serde::Deserialize;
 
 use super::history::{History, Part};
 use super::present::Present;
 use super::started::Started;
 use super::{active, now, part, started, viewer};
+use crate::auth::Caller;
 use crate::http::authenticate::SignedIn;
 use crate::http::codes::Code;
 use crate::http::pages::words::portal as words;
 use crate::http::problem::Problem;
 use crate::http::query::query;
-use crate::http::sse;
+use crate::http::sse::{self, Follower, News, Next};
 use crate::http::state::AppState;
-use crate::http::streams::StreamPermit;
 use crate::http::viewer::Viewer;
 
-/// Progress, places in the queue, limits and new exports are looked at this often.
-const TICK: Duration = Duration::from_millis(500);
 /// What is left of download windows is told by the minute.
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -61,32 +58,24 @@ pub(super) async fn get(
     let part = part(asked.status.as_deref(), asked.page)?;
     let permit = state.stream_permit(&viewer.principal)?;
     let live = Live {
-        state,
+        state: state.clone(),
         viewer,
         part,
         started: started(asked.export.as_deref(), asked.save.as_deref()),
-        ready: vec![sse::RETRY],
-        sent: HashMap::new(),
         statuses: HashMap::new(),
         watched: Vec::new(),
         revision: None,
         history_due: Timestamp::EPOCH,
-        silent: Duration::ZERO,
-        over: false,
-        _permit: permit,
     };
-    Ok(sse::answer(live.stream()))
+    Ok(sse::follow(state, permit, News::of_page(), live))
 }
 
-/// One browser's view, in constant memory: what it hasn't read yet isn't made yet.
+/// One browser's view.
 struct Live {
     state: web::Data<AppState>,
     viewer: Viewer,
     part: Part,
     started: Option<Started>,
-    ready: Vec<web::Bytes>,
-    /// What each part looked like when it was sent.
-    sent: HashMap<&'static str, String>,
     /// The statuses of the history's exports as sent.
     statuses: HashMap<ExportId, Status>,
     /// The exports on the page, which tell when they change.
@@ -95,58 +84,27 @@ struct Live {
     revision: Option<u64>,
     /// When the history is to be looked up again, if nothing happens before.
     history_due: Timestamp,
-    silent: Duration,
-    over: bool,
-    _permit: StreamPermit,
 }
 
 impl Live {
-    fn stream(self) -> impl Stream<Item = Result<web::Bytes, Infallible>> {
-        futures::stream::unfold(self, |mut live| async move {
-            let piece = live.next().await?;
-            Some((Ok(piece), live))
-        })
-    }
-
-    async fn next(&mut self) -> Option<web::Bytes> {
-        loop {
-            if !self.ready.is_empty() {
-                self.silent = Duration::ZERO;
-                let all: Vec<u8> = self.ready.drain(..).flatten().collect();
-                return Some(all.into());
-            }
-            if self.over || self.state.is_signed_out(&self.viewer.caller).await {
-                return None;
-            }
-            if let Err(problem) = self.look().await {
-                // The browser comes back and is told everything.
-                tracing::debug!(code = problem.code().as_str(), "a page's stream ends early");
-                return None;
-            }
-            if self.ready.is_empty() {
-                self.wait().await;
-            }
-        }
-    }
-
-    /// Renders what may have changed, and keeps what did.
-    async fn look(&mut self) -> Result<(), Problem> {
+    /// Renders what may have changed.
+    async fn render(&mut self, news: &mut News) -> Result<(), Problem> {
         let present = Present::look(&self.state, &self.viewer).await?;
         if let Some(started) = self.started {
             let notice = started.look(&self.state, &self.viewer).await?;
-            self.tell("notice", notice);
+            news.tell("notice", notice.into_string());
         }
-        self.tell("now", now::render(&present));
-        self.tell("active", active::render(&present));
+        news.tell("now", now::render(&present).into_string());
+        news.tell("active", active::render(&present).into_string());
         let revision = present.standing.view.revision;
         if revision != self.revision || present.now >= self.history_due {
-            self.look_at_history(&present).await?;
+            self.look_at_history(&present, news).await?;
             self.revision = revision;
         }
         Ok(())
     }
 
-    async fn look_at_history(&mut self, present: &Present) -> Result<(), Problem> {
+    async fn look_at_history(&mut self, present: &Present, news: &mut News) -> Result<(), Problem> {
         let history = History::look(&self.state, &self.viewer, self.part).await;
         let history = match history {
             Ok(history) => history,
@@ -155,7 +113,7 @@ impl Live {
             Err(problem) => return Err(problem),
         };
         let above: Vec<ExportId> = present.shown().map(|shown| shown.id).collect();
-        self.tell("history", history.render(&above));
+        news.tell("history", history.render(&above).into_string());
         let statuses: Vec<_> = history.statuses().collect();
         let changed: Vec<String> = statuses
             .iter()
@@ -163,7 +121,8 @@ impl Live {
             .map(|(_, status, what)| words::said(what, words::status(*status)))
             .collect();
         if !changed.is_empty() {
-            self.tell("said", html! { (changed.join(". ")) });
+            let said = html! { (changed.join(". ")) };
+            news.tell("said", said.into_string());
         }
         let on_page = statuses.iter().map(|(id, ..)| *id);
         let on_page: Vec<ExportId> = on_page.chain(above).collect();
@@ -190,41 +149,37 @@ impl Live {
             }
         }
     }
+}
 
-    /// Keeps a part to be sent, unless it looks as it did.
-    fn tell(&mut self, name: &'static str, content: Markup) {
-        let content = content.into_string();
-        if self.sent.get(name) != Some(&content) {
-            self.ready.push(sse::message(name, None, &content));
-            self.sent.insert(name, content);
+impl Follower for Live {
+    /// Progress, places in the queue, limits and new exports are looked at this often.
+    const TICK: Duration = Duration::from_millis(500);
+
+    fn caller(&self) -> &Caller {
+        &self.viewer.caller
+    }
+
+    async fn look(&mut self, news: &mut News) -> Next {
+        match self.render(news).await {
+            Ok(()) => Next::Wait,
+            Err(problem) => {
+                // The browser comes back and is told everything.
+                tracing::debug!(code = problem.code().as_str(), "a page's stream ends early");
+                Next::End
+            }
         }
     }
 
-    async fn wait(&mut self) {
-        let stopping = self.state.stopping.clone();
+    async fn changed(&mut self) -> bool {
+        if self.watched.is_empty() {
+            return std::future::pending().await;
+        }
         let changes = self
             .watched
             .iter_mut()
             .map(|(_, changes)| changes.changed().boxed());
-        let changes: Vec<_> = changes.collect();
-        let changed = async {
-            if changes.is_empty() {
-                return std::future::pending().await;
-            }
-            futures::future::select_all(changes).await.0
-        };
-        tokio::select! {
-            goes_on = changed => {
-                self.over = !goes_on;
-                self.history_due = Timestamp::EPOCH;
-            }
-            () = stopping.cancelled() => self.over = true,
-            () = tokio::time::sleep(TICK) => {
-                self.silent += TICK;
-                if self.silent >= sse::HEARTBEAT {
-                    self.ready.push(sse::STILL_HERE);
-                }
-            }
-        }
+        let (goes_on, ..) = futures::future::select_all(changes).await;
+        self.history_due = Timestamp::EPOCH;
+        goes_on
     }
 }
