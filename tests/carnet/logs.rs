@@ -1,5 +1,7 @@
 //! What is logged, and what never is.
 
+use std::os::unix::fs::PermissionsExt;
+
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -61,4 +63,25 @@ async fn logs_are_json_with_ids_and_hold_no_token_link_or_value() {
     for secret in secrets {
         assert!(!log.contains(secret), "{secret} stands in the log");
     }
+}
+
+/// Whatever the umask: the log knows who people are, and read models what they did.
+#[tokio::test]
+async fn what_a_service_keeps_is_its_owners_alone_to_read() {
+    let site = Site::new(3);
+    let server = Server::start(&site);
+    let ada = server.client(&site.token("acme", "ada"));
+    ada.export(&["tickets"]).await;
+    let data = std::fs::read_dir(site.path().join("data")).unwrap();
+    let mut kept = 0;
+    for entry in data.map(Result::unwrap) {
+        let name = entry.file_name().into_string().unwrap();
+        let tells = ["events.db", "projections", "keys"];
+        if tells.iter().any(|begin| name.starts_with(begin)) && !name.ends_with(".lock") {
+            let mode = entry.metadata().unwrap().permissions().mode();
+            assert_eq!(mode & 0o077, 0, "{name}: {mode:o}");
+            kept += 1;
+        }
+    }
+    assert!(kept >= 4, "{kept}");
 }

@@ -51,6 +51,7 @@ async fn a_second_process_is_refused_by_another_name_of_the_file_too() {
     let directory = Sqlite::new();
     let elsewhere = tempfile::tempdir().unwrap();
     let link = elsewhere.path().join("link.db");
+    std::fs::create_dir_all(directory.path().parent().unwrap()).unwrap();
     std::os::unix::fs::symlink(directory.path(), &link).unwrap();
     let store = SqliteStore::open(&link).unwrap();
     let error = SqliteStore::open(directory.path()).unwrap_err();

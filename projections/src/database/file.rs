@@ -1,6 +1,7 @@
 //! A projection's file as its one writer has it, and what its errors mean.
 
-use std::fs;
+use std::fs::{self, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
@@ -77,6 +78,7 @@ impl Filling {
     ) -> Result<Self, Error> {
         let path = folder.filling(blueprint.name, generation);
         remove(&path)?;
+        make(&path);
         let connection = connect(&path, OpenFlags::SQLITE_OPEN_CREATE)?;
         // Takes effect only before the first table.
         connection.pragma_update(None, "page_size", 8192)?;
@@ -214,6 +216,13 @@ impl Pages {
         };
         connection.pragma_update(None, "cache_size", -mebibytes * 1024)
     }
+}
+
+/// Makes the file at `path`, for nobody else to read: it tells of what tenants did. Where that fails, opening it says why.
+fn make(path: &Path) {
+    let mut options = OpenOptions::new();
+    let made = options.append(true).create(true).mode(0o600).open(path);
+    drop(made);
 }
 
 fn connect(path: &Path, more: OpenFlags) -> rusqlite::Result<Connection> {

@@ -98,20 +98,20 @@ impl Live {
         news.tell("active", active::render(&present).into_string());
         let revision = present.standing.view.revision;
         if revision != self.revision || present.now >= self.history_due {
-            self.look_at_history(&present, news).await?;
-            self.revision = revision;
+            match History::look(&self.state, &self.viewer, self.part).await {
+                Ok(history) => {
+                    self.render_history(&present, &history, news);
+                    self.revision = revision;
+                }
+                // Tried again at the next look.
+                Err(problem) if problem.code() == Code::CatchingUp => {}
+                Err(problem) => return Err(problem),
+            }
         }
         Ok(())
     }
 
-    async fn look_at_history(&mut self, present: &Present, news: &mut News) -> Result<(), Problem> {
-        let history = History::look(&self.state, &self.viewer, self.part).await;
-        let history = match history {
-            Ok(history) => history,
-            // Tried again at the next look.
-            Err(problem) if problem.code() == Code::CatchingUp => return Ok(()),
-            Err(problem) => return Err(problem),
-        };
+    fn render_history(&mut self, present: &Present, history: &History, news: &mut News) {
         let above: Vec<ExportId> = present.shown().map(|shown| shown.id).collect();
         news.tell("history", history.render(&above).into_string());
         let statuses: Vec<_> = history.statuses().collect();
@@ -135,7 +135,6 @@ impl Live {
         self.history_due = history
             .next_end()
             .map_or(in_a_minute, |end| end.min(in_a_minute));
-        Ok(())
     }
 
     /// Listens to exactly these exports; who was listened to before loses no change.
