@@ -77,7 +77,7 @@ async fn what_a_service_keeps_is_its_owners_alone_to_read() {
     for entry in data.map(Result::unwrap) {
         let name = entry.file_name().into_string().unwrap();
         let tells = ["events.db", "projections", "keys"];
-        if tells.iter().any(|begin| name.starts_with(begin)) && !name.ends_with(".lock") {
+        if tells.iter().any(|begin| name.starts_with(begin)) && !name.ends_with("lock") {
             let mode = entry.metadata().unwrap().permissions().mode();
             assert_eq!(mode & 0o077, 0, "{name}: {mode:o}");
             kept += 1;
