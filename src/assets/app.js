@@ -63,12 +63,14 @@
     });
   };
   document.addEventListener("htmx:sseBeforeMessage", (event) => {
-    if (!pressed) return;
+    if (!pressed && !held.size) return;
     event.preventDefault();
     held.add(event.detail);
   });
   for (const begins of ["pointerdown", "keydown"]) addEventListener(begins, press, true);
-  for (const ends of ["pointerup", "pointercancel", "keyup", "blur", "dragend"]) addEventListener(ends, letGo, true);
+  for (const ends of ["pointerup", "pointercancel", "keyup", "dragend"]) addEventListener(ends, letGo, true);
+  // The window's own; a press takes the focus from what had it, too.
+  addEventListener("blur", letGo);
   // Let go outside of the window.
   addEventListener("pointermove", (event) => { if (!event.buttons) letGo(); }, true);
 

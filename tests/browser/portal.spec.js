@@ -126,18 +126,9 @@ async function pressThroughRenewal(page, target) {
     globalThis.renewals = 0;
     document.addEventListener("htmx:sseBeforeMessage", ({ detail }) => { globalThis.renewals += detail.type === "active"; });
   });
+  // The press takes the focus from there, which ends no press.
+  await page.getByLabel("Why").focus();
   await target.hover();
-  await page.mouse.down();
-  await page.waitForFunction(() => globalThis.renewals > 0);
-  // Let go elsewhere it is none, and what came meanwhile is shown.
-  const figures = page.locator(".figures");
-  const before = await figures.textContent();
-  await page.mouse.move(0, 0);
-  await page.mouse.up();
-  await expect(figures).not.toHaveText(before);
-
-  await target.hover();
-  await page.evaluate(() => { globalThis.renewals = 0; });
   await page.mouse.down();
   await page.waitForFunction(() => globalThis.renewals > 0);
   await page.mouse.up();

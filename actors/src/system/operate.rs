@@ -238,7 +238,8 @@ impl System {
             false => ExportCommand::ReleaseHold { principal },
         };
         let recorded = self.act_on_export(export, command, order).await?;
-        if !on && let Some(view) = self.export(export).await? {
+        // The act stands, whatever stops this: the purge then goes on a little later.
+        if !on && let Ok(Some(view)) = self.export(export).await {
             let unheld = &self.shared().unheld;
             let mut unheld = unheld.lock().unwrap_or_else(PoisonError::into_inner);
             unheld.insert(view.export.request.tenant.clone());

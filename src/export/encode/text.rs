@@ -87,11 +87,11 @@ impl TextWriter {
     }
 }
 
-/// Appends `***` and the last `keep_last` characters of a text that is at least twice as long: half of a value or more is never shown.
+/// Appends `***` and the last `keep_last` characters of a text that is at least three times as long: more than a third of a value is never shown.
 pub(super) fn write_masked(out: &mut Vec<u8>, text: &str, keep_last: u8) {
     let keep = usize::from(keep_last);
     let length = text.chars().count();
-    let tail = if length >= 2 * keep {
+    let tail = if length >= 3 * keep {
         text.char_indices()
             .nth(length - keep)
             .map_or("", |(at, _)| text.get(at..).unwrap_or(""))

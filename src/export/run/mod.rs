@@ -74,7 +74,7 @@ impl Exporter {
     }
 
     /// Everything that the blocking part needs, decided before anything is opened.
-    fn plan(&self, job: Job) -> Result<write::Plan, ExportError> {
+    fn plan(&self, job: Job, begun: Duration) -> Result<write::Plan, ExportError> {
         let mut categories = Vec::new();
         let mut sources = BTreeMap::new();
         for id in &job.request.categories {
@@ -110,6 +110,7 @@ impl Exporter {
             categories,
             sources,
             hash: HashKey::new(self.parts.keys.current_id(), &hash),
+            begun,
             clock: Arc::clone(&self.parts.clock),
             seen: Arc::default(),
             subject: None,
@@ -136,8 +137,10 @@ impl Exporter {
         cancel: CancellationToken,
     ) -> Result<(PublishedArtifact, Outcome), ExportError> {
         let mut again = BTreeSet::new();
+        let begun = self.parts.clock.monotonic();
         loop {
-            let done = self.once(job.clone(), progress.clone(), &cancel).await;
+            let done = self.once(job.clone(), begun, progress.clone(), &cancel);
+            let done = done.await;
             match &done {
                 Err(ExportError::RowTooLarge {
                     category,
@@ -158,6 +161,7 @@ impl Exporter {
     async fn once(
         &self,
         job: Job,
+        begun: Duration,
         progress: watch::Sender<Progress>,
         cancel: &CancellationToken,
     ) -> Result<(PublishedArtifact, Outcome), ExportError> {
@@ -173,7 +177,7 @@ impl Exporter {
             compression,
         );
         let storage = self.parts.storages.of(&job.request.tenant);
-        let plan = self.plan(job)?;
+        let plan = self.plan(job, begun)?;
         let spec = ArtifactSpec {
             compression,
             threads: self.parts.compress_threads,

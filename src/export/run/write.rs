@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use carnet_actors::ports::{Clock, Job};
 use carnet_events::domain::export::{Phase, Progress};
@@ -32,6 +33,8 @@ pub(super) struct Plan {
     pub(super) sources: BTreeMap<String, Arc<dyn Source>>,
     pub(super) hash: HashKey,
     pub(super) clock: Arc<dyn Clock>,
+    /// What the clock's monotonic time was as the attempt began.
+    pub(super) begun: Duration,
     /// Rows so far, those of the batch included. Written for each: looking at a clock there would cost more.
     pub(super) seen: Arc<AtomicU64>,
     /// The person whose data it is limited to; none yet, for a request can't name one.
@@ -111,7 +114,10 @@ pub(super) fn write(
         bytes: writer.json_bytes(),
     });
     // The manifest comes last: what took long to read can be downloaded no shorter for it.
-    let expires_at = plan.job.ttl.map(|ttl| plan.clock.now().plus(ttl));
+    // Counted from when the attempt began, which the log dates, so that no clock that jumps has a say in it.
+    let taken = plan.clock.monotonic().saturating_sub(plan.begun);
+    let ttl = plan.job.ttl;
+    let expires_at = ttl.map(|ttl| plan.job.started_at.plus(taken).plus(ttl));
     let finished = writer.finish(manifest(&plan.job, &categories, expires_at))?;
     Ok(Outcome {
         finished,

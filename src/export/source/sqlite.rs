@@ -6,7 +6,8 @@
 //! **How large a row may be.** SQLite reads all of a row's values before anybody may look at one. It bounds each of them, so that all together stay
 //! within the bound of a row if each has its share. That is how a category is read as long as that does, which costs nothing. Once a value was larger than its
 //! share, the category's rows are measured before they are read, then and later: their lengths are looked up, which for what stands in a table
-//! doesn't read them. Only what a query computes (`DISTINCT`, `GROUP BY`, `LIMIT`, unions, functions) is then held with each value within a row's bound.
+//! doesn't read them. Only what a query computes (`DISTINCT`, `GROUP BY`, `LIMIT`, unions, functions), and a query that can't be part of another, is then
+//! held with each value within a row's bound.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -176,7 +177,9 @@ impl Snapshot for SqliteSnapshot {
         visitor.columns(&names.iter().map(String::as_str).collect::<Vec<_>>())?;
         if self.is_measured(category) {
             self.limit(MAX_ROW + RECORD_HEAD).map_err(failed)?;
+            visitor.waiting();
             self.measure(category, query, bindings, &names)?;
+            visitor.waiting();
         } else {
             self.limit(MAX_ROW / names.len().max(1)).map_err(failed)?;
         }
@@ -236,7 +239,7 @@ impl SqliteSnapshot {
         let length = |at| format!("coalesce(octet_length(c{at}), 0)");
         let query = query.trim_end().trim_end_matches(';');
         let sql = format!(
-            "WITH carnet ({}) AS (\n{query}\n) SELECT {} FROM carnet ORDER BY {} DESC LIMIT 1",
+            "WITH carnet_measured ({}) AS (\n{query}\n) SELECT {} FROM carnet_measured ORDER BY {} DESC LIMIT 1",
             each(|at| format!("c{at}"), ", "),
             each(length, ", "),
             each(length, " + "),

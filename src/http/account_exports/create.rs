@@ -189,13 +189,13 @@ async fn remembered(
     })
 }
 
-/// A request in every way to spell it: a default means the same written as left out.
+/// A request in every way to spell it: a default means the same written as left out. What is written now may have been left
+/// out before, when it was the default; whether it was is told by what was made of it.
 fn spellings(state: &AppState, asked: &NewExport) -> Vec<NewExport> {
     let artifacts = &state.config.artifacts;
     let both = |asked: &Option<String>, default: &str| match asked.as_deref() {
         None => vec![None, Some(default.to_owned())],
-        Some(written) if written == default => vec![asked.clone(), None],
-        Some(_) => vec![asked.clone()],
+        Some(_) => vec![asked.clone(), None],
     };
     let formats = both(&asked.format, format_name(artifacts.format));
     let compressions = both(&asked.compression, compression_name(artifacts.compression));

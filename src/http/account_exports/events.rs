@@ -87,8 +87,10 @@ impl Follower {
     async fn read(&mut self, news: &mut News) -> Result<Next, carnet_actors::Error> {
         let system = &self.state.system;
         // The head is known at once; the history is folded from its beginning, so only when there is news.
-        let head = system.export(self.found.id).await?.map(|now| now.revision);
-        let entries = if head > self.after {
+        if let Some(now) = system.export(self.found.id).await? {
+            self.found = now;
+        }
+        let entries = if Some(self.found.revision) > self.after {
             system.history(self.found.id, self.after, BATCH).await?
         } else {
             Vec::new()
@@ -101,12 +103,8 @@ impl Follower {
         if entries.len() == BATCH {
             return Ok(Next::Again);
         }
-        let status = entries
-            .last()
-            .map_or_else(|| self.found.export.status(), |entry| entry.after.status());
-        if let Some(last) = entries.last() {
-            self.found.export = Arc::clone(&last.after);
-        }
+        // Whatever was read of it before: all that is known now is told.
+        let status = self.found.export.status();
         match status {
             Status::Queued => {
                 if let Some(waits) = system.queue_position(self.found.id).await {

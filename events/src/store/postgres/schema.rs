@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use tokio_postgres::error::SqlState;
 use tokio_postgres::types::Type;
 
 use super::connect::{Connection, describe};
@@ -19,6 +20,10 @@ const EXPECTED: &str = include_str!("guards.txt");
 
 /// How long opening may take; waiting for another node that is making the tables is part of it.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How long a migration waits for a table that something else reads, a backup perhaps. While it waits, everybody who comes later
+/// waits behind it: nodes that serve, too.
+const TABLE: &str = "SET LOCAL lock_timeout = '1s'";
 
 /// The oldest release of PostgreSQL that has what is used here; it is no longer maintained either.
 const OLDEST: i32 = 120_000;
@@ -121,7 +126,21 @@ async fn version(connection: &Connection, schema: &str) -> Result<i32, StoreErro
 }
 
 async fn migrate(connection: &Connection, schema: &str) -> Result<(), StoreError> {
+    let busy = |error: &tokio_postgres::Error| error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE);
+    let outdated = |error: tokio_postgres::Error| match undone(&error) {
+        _ if busy(&error) => StoreError::unavailable(format!(
+            "the schema `{schema}` is to be brought up to date, and something reads it meanwhile, a backup perhaps: start again when that is over"
+        )),
+        StoreError::Refused { .. } => StoreError::refused(format!(
+            "{}; the schema `{schema}` is to be brought up to date: start one node as the role that owns it, once",
+            describe(&error)
+        )),
+        other => other,
+    };
     let failed = |error: tokio_postgres::Error| match undone(&error) {
+        _ if busy(&error) => StoreError::unavailable(format!(
+            "another node has been making the schema `{schema}` for long; it is tried again"
+        )),
         StoreError::Refused { .. } => StoreError::refused(format!(
             "{}; let the role make the schema `{schema}` (GRANT CREATE ON DATABASE …), or make it beforehand as its owner",
             describe(&error)
@@ -136,8 +155,13 @@ async fn migrate(connection: &Connection, schema: &str) -> Result<(), StoreError
          SET LOCAL search_path = {schema}, pg_temp"
     );
     connection.batch_execute(&make).await.map_err(failed)?;
+    connection.batch_execute(TABLE).await.map_err(failed)?;
     for (version, migration) in (1..).zip(MIGRATIONS).filter(|(version, _)| *version > from) {
-        connection.batch_execute(migration).await.map_err(failed)?;
+        let made = connection.batch_execute(migration).await;
+        match from {
+            0 => made.map_err(failed)?,
+            _ => made.map_err(outdated)?,
+        }
         let note = format!("INSERT INTO versions (version) VALUES ({version})");
         connection.batch_execute(&note).await.map_err(failed)?;
         tracing::info!(

@@ -71,16 +71,13 @@ impl SqliteStore {
     /// `Refused` when another process has it, when the file is something else or was made by a later program, or when
     /// commits there would not be durable; `Corrupt` when it is damaged; `Unavailable` when it can't be reached or made.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
-        let path = path.as_ref();
-        let cannot =
-            |error| StoreError::unavailable(format!("{} can't be used: {error}", path.display()));
-        let path = made(path).map_err(cannot)?;
+        let path = made(path.as_ref())?;
         let lock = Lock::acquire(&path)?;
         let conn = schema::open_writer(&path)?;
         // A file just made is only there for good when its directory's entry is.
         File::open(directory(&path))
             .and_then(|directory| directory.sync_all())
-            .map_err(cannot)?;
+            .map_err(|error| unusable(&path, &error))?;
         Self::start(&path, conn, lock)
     }
 
@@ -131,19 +128,26 @@ impl SqliteStore {
 /// Makes the file at `path`, empty and with its directory, unless it is there; nobody else may read it, for it knows who
 /// people are. Gives its one real name, for symbolic links may lead to it by others: the lock stands beside that one, and so
 /// does what SQLite keeps beside a database. Of the names of hard links none is that one, so a file with several is refused.
-fn made(path: &Path) -> io::Result<PathBuf> {
-    if !path.try_exists()? {
-        fs::create_dir_all(directory(path))?;
+fn made(path: &Path) -> Result<PathBuf, StoreError> {
+    let cannot = |error| unusable(path, &error);
+    if !path.try_exists().map_err(cannot)? {
+        fs::create_dir_all(directory(path)).map_err(cannot)?;
         let mut options = OpenOptions::new();
-        options.append(true).create(true).mode(0o600).open(path)?;
+        let made = options.append(true).create(true).mode(0o600).open(path);
+        made.map_err(cannot)?;
     }
-    let metadata = path.metadata()?;
+    let metadata = path.metadata().map_err(cannot)?;
     if metadata.is_file() && metadata.nlink() > 1 {
-        return Err(io::Error::other(
-            "it has several names (hard links), by which others could write to it unnoticed: copy it, and remove the other names",
-        ));
+        return Err(StoreError::refused(format!(
+            "{} has several names (hard links), by which others could write to it unnoticed: copy it, and remove the other names",
+            path.display()
+        )));
     }
-    path.canonicalize()
+    path.canonicalize().map_err(cannot)
+}
+
+fn unusable(path: &Path, error: &io::Error) -> StoreError {
+    StoreError::unavailable(format!("{} can't be used: {error}", path.display()))
 }
 
 /// Where the file at `path` is.

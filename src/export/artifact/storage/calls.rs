@@ -31,6 +31,13 @@ static OF_ALL_PLACES: Semaphore = Semaphore::const_new(ALL);
 
 const ALL: usize = 256;
 
+/// Trials have turns of their own, for those of calls that hang may never come back. At their slowest they are used up in hours;
+/// then only a restart lets go of the place.
+const TRIALS_OF_ONE_PLACE: usize = 32;
+static TRIALS_OF_ALL_PLACES: Semaphore = Semaphore::const_new(ALL_TRIALS);
+
+const ALL_TRIALS: usize = 64;
+
 /// How long after a call was found hanging a silent place is tried again, and how long at most, waiting twice as long each time.
 const FIRST_TRIAL: Duration = Duration::from_secs(5);
 const LAST_TRIAL: Duration = Duration::from_secs(300);
@@ -45,6 +52,7 @@ const READ_AHEAD: usize = 64;
 #[derive(Debug, Clone)]
 pub(super) struct Calls {
     turns: Arc<Semaphore>,
+    trials: Arc<Semaphore>,
     silence: Arc<Mutex<Silence>>,
     /// How long a small step may take.
     step: Duration,
@@ -53,7 +61,7 @@ pub(super) struct Calls {
 /// Whether there are calls to directories that didn't come back yet.
 #[must_use]
 pub fn under_way() -> bool {
-    OF_ALL_PLACES.available_permits() < ALL
+    OF_ALL_PLACES.available_permits() < ALL || TRIALS_OF_ALL_PLACES.available_permits() < ALL_TRIALS
 }
 
 /// Held for as long as a call takes, whether anybody waits for it or not.
@@ -66,6 +74,7 @@ impl Default for Calls {
     fn default() -> Self {
         Self {
             turns: Arc::new(Semaphore::new(OF_ONE_PLACE)),
+            trials: Arc::new(Semaphore::new(TRIALS_OF_ONE_PLACE)),
             silence: Arc::default(),
             step: STEP,
         }
@@ -203,7 +212,7 @@ impl Calls {
             Kind::Ordinary => Duration::MAX,
             Kind::Trial => self.step / TRIAL,
         };
-        let turn = tokio::time::timeout(limit.min(patience), self.turn());
+        let turn = tokio::time::timeout(limit.min(patience), self.turn(kind));
         let turn = match turn.await {
             Ok(turn) => turn?,
             Err(_) => return Err(StorageError::Silent),
@@ -246,7 +255,7 @@ impl Calls {
         let calls = self.clone();
         tokio::spawn(async move {
             let turn = tokio::select! {
-                turn = calls.turn() => turn,
+                turn = calls.turn(Kind::Ordinary) => turn,
                 () = sender.closed() => return,
             };
             while let (Ok(_), Some(entry)) = (&turn, list.next().await) {
@@ -262,9 +271,13 @@ impl Calls {
         stream::unfold(entries, next).boxed()
     }
 
-    async fn turn(&self) -> Result<Turn, StorageError> {
-        let of_place = Arc::clone(&self.turns).acquire_owned().await;
-        let of_all = OF_ALL_PLACES.acquire().await;
+    async fn turn(&self, kind: Kind) -> Result<Turn, StorageError> {
+        let (of_place, of_all) = match kind {
+            Kind::Ordinary => (&self.turns, &OF_ALL_PLACES),
+            Kind::Trial => (&self.trials, &TRIALS_OF_ALL_PLACES),
+        };
+        let of_place = Arc::clone(of_place).acquire_owned().await;
+        let of_all = of_all.acquire().await;
         Ok(Turn {
             _of_place: of_place.map_err(|error| failed(&error))?,
             _of_all: of_all.map_err(|error| failed(&error))?,
@@ -370,7 +383,7 @@ mod tests {
         calls.silence().trial = Some(Instant::now());
         let second = hang(&calls).await;
         assert_eq!(calls.blocking(|| Ok(7)).await, Err(StorageError::Silent));
-        assert_eq!(calls.turns.available_permits(), OF_ONE_PLACE - 2);
+        assert_eq!(calls.trials.available_permits(), TRIALS_OF_ONE_PLACE - 1);
         drop(first);
         drop(second);
         while calls.blocking(|| Ok(7)).await.is_err() {
@@ -431,6 +444,10 @@ mod tests {
         assert!(ended.iter().all(|end| *end == Err(StorageError::Silent)));
         assert_eq!(calls.turns.available_permits(), 0);
         assert_eq!(calls.silence().hanging, OF_ONE_PLACE);
+        // However many hang, a trial is made, and finds that the place is there again.
+        calls.silence().trial = Some(Instant::now());
+        assert_eq!(calls.blocking(|| Ok(7)).await, Ok(7));
+        assert_eq!(calls.silence().hanging, 0);
         drop(word);
     }
 

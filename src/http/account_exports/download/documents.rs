@@ -51,8 +51,11 @@ impl Documents {
         let (reader, all) = (reader.clone(), Arc::clone(&self.found));
         let looking = tokio::spawn(async move {
             let found = reader.check_document().await;
-            let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
-            all.put(export, found);
+            // What stood in the way of reading says nothing of the next time.
+            if found.is_ok() || found == Err(Damage::Document.into()) {
+                let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
+                all.put(export, found);
+            }
             drop(permit);
         });
         // Whoever stops waiting doesn't stop it.

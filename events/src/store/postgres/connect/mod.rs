@@ -115,7 +115,7 @@ impl Address {
     /// Connects. The connection is driven by a task of its own and closed when it is dropped.
     ///
     /// # Errors
-    /// Whatever is in the way, with its remedy. It never takes longer than 20 seconds, 5 for a single host.
+    /// Whatever is in the way, with its remedy. It never takes longer than 20 seconds, 5 for a single address.
     pub async fn connect(&self) -> Result<Connection, ConnectError> {
         self.open(None, Limits::NONE).await
     }
@@ -144,15 +144,17 @@ impl Address {
         notifications: Option<mpsc::Sender<Notification>>,
         limits: Limits,
     ) -> Result<Connection, ConnectError> {
-        let each = self.patience();
         let mut trouble = Trouble::Silent(PATIENCE_IN_ALL);
         let connecting = async {
-            for place in in_turn(self.places.iter().collect(), &self.config) {
-                let connected = self.connect_to(place, notifications.as_ref(), limits);
-                match timeout(each, connected).await {
-                    Ok(Ok(connection)) => return Some(connection),
-                    Ok(Err(error)) => trouble = error,
-                    Err(_) => trouble = Trouble::Silent(each),
+            let places = in_turn(self.places.iter().collect(), &self.config);
+            // No place takes the time of those after it.
+            let share = PATIENCE_IN_ALL / u32::try_from(places.len().max(1)).unwrap_or(u32::MAX);
+            let each = self.patience().min(share.max(Duration::from_secs(1)));
+            for place in places {
+                let connected = self.connect_to(place, each, notifications.as_ref(), limits);
+                match connected.await {
+                    Ok(connection) => return Some(connection),
+                    Err(error) => trouble = error,
                 }
             }
             None
@@ -163,27 +165,31 @@ impl Address {
         }
     }
 
-    /// How long one host may take, with all that is said there.
+    /// How long one address may take, with all that is said there.
     fn patience(&self) -> Duration {
         let said = self.config.get_connect_timeout().copied();
         said.unwrap_or(PATIENCE)
             .clamp(Duration::from_secs(1), PATIENCE_IN_ALL)
     }
 
-    /// Connects to one place: to the first of its addresses that will have us.
+    /// Connects to one place: to the first of its addresses that will have us. Each may take so long, as looking them up may.
     async fn connect_to(
         &self,
         place: &Place,
+        each: Duration,
         notifications: Option<&mpsc::Sender<Notification>>,
         limits: Limits,
     ) -> Result<Connection, Trouble> {
-        let endpoints = place.endpoints().await.map_err(Trouble::Absent)?;
+        let endpoints = timeout(each, place.endpoints()).await;
+        let endpoints = endpoints.map_err(|_| Trouble::Silent(each))?;
+        let endpoints = endpoints.map_err(Trouble::Absent)?;
         let mut trouble = Trouble::Absent(io::ErrorKind::AddrNotAvailable.into());
         for endpoint in in_turn(endpoints, &self.config) {
             let connected = self.connect_at(endpoint, notifications.cloned(), limits);
-            match connected.await {
-                Ok(connection) => return Ok(connection),
-                Err(error) => trouble = error,
+            match timeout(each, connected).await {
+                Ok(Ok(connection)) => return Ok(connection),
+                Ok(Err(error)) => trouble = error,
+                Err(_) => trouble = Trouble::Silent(each),
             }
         }
         Err(trouble)

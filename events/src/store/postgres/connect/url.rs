@@ -38,6 +38,12 @@ pub(super) fn parse(url: &str, own: &[&str]) -> Result<Parts, ConnectError> {
         let (name, value) = parameter
             .split_once('=')
             .ok_or_else(|| invalid("a parameter of it has no `=`"))?;
+        // The driver would take an escaped name for one that we haven't seen.
+        if name.contains('%') {
+            return Err(invalid(
+                "the name of a parameter of it is escaped; write it out",
+            ));
+        }
         let decoded = || {
             let value = percent_decode_str(value).decode_utf8();
             value
