@@ -282,7 +282,7 @@ async fn after_seven_days_the_file_is_gone() {
         .json();
     assert!(link["url"].as_str().unwrap().contains("/downloads/"));
 
-    inside.advance(week - Duration::from_millis(1));
+    inside.advance(ends.since(inside.now()) - Duration::from_millis(1));
     ada.download(id, &[]).await.expect(200);
     inside.advance(Duration::from_millis(1));
     for query in ["", "?as=stored"] {
