@@ -5,8 +5,9 @@ import { isForLater } from "./watch.js";
 const A_WHILE = 10_000;
 
 /**
- * Clicks `target`, and waits for what comes of it. A part of the page that is renewed between the press and the release of
- * the button takes the click with it; people click again then, and so does this.
+ * Clicks `target`, and waits for what comes of it. Before the page's script runs, a part that is renewed between the press and
+ * the release of the button takes the click with it; people click again then, and so does this. That the script holds parts
+ * back meanwhile has a test of its own, which clicks once (portal.spec.js).
  */
 export async function hit(target, effect) {
   let is = false;

@@ -1,6 +1,6 @@
 //! Calls to a directory, bounded: a volume whose server is gone ends no system call, and a thread that waits in one can't be ended either.
 //!
-//! So nobody waits for a call longer than its deadline, and what is left hanging is counted. A place has so many calls under way, hanging ones among them. One
+//! So nobody waits for a call longer than its deadline, and what is left hanging is counted. A place has so many calls under way, hanging ones among them, and so many trials. One
 //! in which a call hangs is silent: whoever asks is told so at once, but for one call every while that tries whether it answers again, and
 //! that nobody waits long for. What hung before then counts no more: of a volume that was mounted anew it may hang for ever.
 //! All places together leave room in the pool of threads that read models are read on, too.
